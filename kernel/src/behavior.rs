@@ -1,0 +1,221 @@
+//! Behaviours: the code of one actor type, with the type erased.
+//!
+//! A cell points to a static table of functions, each monomorphised for its actor type and how it was spawned (from a
+//! value, or from a factory that is kept behind the state). One indirect call handles a message. One of the modules
+//! where `unsafe` is allowed: each function is called only on a cell whose header names the table it stands in.
+
+#![allow(unsafe_code)]
+
+use core::any::type_name;
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+use core::ptr;
+
+use crate::actor::{Actor, Terminated};
+use crate::address::Address;
+use crate::context::Ctx;
+use crate::failure::{Failure, Outcome};
+use crate::kernel::Kernel;
+use crate::limits::{HEADER, STATE_ALIGN_MAX};
+use crate::record::{MessageType, Payload};
+use crate::region::{Memory, class_for};
+
+/// What lives in a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A user's actor.
+    Actor,
+    /// The kernel's own root, parent of all top-level actors.
+    Root,
+    /// A reply address that waits for one message.
+    Ask,
+    /// An address that translates messages for its owner.
+    Adapter,
+}
+
+pub(crate) struct Behavior {
+    /// Handles the message in a payload.
+    pub(crate) receive: unsafe fn(&mut Kernel, u32, *const u64),
+    /// Makes the state, if a factory does, and runs `started`.
+    pub(crate) start: unsafe fn(&mut Kernel, u32) -> Outcome,
+    pub(crate) stopped: unsafe fn(&mut Kernel, u32),
+    pub(crate) terminated: unsafe fn(&mut Kernel, u32, &Terminated) -> Outcome,
+    pub(crate) child_failed: unsafe fn(&mut Kernel, u32, Address, &Failure) -> Outcome,
+    pub(crate) receive_timeout: unsafe fn(&mut Kernel, u32) -> Outcome,
+    pub(crate) influences: unsafe fn(*const u64) -> bool,
+    /// Drops the state, unless it was never made, and what was kept to make it.
+    pub(crate) drop: unsafe fn(&Memory, u32, bool),
+    pub(crate) message: &'static MessageType,
+    pub(crate) name: fn() -> &'static str,
+    pub(crate) class: u8,
+    pub(crate) role: Role,
+    /// The state is made at the start, not before.
+    pub(crate) made_at_start: bool,
+}
+
+/// How an actor's state comes to be.
+pub(crate) trait Maker<A>: 'static {
+    const AT_START: bool;
+    fn make(&mut self) -> Result<A, Failure>;
+}
+
+/// The state was given at spawn.
+pub(crate) struct Given;
+
+impl<A> Maker<A> for Given {
+    const AT_START: bool = false;
+    fn make(&mut self) -> Result<A, Failure> {
+        Err(Failure::new("an actor that was spawned from a value cannot be made again"))
+    }
+}
+
+/// The state is made by a factory.
+pub(crate) struct Made<F>(pub(crate) F);
+
+impl<A, F: FnMut() -> Result<A, Failure> + 'static> Maker<A> for Made<F> {
+    const AT_START: bool = true;
+    fn make(&mut self) -> Result<A, Failure> {
+        (self.0)()
+    }
+}
+
+/// What stands behind a header: the state, then what makes it.
+#[repr(C)]
+pub(crate) struct Incarnation<A, F> {
+    pub(crate) state: MaybeUninit<A>,
+    pub(crate) maker: F,
+}
+
+/// Offset and size class of anything that stands behind a header.
+pub(crate) struct Layout<T>(PhantomData<T>);
+
+impl<T> Layout<T> {
+    pub(crate) const OFFSET: usize = {
+        assert!(
+            align_of::<T>() <= STATE_ALIGN_MAX,
+            "an actor's state is aligned more strictly than the stated bound (STATE_ALIGN_MAX): box it"
+        );
+        HEADER.next_multiple_of(align_of::<T>())
+    };
+    pub(crate) const CLASS: u8 =
+        class_for(Self::OFFSET + size_of::<T>(), if align_of::<T>() > 8 { align_of::<T>() } else { 8 });
+
+    /// Where it stands in a cell.
+    #[inline(always)]
+    pub(crate) fn of(memory: &Memory, cell: u32) -> *mut T {
+        // SAFETY: a cell of the class has `OFFSET + size_of::<T>()` bytes.
+        unsafe { memory.at::<u8>(cell).as_ptr().add(Self::OFFSET).cast() }
+    }
+}
+
+impl Behavior {
+    /// The table of actor type `A` made by `F`.
+    pub(crate) const fn of<A: Actor, F: Maker<A>>() -> &'static Behavior {
+        const {
+            &Behavior {
+                receive: receive::<A, F>,
+                start: start::<A, F>,
+                stopped: stopped::<A, F>,
+                terminated: terminated::<A, F>,
+                child_failed: child_failed::<A, F>,
+                receive_timeout: receive_timeout::<A, F>,
+                influences: influences::<A>,
+                drop: drop_incarnation::<A, F>,
+                message: MessageType::of::<A::Msg>(),
+                name: type_name::<A>,
+                class: Layout::<Incarnation<A, F>>::CLASS,
+                role: Role::Actor,
+                made_at_start: F::AT_START,
+            }
+        }
+    }
+}
+
+/// The state of a running actor.
+///
+/// # Safety
+/// The cell holds an `Incarnation<A, F>` whose state is made, and no other reference to the state lives.
+#[inline(always)]
+unsafe fn state<'a, A, F>(kernel: &Kernel, cell: u32) -> &'a mut A {
+    let at = Layout::<Incarnation<A, F>>::of(&kernel.memory, cell);
+    // SAFETY: the caller's. The kernel itself never makes a reference to a state while its actor runs.
+    unsafe { (*at).state.assume_init_mut() }
+}
+
+unsafe fn receive<A: Actor, F>(kernel: &mut Kernel, cell: u32, payload: *const u64) {
+    // SAFETY: the record named this cell's identity, so its payload is an `A::Msg`, moved out here once; the cell's
+    // table is this one, so its state is an `A`.
+    let (message, actor) = unsafe { (Payload::<A::Msg>::take(payload), state::<A, F>(kernel, cell)) };
+    if let Err(failure) = actor.receive(message, &mut Ctx::new(kernel, cell)) {
+        kernel.fail(cell, failure);
+    }
+}
+
+unsafe fn start<A: Actor, F: Maker<A>>(kernel: &mut Kernel, cell: u32) -> Outcome {
+    if F::AT_START {
+        let at = Layout::<Incarnation<A, F>>::of(&kernel.memory, cell);
+        // SAFETY: the cell is starting: its maker is there and its state is not.
+        unsafe {
+            let made = (*at).maker.make()?;
+            (*at).state.write(made);
+        }
+        kernel.state_made(cell);
+    }
+    // SAFETY: the state is there now.
+    let actor = unsafe { state::<A, F>(kernel, cell) };
+    actor.started(&mut Ctx::new(kernel, cell))
+}
+
+unsafe fn stopped<A: Actor, F>(kernel: &mut Kernel, cell: u32) {
+    // SAFETY: called while the state is there.
+    let actor = unsafe { state::<A, F>(kernel, cell) };
+    actor.stopped(&mut Ctx::new(kernel, cell));
+}
+
+unsafe fn terminated<A: Actor, F>(kernel: &mut Kernel, cell: u32, gone: &Terminated) -> Outcome {
+    // SAFETY: called while the state is there.
+    let actor = unsafe { state::<A, F>(kernel, cell) };
+    actor.terminated(gone, &mut Ctx::new(kernel, cell))
+}
+
+unsafe fn child_failed<A: Actor, F>(
+    kernel: &mut Kernel,
+    cell: u32,
+    child: Address,
+    failure: &Failure,
+) -> Outcome {
+    // SAFETY: called while the state is there.
+    let actor = unsafe { state::<A, F>(kernel, cell) };
+    actor.child_failed(child, failure, &mut Ctx::new(kernel, cell))
+}
+
+unsafe fn receive_timeout<A: Actor, F>(kernel: &mut Kernel, cell: u32) -> Outcome {
+    // SAFETY: called while the state is there.
+    let actor = unsafe { state::<A, F>(kernel, cell) };
+    actor.receive_timeout(&mut Ctx::new(kernel, cell))
+}
+
+unsafe fn influences<A: Actor>(payload: *const u64) -> bool {
+    // SAFETY: the payload is an `A::Msg` that stays in its record; the copy is looked at and forgotten.
+    let message = core::mem::ManuallyDrop::new(unsafe { Payload::<A::Msg>::view(payload) });
+    A::influences_receive_timeout(message.get())
+}
+
+unsafe fn drop_incarnation<A, F>(memory: &Memory, cell: u32, made: bool) {
+    let at = Layout::<Incarnation<A, F>>::of(memory, cell);
+    /// Drops the maker even when dropping the state panics.
+    struct Rest<F>(*mut F);
+    impl<F> Drop for Rest<F> {
+        fn drop(&mut self) {
+            // SAFETY: the maker is there from spawn to here, and is dropped here only.
+            unsafe { ptr::drop_in_place(self.0) };
+        }
+    }
+    // SAFETY: both fields stand in the cell; the state is there if `made` says so; each is dropped here only.
+    unsafe {
+        let _rest = Rest(&raw mut (*at).maker);
+        if made {
+            ptr::drop_in_place((&raw mut (*at).state).cast::<A>());
+        }
+    }
+}

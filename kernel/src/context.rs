@@ -1,0 +1,334 @@
+//! The context: what an actor can do while it handles something.
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::time::Duration;
+
+use crate::actor::Actor;
+use crate::address::{ActorRef, Address, ReplyTo};
+use crate::error::{AskError, OutOfMemory, SpawnError, StashError, TellError};
+use crate::kernel::Kernel;
+use crate::parcel;
+use crate::record::Kind;
+use crate::region::NONE;
+use crate::scope::{Scope, Spawner};
+use crate::time::Time;
+use crate::timers::TimerKey;
+
+/// The kernel as one actor sees it, for as long as its handler runs.
+pub struct Ctx<'k, A: Actor> {
+    kernel: &'k mut Kernel,
+    cell: u32,
+    actor: PhantomData<fn(A)>,
+}
+
+impl<'k, A: Actor> Ctx<'k, A> {
+    #[inline(always)]
+    pub(crate) fn new(kernel: &'k mut Kernel, cell: u32) -> Ctx<'k, A> {
+        Ctx { kernel, cell, actor: PhantomData }
+    }
+
+    /// This actor's address.
+    #[inline]
+    pub fn me(&self) -> ActorRef<A::Msg> {
+        self.kernel.address_of(self.cell).typed()
+    }
+
+    /// The parent's address; [`Address::NOBODY`] for a top-level actor.
+    pub fn parent(&self) -> Address {
+        let parent = self.kernel.memory.header(self.cell).parent.get();
+        if parent == NONE || parent == self.kernel.root {
+            return Address::NOBODY;
+        }
+        self.kernel.address_of(parent)
+    }
+
+    /// This actor's name among its siblings, if it was given one.
+    pub fn name(&self) -> Option<&str> {
+        self.kernel.name_of(self.cell)
+    }
+
+    /// The time of this turn: the same for all messages of a turn.
+    #[inline]
+    pub fn now(&self) -> Time {
+        self.kernel.now
+    }
+
+    /// What is not this actor's own: spawning at the top, extensions, dead letters …
+    pub fn scope(&mut self) -> Scope<'_> {
+        Scope::new(self.kernel)
+    }
+
+    // --- messages ------------------------------------------------------------------------------------------------
+
+    /// Tells an actor, wherever it lives; see [`Scope::tell`]. About the cost of a function call and a copy of the
+    /// message, on this core; a few times that to another.
+    #[inline(always)]
+    pub fn tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
+        if let Err(refused) = self.kernel.send(to, message) {
+            self.kernel.bury(to, refused);
+        }
+    }
+
+    /// Tells an actor, or gives the message back.
+    ///
+    /// # Errors
+    /// As [`Scope::try_tell`].
+    #[inline(always)]
+    pub fn try_tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), TellError<M>> {
+        self.kernel.send(to, message)
+    }
+
+    /// Passes the message at hand on, as it is: whatever reply address it carries stays its sender's.
+    #[inline(always)]
+    pub fn forward<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
+        self.tell(to, message);
+    }
+
+    /// Asks a question: `question` makes the message around a reply address, and `then` turns the answer (or its absence)
+    /// into a message to this actor. The ask ends with its answer, after `within`, or with this actor; answers after
+    /// that are dead letters.
+    ///
+    /// Costs about three messages. Allocates nothing.
+    ///
+    /// ```
+    /// # use corelane_kernel::{Actor, AskError, Ctx, Outcome, ActorRef, ReplyTo};
+    /// # use core::time::Duration;
+    /// struct Price(ReplyTo<u64>);
+    /// struct Buyer { shop: ActorRef<Price> }
+    /// enum Msg { Look, Seen(Result<u64, AskError>) }
+    ///
+    /// impl Actor for Buyer {
+    ///     type Msg = Msg;
+    ///     fn receive(&mut self, msg: Msg, ctx: &mut Ctx<'_, Self>) -> Outcome {
+    ///         match msg {
+    ///             Msg::Look => ctx.ask(self.shop, Duration::from_secs(1), Price, Msg::Seen),
+    ///             Msg::Seen(price) => { price?; }
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    #[inline]
+    pub fn ask<T, R, F>(
+        &mut self,
+        of: ActorRef<T>,
+        within: Duration,
+        question: impl FnOnce(ReplyTo<R>) -> T,
+        then: F,
+    ) where
+        T: Send + 'static,
+        R: Send + 'static,
+        F: FnOnce(Result<R, AskError>) -> A::Msg + 'static,
+    {
+        match self.kernel.open_ask::<A::Msg, R, F>(self.cell, within, then) {
+            Ok((reply, cell)) => {
+                let question = question(reply);
+                if self.kernel.send(of, question).is_err() {
+                    let then = self.kernel.refuse_ask::<A::Msg, R, F>(cell);
+                    let me = self.me();
+                    self.tell(me, then(Err(AskError::NotSent)));
+                }
+            }
+            Err((then, error)) => {
+                let me = self.me();
+                self.tell(me, then(Err(error)));
+            }
+        }
+    }
+
+    /// An address for messages of type `R`, which `map` turns into this actor's own. It ends with this actor.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the region is used up; the closure is dropped.
+    pub fn adapter<R: Send + 'static>(
+        &mut self,
+        map: impl FnMut(R) -> A::Msg + 'static,
+    ) -> Result<ActorRef<R>, OutOfMemory> {
+        self.kernel.adapt::<A::Msg, R, _>(self.cell, map).ok_or(OutOfMemory)
+    }
+
+    // --- children ------------------------------------------------------------------------------------------------
+
+    /// Spawns a child from its state. Its `started` runs before its first message, after this handler.
+    ///
+    /// # Errors
+    /// [`SpawnError`]; the state is dropped.
+    pub fn spawn<B: Actor>(&mut self, child: B) -> Result<ActorRef<B::Msg>, SpawnError> {
+        self.spawner().spawn(child)
+    }
+
+    /// Spawns a child from a factory that makes its state when it starts, and could make it again.
+    ///
+    /// # Errors
+    /// [`SpawnError`]; the factory is dropped.
+    pub fn spawn_from<B: Actor>(
+        &mut self,
+        factory: impl FnMut() -> B + Send + 'static,
+    ) -> Result<ActorRef<B::Msg>, SpawnError> {
+        self.spawner().spawn_from(factory)
+    }
+
+    /// Spawns a child with a name, a scheduling group or a mailbox bound.
+    pub fn spawner(&mut self) -> Spawner<'_> {
+        Spawner::below(self.kernel, self.cell)
+    }
+
+    /// The child of a name.
+    pub fn child(&self, name: &str) -> Option<Address> {
+        self.kernel.child_named(self.cell, name).map(|cell| self.kernel.address_of(cell))
+    }
+
+    /// Calls `each` with every child's address; newest first.
+    pub fn children(&self, mut each: impl FnMut(Address)) {
+        self.kernel.each_child(self.cell, |cell| each(self.kernel.address_of(cell)));
+    }
+
+    // --- ends ----------------------------------------------------------------------------------------------------
+
+    /// Asks an actor to stop; see [`Scope::stop`].
+    pub fn stop(&mut self, actor: impl Into<Address>) {
+        self.kernel.request_stop(actor.into());
+    }
+
+    /// Stops this actor when its handler returns.
+    pub fn stop_self(&mut self) {
+        let me = self.kernel.address_of(self.cell);
+        self.kernel.request_stop(me);
+    }
+
+    /// Watches an actor, wherever it lives: `terminated` runs once when it is gone, also if it is gone already. Watching
+    /// twice is watching once.
+    ///
+    /// The notice comes after every message that the target was told before its end on its core has been handled or
+    /// become a dead letter.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the region is used up: it is not watched.
+    pub fn watch(&mut self, actor: impl Into<Address>) -> Result<(), OutOfMemory> {
+        self.kernel.watch_cell(self.cell, actor.into(), NONE)
+    }
+
+    /// Watches an actor, and tells this one `message` instead of running `terminated`. Replaces an earlier message.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the region is used up: it is not watched, and the message is dropped.
+    pub fn watch_with(&mut self, actor: impl Into<Address>, message: A::Msg) -> Result<(), OutOfMemory> {
+        let me = self.kernel.address_of(self.cell);
+        let with =
+            parcel::wrap(&mut self.kernel.memory, me, Kind::Message, message).map_err(|_| OutOfMemory)?;
+        self.kernel.watch_cell(self.cell, actor.into(), with).inspect_err(|_| {
+            self.kernel.drop_own_parcel(self.cell, with);
+        })
+    }
+
+    /// Ends a watch: its notice will not come, also if it was on its way. Says whether there was one.
+    pub fn unwatch(&mut self, actor: impl Into<Address>) -> bool {
+        self.kernel.unwatch_cell(self.cell, actor.into())
+    }
+
+    /// Hangs a value on this actor, dropped when it ends.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the region is used up; the value is dropped.
+    pub fn attach<T: 'static>(&mut self, value: T) -> Result<(), OutOfMemory> {
+        self.kernel.attach_value(self.cell, value)
+    }
+
+    // --- time ----------------------------------------------------------------------------------------------------
+
+    /// Tells this actor `message` after a time, once. A timer of the same key is replaced. Resolution is 66 µs; never
+    /// early.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the region is used up; nothing has changed, and the message is dropped.
+    pub fn set_timer(
+        &mut self,
+        key: impl Into<TimerKey>,
+        after: Duration,
+        message: A::Msg,
+    ) -> Result<(), OutOfMemory> {
+        self.kernel.tell_after(self.cell, key.into(), after, message)
+    }
+
+    /// Tells this actor a clone of `message` every `period`, first after one. A timer of the same key is replaced.
+    /// Periods that were missed are skipped.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the region is used up; nothing has changed, and the message is dropped.
+    pub fn set_periodic(
+        &mut self,
+        key: impl Into<TimerKey>,
+        period: Duration,
+        message: A::Msg,
+    ) -> Result<(), OutOfMemory>
+    where
+        A::Msg: Clone,
+    {
+        self.kernel.tell_every(self.cell, key.into(), period, period, message)
+    }
+
+    /// Cancels the timer of a key, which then never fires, also if it was due. Says whether there was one.
+    pub fn cancel_timer(&mut self, key: impl Into<TimerKey>) -> bool {
+        self.kernel.cancel_key(self.cell, key.into())
+    }
+
+    /// Whether a timer of a key is set.
+    pub fn has_timer(&self, key: impl Into<TimerKey>) -> bool {
+        self.kernel.has_timer(self.cell, key.into())
+    }
+
+    /// Runs `receive_timeout` whenever no message came for `after`; `None` switches it off. While it is on, each message
+    /// costs a few nanoseconds more.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the region is used up; nothing has changed.
+    pub fn set_receive_timeout(&mut self, after: Option<Duration>) -> Result<(), OutOfMemory> {
+        self.kernel.set_silence(self.cell, after)
+    }
+
+    // --- messages that wait --------------------------------------------------------------------------------------
+
+    /// Puts a message aside until [`Ctx::unstash_all`].
+    ///
+    /// # Errors
+    /// [`StashError`] with the message: the stash holds as many as its bound allows, or the region is used up.
+    pub fn stash(&mut self, message: A::Msg) -> Result<(), StashError<A::Msg>> {
+        self.kernel.stash_message(self.cell, message)
+    }
+
+    /// Takes all stashed messages back, in the order in which they were stashed, before any that wait. Gives how many.
+    pub fn unstash_all(&mut self) -> u32 {
+        self.kernel.unstash_messages(self.cell, u32::MAX)
+    }
+
+    /// Takes the first stashed message back, before any that wait. Says whether there was one.
+    pub fn unstash(&mut self) -> bool {
+        self.kernel.unstash_messages(self.cell, 1) == 1
+    }
+
+    /// Bounds the stash; what is stashed already stays. Unless told otherwise, [`crate::limits::STASH_DEFAULT`].
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the region is used up; nothing has changed.
+    pub fn set_stash_bound(&mut self, bound: u32) -> Result<(), OutOfMemory> {
+        let side = self.kernel.need_side(self.cell)?;
+        self.kernel.sides.get_mut(side).stash_bound = bound;
+        Ok(())
+    }
+
+    /// Adds a reason for this actor not to run: from the next message on, its messages wait, in order, until
+    /// [`Scope::resume`] was called as often.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the region is used up; it runs on then.
+    pub fn suspend_self(&mut self) -> Result<(), OutOfMemory> {
+        self.kernel.suspend_cell(self.cell)
+    }
+}
+
+impl<A: Actor> fmt::Debug for Ctx<'_, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ctx<{}>({:?})", core::any::type_name::<A>(), self.me())
+    }
+}

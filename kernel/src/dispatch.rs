@@ -1,0 +1,282 @@
+//! The turn: signals, lanes, queues, timers, each within a budget, and the delivery of one message.
+//!
+//! Delivery is one compare: a record carries its target's identity exactly as the cell stores it, so equality proves
+//! that the target lives, speaks the message's protocol and is ready. Everything else misses and is sorted out in
+//! [`Kernel::deliver_slow`]. One of the modules where `unsafe` is allowed.
+//!
+//! Whatever is read from a queue or lane is taken off it *before* user code runs, and the running cell is noted, so
+//! that a driver that catches a panic finds the kernel whole and knows whose panic it was.
+
+#![allow(unsafe_code)]
+
+use crate::address::{Address, Gate, Group, Identity};
+use crate::kernel::{Kernel, Stage};
+use crate::letters::DeadReason;
+use crate::limits::RECORD_HEAD;
+use crate::prefetch::prefetch;
+use crate::record::{CallType, Head, Kind};
+use crate::region::NONE;
+use crate::time::Time;
+
+/// What a turn did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// Messages, signals, calls and timers that were handled. Zero means that nothing moved.
+    pub handled: u32,
+    /// More is waiting already: another turn at once has something to do.
+    pub more: bool,
+}
+
+impl Kernel {
+    /// One turn at time `now`: signals, then lanes, queues, timers, and publishing what goes to other shards. Each step
+    /// has its budget (see [`crate::KernelConfig`]). Time that runs backwards is taken for standing still.
+    ///
+    /// A panic of user code passes through; see [`Kernel::recover`].
+    ///
+    /// # Panics
+    /// If called while a turn runs, that is from an actor's code.
+    pub fn turn(&mut self, now: Time) -> Turn {
+        assert!(self.running == NONE, "a turn within a turn");
+        self.now = self.now.max(now);
+        self.stage = Stage::Handler;
+        let mut handled = self.run_deferred() + self.run_signal_lanes();
+        if self.pressing {
+            handled += self.run_pressing();
+        }
+        handled += self.run_lanes();
+        for group in Group::ROUND {
+            handled += self.run_group(group as usize);
+        }
+        handled += self.run_timers() + self.run_ring();
+        self.running = NONE;
+        self.run_mourning();
+        if self.pressing {
+            handled += self.run_pressing();
+        }
+        self.running = NONE;
+        self.flush();
+        let more = self.pressing
+            || self.queues.iter().any(|queue| !queue.is_empty())
+            || !self.deferred.is_empty()
+            || self.ring.is_busy()
+            || self.wheel.is_due();
+        Turn { handled, more }
+    }
+
+    /// Handles one group's messages up to its share.
+    fn run_group(&mut self, group: usize) -> u32 {
+        let before = self.handled;
+        let end = before + u64::from(self.config.shares[group]);
+        while self.handled < end {
+            let queue = &mut self.queues[group];
+            let memory = &self.memory;
+            queue.look_ahead(|head| prefetch(memory.at::<u8>(head.index).as_ptr()));
+            let Some(record) = self.queues[group].pop(&mut self.memory) else { break };
+            self.handled += 1;
+            // SAFETY: popped records are whole, their index is a cell of this kernel, and their payload is ours.
+            unsafe { self.deliver(record) };
+        }
+        (self.handled - before) as u32
+    }
+
+    /// Handles what lies in the lanes, straight out of their memory.
+    fn run_lanes(&mut self) -> u32 {
+        let before = self.handled;
+        for at in 0..self.inlets.messages.len() {
+            let mut budget = self.config.budget;
+            while budget > 0 {
+                let Some(record) = self.inlets.messages[at].peek() else { break };
+                budget -= 1;
+                // SAFETY: published records are whole, and stay where they are until the lane is released.
+                unsafe {
+                    let head = Head::read(record);
+                    if is_slow_group(head) {
+                        // Groups that may wait go to their queue, so that what comes behind them need not.
+                        if !self.queues[head.identity.group()].push_record(&mut self.memory, record) {
+                            break;
+                        }
+                        self.inlets.messages[at].take(head.words as usize);
+                        continue;
+                    }
+                    self.inlets.messages[at].take(head.words as usize);
+                    self.handled += 1;
+                    self.deliver(record);
+                }
+            }
+            self.inlets.messages[at].release();
+        }
+        (self.handled - before) as u32
+    }
+
+    fn run_signal_lanes(&mut self) -> u32 {
+        let mut handled = 0;
+        for at in 0..self.inlets.signals.len() {
+            let mut budget = self.config.budget;
+            while budget > 0 {
+                let Some(record) = self.inlets.signals[at].peek() else { break };
+                budget -= 1;
+                handled += 1;
+                // SAFETY: as for messages.
+                unsafe {
+                    self.inlets.signals[at].take(Head::words_at(record));
+                    self.handle_signal(Head::read(record), record.add(RECORD_HEAD));
+                }
+                if self.pressing {
+                    handled += self.run_pressing();
+                }
+            }
+            self.inlets.signals[at].release();
+        }
+        handled
+    }
+
+    /// Handles every signal and notice that waits. They are as many as handlers and lanes have caused, and each lane
+    /// and handler is bounded, so this ends.
+    #[inline(never)]
+    pub(crate) fn run_pressing(&mut self) -> u32 {
+        let mut handled = 0;
+        loop {
+            if let Some(record) = self.signals.pop(&mut self.memory) {
+                // SAFETY: a whole signal record.
+                unsafe { self.handle_signal(Head::read(record), record.add(RECORD_HEAD)) };
+            } else if !self.tell_next_notice() {
+                break;
+            }
+            handled += 1;
+        }
+        // A notice for another shard may have to wait for room.
+        self.pressing = self.notices.wait();
+        if self.marked_stops {
+            self.find_marked_stops();
+        }
+        handled
+    }
+
+    fn run_deferred(&mut self) -> u32 {
+        let mut handled = 0;
+        let end = self.deferred.pushed(&self.memory);
+        while self.deferred.popped(&self.memory) < end {
+            let Some(record) = self.deferred.pop(&mut self.memory) else { break };
+            handled += 1;
+            // SAFETY: a whole signal record.
+            unsafe { self.handle_signal(Head::read(record), record.add(RECORD_HEAD)) };
+            if self.pressing {
+                handled += self.run_pressing();
+            }
+        }
+        handled
+    }
+
+    /// Delivers one record.
+    ///
+    /// # Safety
+    /// The record is whole; its index is zero or a cell of this kernel; its payload is given up to this call.
+    #[inline(always)]
+    unsafe fn deliver(&mut self, record: *const u64) {
+        // SAFETY: the caller's.
+        let head = unsafe { Head::read(record) };
+        let header = self.memory.header(head.index);
+        if header.identity.get() == head.identity
+            && let Some(behavior) = header.behavior.get()
+        {
+            self.running = head.index;
+            // SAFETY: equal identities mean that the payload is of the type that this behaviour receives, and that
+            // the cell's state is made and nobody uses it.
+            unsafe { (behavior.receive)(self, head.index, record.add(RECORD_HEAD)) };
+        } else {
+            // SAFETY: the caller's.
+            unsafe { self.deliver_slow(head, record) };
+        }
+        if self.pressing {
+            self.run_pressing();
+        }
+    }
+
+    /// Delivers a record whose target is not simply ready.
+    ///
+    /// # Safety
+    /// As for [`Kernel::deliver`].
+    #[inline(never)]
+    unsafe fn deliver_slow(&mut self, head: Head, record: *const u64) {
+        // SAFETY: the caller's.
+        let payload = unsafe { record.add(RECORD_HEAD) };
+        match head.kind {
+            Kind::Message | Kind::Counted if head.index != NONE => {
+                let identity = self.memory.header(head.index).identity.get();
+                let gate = identity.gate();
+                if identity.with_gate(Gate::Ready) != head.identity {
+                    return self.drop_message(head, payload, DeadReason::NoActor);
+                }
+                match gate {
+                    Gate::Ready | Gate::Duty => {
+                        self.do_duties(head, payload);
+                        // SAFETY: the identity is the target's, and its gate lets messages run.
+                        unsafe { self.receive_now(head.index, payload) };
+                    }
+                    Gate::Suspended | Gate::Backlog | Gate::Starting => {
+                        // SAFETY: a whole record, given up to the backlog.
+                        unsafe { self.append_to_backlog(head, record) };
+                    }
+                    Gate::Stopping | Gate::Dead | Gate::Free => {
+                        self.drop_message(head, payload, DeadReason::NoActor);
+                    }
+                }
+            }
+            Kind::Call => {
+                self.running = NONE;
+                self.stage = Stage::Foreign;
+                // SAFETY: a call's second word is its vtable, its payload the closure.
+                unsafe { (CallType::from_word(head.identity).run)(self, payload) };
+                self.stage = Stage::Handler;
+            }
+            // A message to nobody's address never gets here: nobody's place is no kernel's. Signals have their own
+            // queues and lanes, and pads are skipped by the lane.
+            _ => debug_assert!(false, "a record of kind {:?} among messages", head.kind),
+        }
+    }
+
+    /// Runs a handler on the message in `payload`.
+    ///
+    /// # Safety
+    /// The cell is an actor whose state is made and not in use, and the payload is of its message type.
+    pub(crate) unsafe fn receive_now(&mut self, cell: u32, payload: *const u64) {
+        self.running = cell;
+        let behavior = self.memory.header(cell).behavior.get();
+        debug_assert!(behavior.is_some());
+        if let Some(behavior) = behavior {
+            // SAFETY: the caller's.
+            unsafe { (behavior.receive)(self, cell, payload) };
+        }
+    }
+
+    /// A message nobody handles: counted, told of, dropped.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn drop_message(&mut self, head: Head, payload: *const u64, reason: DeadReason) {
+        let message = self.protocols.message(head.identity.protocol());
+        let target = Address { identity: head.identity, index: head.index, place: self.place };
+        let letter = self.letter(target, (message.name)(), reason);
+        let running = core::mem::replace(&mut self.running, NONE);
+        let stage = core::mem::replace(&mut self.stage, Stage::Foreign);
+        // Dropped before it is told of: telling may use the room where the message lies.
+        self.letters.count_one(reason);
+        // SAFETY: the identity's protocol is the payload's type, and the payload was given up to this call.
+        unsafe { (message.drop)(payload) };
+        self.running = running;
+        self.stage = stage;
+        self.tell_of_letter(letter, message.id);
+    }
+}
+
+/// Whether a record is for a group that may wait behind the others.
+#[inline(always)]
+fn is_slow_group(head: Head) -> bool {
+    head.index != NONE && slow(head.identity)
+}
+
+#[inline(always)]
+const fn slow(identity: Identity) -> bool {
+    identity.group() >= Group::Bulk as usize
+}
+
+const _: () = assert!((Group::Bulk as usize) == 2 && (Group::Background as usize) == 3);

@@ -1,0 +1,249 @@
+//! Exits: the one way out of a kernel, to the other shards of its realm.
+//!
+//! Each other shard is reached by two lanes: one for messages, one for signals. A message is written in place into its
+//! lane; while the lane is full, messages spill in order into an outbox of bounded size, and when that is full as well,
+//! telling is refused. Signals spill into an outbox of their own that only the region bounds, so that no flood of
+//! messages can take their room. Lanes are published once per turn, or per batch.
+//!
+//! One of the modules where `unsafe` is allowed: it writes records into reserved room.
+
+#![allow(unsafe_code)]
+
+use crate::address::{Address, Place};
+use crate::error::TellError;
+use crate::kernel::{Kernel, KernelConfig};
+use crate::lane::LaneSender;
+use crate::letters::DeadReason;
+use crate::limits::RECORD_HEAD;
+use crate::queue::Queue;
+use crate::record::{self, CallType, Head, Kind, Payload};
+use crate::region::Memory;
+use crate::scope::Scope;
+use crate::shelf::Shelf;
+
+pub(crate) struct Exit {
+    messages: LaneSender,
+    signals: LaneSender,
+    outbox: Queue,
+    signal_outbox: Queue,
+    /// Published since the driver last asked: whoever sleeps at the other end must be woken.
+    published: bool,
+}
+
+pub(crate) struct Exits {
+    by_shard: Shelf<Option<Exit>>,
+    outbox_segments: u32,
+    batch_words: usize,
+}
+
+impl Exits {
+    pub(crate) fn new(memory: &mut Memory, shards: usize, config: &KernelConfig) -> Option<Exits> {
+        let mut by_shard = Shelf::with_room(memory, if shards > 1 { shards } else { 0 })?;
+        if shards > 1 {
+            for _ in 0..shards {
+                by_shard.push(memory, None).ok()?;
+            }
+        }
+        let outbox_segments = config.outbox_bytes.div_ceil(memory.block_bytes()).max(1) as u32;
+        Some(Exits { by_shard, outbox_segments, batch_words: config.batch_words })
+    }
+
+    pub(crate) fn connect(&mut self, shard: usize, messages: LaneSender, signals: LaneSender) {
+        self.by_shard[shard] = Some(Exit {
+            messages,
+            signals,
+            outbox: Queue::new(self.outbox_segments),
+            signal_outbox: Queue::new(u32::MAX),
+            published: false,
+        });
+    }
+
+    #[inline(always)]
+    fn to(&mut self, place: Place) -> Option<&mut Exit> {
+        let exit = self.by_shard.get_mut(place.shard())?.as_mut()?;
+        (exit.messages.place() == Some(place)).then_some(exit)
+    }
+}
+
+impl Exits {
+    pub(crate) fn leads_to(&mut self, place: Place) -> bool {
+        self.to(place).is_some()
+    }
+}
+
+impl Exit {
+    /// Writes a record into the lane, or behind it into the outbox.
+    #[inline(always)]
+    fn put<T>(
+        &mut self,
+        memory: &mut Memory,
+        batch: usize,
+        to: Address,
+        kind: Kind,
+        value: T,
+    ) -> Result<(), TellError<T>> {
+        let words = Payload::<T>::WORDS;
+        if self.outbox.is_empty()
+            && let Some(at) = self.messages.reserve(words)
+        {
+            // SAFETY: the words were reserved.
+            unsafe { record::write(at, to, kind, value) };
+            self.messages.commit(words);
+            if self.messages.unpublished() >= batch {
+                self.published |= self.messages.publish();
+            }
+            return Ok(());
+        }
+        self.spill(memory, to, kind, value)
+    }
+
+    /// A record that waits here has one more word than in the lane: how to drop its payload, for the day when the
+    /// kernel is dropped before the lane has room. It travels along, and nobody looks at it at the other end.
+    #[inline(never)]
+    fn spill<T>(
+        &mut self,
+        memory: &mut Memory,
+        to: Address,
+        kind: Kind,
+        value: T,
+    ) -> Result<(), TellError<T>> {
+        // What is in the lane makes no progress while it is not published.
+        self.published |= self.messages.publish();
+        let words = Payload::<T>::WORDS + 1;
+        if !self.messages.fits(words) {
+            return Err(TellError::TooLarge(value));
+        }
+        let Some(at) = self.outbox.reserve(memory, words) else { return Err(TellError::Full(value)) };
+        // SAFETY: the words were reserved; the record's own count includes the last one.
+        unsafe {
+            record::write(at, to, kind, value);
+            record::set_words(at, words);
+            at.add(words - 1).cast::<unsafe fn(*const u64)>().write(Payload::<T>::drop_in);
+        }
+        self.outbox.commit(words);
+        Ok(())
+    }
+
+    /// Moves what spilled into the lanes as far as they have room, and publishes both.
+    fn flush(&mut self, memory: &mut Memory) {
+        drain(&mut self.signal_outbox, &mut self.signals, memory);
+        self.published |= self.signals.publish();
+        drain(&mut self.outbox, &mut self.messages, memory);
+        self.published |= self.messages.publish();
+    }
+}
+
+fn drain(from: &mut Queue, to: &mut LaneSender, memory: &mut Memory) {
+    while let Some(record) = from.peek(memory) {
+        // SAFETY: the queue holds whole records; the reserved room takes all its words; popping gives the payload up.
+        unsafe {
+            let words = Head::words_at(record);
+            let Some(at) = to.reserve(words) else { return };
+            core::ptr::copy_nonoverlapping(record, at, words);
+            to.commit(words);
+            from.pop(memory);
+        }
+    }
+}
+
+impl Kernel {
+    /// Tells an actor that lives elsewhere.
+    pub(crate) fn send_away<M: Send + 'static>(
+        &mut self,
+        to: Address,
+        message: M,
+    ) -> Result<(), TellError<M>> {
+        let batch = self.exits.batch_words;
+        match self.exits.to(to.place) {
+            Some(exit) => exit.put(&mut self.memory, batch, to, Kind::Message, message),
+            None => Err(TellError::Unreachable(message)),
+        }
+    }
+
+    /// Runs a closure on another shard of the realm, in order with what is told to that shard's actors.
+    pub(crate) fn call_away<F>(&mut self, shard: usize, call: F) -> Result<(), TellError<F>>
+    where
+        F: FnOnce(&mut Scope<'_>) + Send + 'static,
+    {
+        let to = Address { identity: CallType::of::<F>().word(), index: 0, place: Place::NOWHERE };
+        let batch = self.exits.batch_words;
+        match self.exits.by_shard.get_mut(shard) {
+            Some(Some(exit)) => exit.put(&mut self.memory, batch, to, Kind::Call, call),
+            _ => Err(TellError::Unreachable(call)),
+        }
+    }
+
+    /// Sends a signal to an actor's shard; only an exhausted region refuses it, and gives it back.
+    pub(crate) fn signal_away<T>(&mut self, to: Address, kind: Kind, value: T) -> Result<(), T> {
+        let words = Payload::<T>::WORDS;
+        let Some(exit) = self.exits.to(to.place) else { return Ok(()) };
+        if exit.signal_outbox.is_empty()
+            && let Some(at) = exit.signals.reserve(words)
+        {
+            // SAFETY: the words were reserved.
+            unsafe { record::write(at, to, kind, value) };
+            exit.signals.commit(words);
+            return Ok(());
+        }
+        let Some(at) = exit.signal_outbox.reserve(&mut self.memory, words) else { return Err(value) };
+        // SAFETY: the words were reserved.
+        unsafe { record::write(at, to, kind, value) };
+        exit.signal_outbox.commit(words);
+        Ok(())
+    }
+
+    /// Publishes what was told to other shards, after moving along what spilled. Part of every turn; also for drivers
+    /// that tell from outside a turn.
+    pub fn flush(&mut self) {
+        for exit in self.exits.by_shard.iter_mut().flatten() {
+            exit.flush(&mut self.memory);
+        }
+    }
+
+    /// Calls `wake` with each shard to which something was published since the last call.
+    #[inline]
+    pub fn published(&mut self, mut wake: impl FnMut(usize)) {
+        for (shard, exit) in self.exits.by_shard.iter_mut().enumerate() {
+            if let Some(exit) = exit
+                && core::mem::take(&mut exit.published)
+            {
+                wake(shard);
+            }
+        }
+    }
+
+    /// Whether anything told to other shards waits behind a full lane.
+    pub fn spilled(&self) -> bool {
+        self.exits
+            .by_shard
+            .iter()
+            .flatten()
+            .any(|exit| !exit.outbox.is_empty() || !exit.signal_outbox.is_empty())
+    }
+
+    /// Whether every other shard's kernel has bound its lanes, so that addresses there can be told.
+    pub fn is_connected(&mut self) -> bool {
+        let own = self.place.shard();
+        self.exits.by_shard.iter_mut().enumerate().all(|(shard, exit)| match exit {
+            Some(exit) => exit.messages.place().is_some() && exit.signals.place().is_some(),
+            None => shard == own,
+        })
+    }
+
+    /// Drops what still waits for other shards, when the kernel is dropped.
+    pub(crate) fn drop_spilled(&mut self) {
+        for at in 0..self.exits.by_shard.len() {
+            while let Some(Some(exit)) = self.exits.by_shard.get_mut(at)
+                && let Some(record) = exit.outbox.pop(&mut self.memory)
+            {
+                // SAFETY: a whole record that `spill` wrote; its payload is dropped once, here, as its last word says.
+                unsafe {
+                    let last = record.add(Head::words_at(record) - 1);
+                    let drop = last.cast::<unsafe fn(*const u64)>().read();
+                    self.letters.count_one(DeadReason::Unreachable);
+                    drop(record.add(RECORD_HEAD));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,398 @@
+//! The kernel: one core's worth of actors, and how a message gets onto its way.
+//!
+//! A [`Kernel`] belongs to its driver (a shard's thread, a microcontroller's main loop, a simulator), which gives it
+//! memory once and time at each [`Kernel::turn`]. Everything actors can do to it goes through [`Scope`], which hides
+//! the driver's half. This file holds the parts and the telling; dispatch, lifecycle, watching, timers … each have
+//! a file of their own.
+
+use core::any::{Any, TypeId};
+use core::fmt;
+
+use crate::actor::Actor;
+use crate::address::{ActorRef, Address, Group, Place, Seat};
+use crate::backlog::Ring;
+use crate::error::{KernelError, OutOfMemory, SpawnError, TellError};
+use crate::exit::Exits;
+use crate::extension::Extensions;
+use crate::failure::Failure;
+use crate::inlet::Inlets;
+use crate::lane::{LaneReceiver, LaneSender};
+use crate::letters::{DeadReason, Letters};
+use crate::limits::{GROUPS, SHARDS_MAX};
+use crate::names::Name;
+use crate::pool::{Handle, Pool};
+use crate::probe::Probe;
+use crate::protocol::Protocols;
+use crate::queue::Queue;
+use crate::region::{Memory, NONE, Region};
+use crate::scope::Scope;
+use crate::side::Side;
+use crate::time::Time;
+use crate::timers::Timer;
+use crate::watch::{Notices, Obituary, Watch};
+use crate::wheel::Wheel;
+
+/// Settings of a kernel. Start from [`KernelConfig::default`].
+#[derive(Clone, Debug)]
+pub struct KernelConfig {
+    /// Messages each scheduling group may handle in one turn, indexed by [`Group`]: its share. None may be zero. Small
+    /// values let an urgent message wait less behind other groups; large ones pay the round's overhead less often.
+    pub shares: [u32; GROUPS],
+    /// Records taken from each lane in one turn, and timers fired and waiting messages handled in one turn. Not zero.
+    pub budget: u32,
+    /// Part of the region that each group's queue may fill, in 256ths. A full queue refuses. Default 64 (a quarter).
+    pub queue_share: u32,
+    /// Bytes that may wait for each other shard behind a full lane, before telling it is refused.
+    pub outbox_bytes: usize,
+    /// Words that may be told to another shard before they are published within a turn. What is told is published at
+    /// the end of each turn at the latest.
+    pub batch_words: usize,
+    /// For tests of what happens when a cell's generations are used up: how many fresh cells start with. `None` for
+    /// all sixty-seven million.
+    pub generations: Option<u32>,
+}
+
+impl Default for KernelConfig {
+    fn default() -> Self {
+        let mut shares = [0; GROUPS];
+        shares[Group::Urgent as usize] = 512;
+        shares[Group::Normal as usize] = 512;
+        shares[Group::Bulk as usize] = 128;
+        shares[Group::Background as usize] = 32;
+        KernelConfig {
+            shares,
+            budget: 512,
+            queue_share: 64,
+            outbox_bytes: 1 << 20,
+            batch_words: 256,
+            generations: None,
+        }
+    }
+}
+
+/// What a kernel is doing, so that whoever catches a panic knows whose it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// A handler or hook of the running cell.
+    Handler,
+    /// The drop of the timers of the running cell, which begins to stop.
+    Cancel,
+    /// The running cell's `stopped` hook.
+    StoppedHook,
+    /// The drop of the running cell's state.
+    DropState,
+    /// The drop of what waited at the running cell.
+    DropWaiting,
+    /// Code that belongs to no actor: a call from outside, the drop of a dead letter.
+    Foreign,
+}
+
+/// Counts since the kernel was made, and levels as they are now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Actors that live, without the kernel's own.
+    pub actors: u64,
+    /// Messages handled.
+    pub handled: u64,
+    /// Actors spawned.
+    pub spawned: u64,
+    /// Actors that failed.
+    pub failed: u64,
+    /// Dead letters, all reasons together.
+    pub dead_letters: u64,
+    /// Bytes of the region, and of these, bytes that were ever used.
+    pub region_bytes: usize,
+    /// See `region_bytes`.
+    pub used_bytes: usize,
+}
+
+/// One core's worth of actors. See the [module](self).
+pub struct Kernel {
+    pub(crate) memory: Memory,
+    pub(crate) place: Place,
+    /// Something waits that overtakes messages: signals or notices.
+    pub(crate) pressing: bool,
+    pub(crate) stage: Stage,
+    /// The cell whose code runs, or [`NONE`].
+    pub(crate) running: u32,
+    pub(crate) queues: [Queue; GROUPS],
+    pub(crate) now: Time,
+    pub(crate) handled: u64,
+    pub(crate) signals: Queue,
+    /// Stops that go on in the next turn.
+    pub(crate) deferred: Queue,
+    pub(crate) exits: Exits,
+    pub(crate) inlets: Inlets,
+    pub(crate) root: u32,
+    pub(crate) sides: Pool<Side>,
+    pub(crate) watches: Pool<Watch>,
+    pub(crate) obituaries: Pool<Obituary>,
+    pub(crate) notices: Notices,
+    /// Dead cells whose watchers wait for a queue to pass their end, one list per group.
+    pub(crate) mourned: [(u32, u32); GROUPS],
+    pub(crate) timers: Pool<Timer>,
+    pub(crate) wheel: Wheel<Timer>,
+    /// Number of the timer that was set last.
+    pub(crate) serial: u32,
+    pub(crate) ring: Ring,
+    pub(crate) names: Pool<Name>,
+    pub(crate) protocols: Protocols,
+    pub(crate) extensions: Extensions,
+    pub(crate) letters: Letters,
+    pub(crate) probe: Probe,
+    pub(crate) config: KernelConfig,
+    pub(crate) actors: u64,
+    pub(crate) spawned: u64,
+    pub(crate) failed: u64,
+    /// A stop found no room among the signals and is marked at its cell only.
+    pub(crate) marked_stops: bool,
+    pub(crate) dropping: bool,
+}
+
+impl Kernel {
+    /// A kernel on its own, in a realm of its own.
+    ///
+    /// # Errors
+    /// [`KernelError`] if a setting makes no sense or the region is too small for it; the region is gone then.
+    pub fn new(region: Region, config: KernelConfig) -> Result<Kernel, KernelError> {
+        let seat = Seat::realm(1)?.next().ok_or(KernelError::Config("a realm has at least one shard"))?;
+        Kernel::seated(region, config, seat, 1)
+    }
+
+    /// A kernel that is one of `shards` in a realm.
+    ///
+    /// # Errors
+    /// As [`Kernel::new`].
+    pub fn seated(
+        region: Region,
+        config: KernelConfig,
+        seat: Seat,
+        shards: usize,
+    ) -> Result<Kernel, KernelError> {
+        if config.shares.contains(&0) || config.budget == 0 {
+            return Err(KernelError::Config("every group's share and the budget must be at least 1"));
+        }
+        if !(1..=256).contains(&config.queue_share) {
+            return Err(KernelError::Config("queue_share counts 256ths of the region, from 1 to 256"));
+        }
+        if !(1..=SHARDS_MAX).contains(&shards) || seat.place().shard() >= shards {
+            return Err(KernelError::Config("the seat's shard must be one of the realm's"));
+        }
+        let mut memory = Memory::new(region, config.generations);
+        let (bytes, _) = memory.usage();
+        let blocks = (bytes / memory.block_bytes()) as u64;
+        let queue = ((blocks * config.queue_share as u64 / 256) as u32).max(2);
+        let no_room = KernelError::Config("the region is too small for this many shards");
+        let exits = Exits::new(&mut memory, shards, &config).ok_or(no_room)?;
+        let mut kernel = Kernel {
+            place: seat.place(),
+            pressing: false,
+            stage: Stage::Foreign,
+            running: NONE,
+            queues: [Queue::new(queue), Queue::new(queue), Queue::new(queue), Queue::new(queue)],
+            now: Time::ZERO,
+            handled: 0,
+            signals: Queue::new(u32::MAX),
+            deferred: Queue::new(u32::MAX),
+            exits,
+            inlets: Inlets::new(),
+            root: NONE,
+            sides: Pool::new(&memory),
+            watches: Pool::new(&memory),
+            obituaries: Pool::new(&memory),
+            notices: Notices::new(),
+            mourned: [(NONE, NONE); GROUPS],
+            timers: Pool::new(&memory),
+            wheel: Wheel::new(),
+            serial: 0,
+            ring: Ring::new(),
+            names: Pool::new(&memory),
+            protocols: Protocols::new(),
+            extensions: Extensions::new(),
+            letters: Letters::new(),
+            probe: Probe::new(),
+            config,
+            actors: 0,
+            spawned: 0,
+            failed: 0,
+            marked_stops: false,
+            dropping: false,
+            memory,
+        };
+        kernel.plant_root().map_err(|_| KernelError::Config("the region is too small for the root"))?;
+        Ok(kernel)
+    }
+
+    /// Which kernel this is.
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    /// What actors and closures use the kernel through; also for its driver, between turns.
+    pub fn scope(&mut self) -> Scope<'_> {
+        Scope::new(self)
+    }
+
+    /// Spawns a top-level actor; see [`Scope::spawn`].
+    ///
+    /// # Errors
+    /// As [`Scope::spawn`].
+    pub fn spawn<A: Actor>(&mut self, actor: A) -> Result<ActorRef<A::Msg>, SpawnError> {
+        self.scope().spawn(actor)
+    }
+
+    /// Tells an actor; what is refused becomes a dead letter. See [`Scope::tell`].
+    #[inline]
+    pub fn tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
+        if let Err(refused) = self.send(to, message) {
+            self.bury(to, refused);
+        }
+    }
+
+    /// Tells an actor, or gives the message back.
+    ///
+    /// # Errors
+    /// As [`Scope::try_tell`].
+    #[inline]
+    pub fn try_tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), TellError<M>> {
+        self.send(to, message)
+    }
+
+    /// Takes a lane into use: what is told into its other end is delivered here, in the turns to come.
+    ///
+    /// # Errors
+    /// The lane comes back when the region is used up.
+    pub fn add_lane(&mut self, mut lane: LaneReceiver) -> Result<(), LaneReceiver> {
+        lane.bind(self.place);
+        self.inlets.add(&mut self.memory, lane)
+    }
+
+    /// Takes into use the lane on which another shard's signals come. It is read before all others.
+    ///
+    /// # Errors
+    /// The lane comes back when the region is used up.
+    pub fn add_signal_lane(&mut self, mut lane: LaneReceiver) -> Result<(), LaneReceiver> {
+        lane.bind(self.place);
+        self.inlets.add_signals(&mut self.memory, lane)
+    }
+
+    /// Gives the kernel its way to another shard of its realm: one lane for messages, one for signals, both bound by
+    /// that shard's kernel.
+    ///
+    /// # Panics
+    /// If `shard` is not another shard of the realm.
+    pub fn connect(&mut self, shard: usize, messages: LaneSender, signals: LaneSender) {
+        assert!(shard != self.place.shard(), "a shard needs no lane to itself");
+        self.exits.connect(shard, messages, signals);
+    }
+
+    /// When a timer is due next, if any is set. A turn at that time does its work; an earlier one is not needed.
+    pub fn next_deadline(&mut self) -> Option<Time> {
+        self.wheel.next_deadline()
+    }
+
+    /// Counts and levels.
+    pub fn stats(&self) -> Stats {
+        let (region_bytes, used_bytes) = self.memory.usage();
+        Stats {
+            actors: self.actors,
+            handled: self.handled,
+            spawned: self.spawned,
+            failed: self.failed,
+            dead_letters: self.letters.total(),
+            region_bytes,
+            used_bytes,
+        }
+    }
+
+    /// Dead letters so far of one reason.
+    pub fn dead_letters(&self, reason: DeadReason) -> u64 {
+        self.letters.count(reason)
+    }
+
+    /// Called by a driver that caught a panic out of [`Kernel::turn`]: lays it at the door of the actor whose code
+    /// ran, which fails, or of nobody if it ran none. The kernel is ready for its next turn after that.
+    pub fn recover(&mut self, failure: Failure) {
+        let cell = core::mem::replace(&mut self.running, NONE);
+        let stage = core::mem::replace(&mut self.stage, Stage::Handler);
+        self.after_panic(cell, stage, failure);
+    }
+
+    // --- telling -------------------------------------------------------------------------------------------------
+
+    #[inline(always)]
+    pub(crate) fn send<M: Send + 'static>(
+        &mut self,
+        to: ActorRef<M>,
+        message: M,
+    ) -> Result<(), TellError<M>> {
+        let address = to.address();
+        if address.place == self.place && !address.identity.bounded() {
+            return self.enqueue(address, crate::record::Kind::Message, message).map_err(TellError::Full);
+        }
+        self.send_elsewhere(to, message)
+    }
+
+    #[inline(never)]
+    fn send_elsewhere<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), TellError<M>> {
+        let address = to.address();
+        if address.place != self.place {
+            return self.send_away(address, message);
+        }
+        if !self.take_credit(address) {
+            return Err(TellError::MailboxFull(message));
+        }
+        self.enqueue(address, crate::record::Kind::Counted, message).map_err(|message| {
+            self.give_credit(address.index);
+            TellError::Full(message)
+        })
+    }
+
+    /// A refused tell becomes a dead letter.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn bury<M: Send + 'static>(&mut self, to: ActorRef<M>, refused: TellError<M>) {
+        let reason = match refused {
+            TellError::Full(_) | TellError::TooLarge(_) => DeadReason::QueueFull,
+            TellError::MailboxFull(_) => DeadReason::MailboxFull,
+            TellError::Unreachable(_) => DeadReason::Unreachable,
+        };
+        let letter = self.letter(to.address(), core::any::type_name::<M>(), reason);
+        // The message is dropped first: its drop may panic, and must not cost the letter its count.
+        self.publish_letter(letter, core::any::TypeId::of::<M>());
+        drop(refused.into_inner());
+    }
+
+    /// Address of a living cell.
+    #[inline(always)]
+    pub(crate) fn address_of(&self, cell: u32) -> Address {
+        let identity = self.memory.header(cell).identity.get().with_gate(crate::address::Gate::Ready);
+        Address { identity, index: cell, place: self.place }
+    }
+
+    pub(crate) fn side_of(&self, cell: u32) -> Option<Handle<Side>> {
+        let side = self.memory.header(cell).side.get();
+        (side != NONE).then(|| Handle::from_number(side))
+    }
+
+    /// The side record of a cell, made if there is none.
+    pub(crate) fn need_side(&mut self, cell: u32) -> Result<Handle<Side>, OutOfMemory> {
+        if let Some(side) = self.side_of(cell) {
+            return Ok(side);
+        }
+        let side = self.sides.insert(&mut self.memory, Side::new()).map_err(|_| OutOfMemory)?;
+        self.memory.header(cell).side.set(side.number());
+        Ok(side)
+    }
+
+    pub(crate) fn extension_mut(&mut self, id: TypeId) -> Option<&mut (dyn Any + 'static)> {
+        self.extensions.get(id)
+    }
+}
+
+impl fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kernel").field("place", &self.place).field("stats", &self.stats()).finish()
+    }
+}

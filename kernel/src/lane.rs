@@ -1,0 +1,404 @@
+//! Lanes: single-producer, single-consumer rings of message records, the only thing that two cores share.
+//!
+//! The sender writes records in place behind its private `write` cursor and makes them visible in batches, with one
+//! release store of `tail` ([`LaneSender::publish`]). The receiver's kernel runs its handlers straight out of the
+//! ring and gives room back in batches, with one release store of `head`. Each side keeps a copy of the other's cursor
+//! and looks at the shared one only when the copy says that it must. This is the ring of Lamport (1977) with the
+//! cached cursors of FastForward/MCRingBuffer (Lee et al., "A lock-free, cache-efficient shared ring buffer", 2009).
+//!
+//! Invariants: `head ≤ tail ≤ head + capacity` (all counted in words, modulo the word size of the machine); words in
+//! `[tail, head + capacity)` belong to the sender, words in `[head, tail)` to the receiver. A record never wraps: a
+//! pad fills the ring's end. One of the modules where `unsafe` is allowed; model-checked with loom.
+
+#![allow(unsafe_code)]
+
+use core::cell::UnsafeCell;
+use core::fmt;
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+
+use crossbeam_utils::CachePadded;
+
+use crate::address::{ActorRef, Address, Place};
+use crate::error::TellError;
+use crate::record::{self, CallType, Head, Kind, Payload};
+use crate::scope::Scope;
+use crate::sync::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+
+/// What the two ends of a lane share besides the words.
+struct Shared {
+    /// End of what is published. Written by the sender.
+    tail: CachePadded<AtomicUsize>,
+    /// Start of what is not yet given back. Written by the receiver.
+    head: CachePadded<AtomicUsize>,
+    /// The place of the kernel that receives, zero until it has one. Written once.
+    place: AtomicU32,
+    /// The receiver is gone.
+    closed: AtomicBool,
+}
+
+impl Shared {
+    #[cfg(not(loom))]
+    const fn new() -> Shared {
+        Shared {
+            tail: CachePadded::new(AtomicUsize::new(0)),
+            head: CachePadded::new(AtomicUsize::new(0)),
+            place: AtomicU32::new(0),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    #[cfg(all(loom, feature = "alloc"))]
+    fn new() -> Shared {
+        Shared {
+            tail: CachePadded::new(AtomicUsize::new(0)),
+            head: CachePadded::new(AtomicUsize::new(0)),
+            place: AtomicU32::new(0),
+            closed: AtomicBool::new(false),
+        }
+    }
+}
+
+/// Memory for one lane of `WORDS` eight-byte words, to be a `static` where there is no allocator. `WORDS` must be a
+/// power of two, and at least twice the words of the largest message with its two-word head.
+#[cfg(not(loom))]
+pub struct LaneMemory<const WORDS: usize> {
+    shared: Shared,
+    taken: AtomicBool,
+    words: UnsafeCell<[MaybeUninit<u64>; WORDS]>,
+}
+
+// SAFETY: the words are reached only through the two ends, of which `split` makes one pair; they share the words as
+// the module's invariants say.
+#[cfg(not(loom))]
+unsafe impl<const WORDS: usize> Sync for LaneMemory<WORDS> {}
+
+#[cfg(not(loom))]
+impl<const WORDS: usize> LaneMemory<WORDS> {
+    /// An empty lane.
+    pub const fn new() -> Self {
+        const { assert!(WORDS.is_power_of_two() && WORDS >= 8, "a lane has a power of two of words, at least 8") };
+        LaneMemory {
+            shared: Shared::new(),
+            taken: AtomicBool::new(false),
+            words: UnsafeCell::new([MaybeUninit::uninit(); WORDS]),
+        }
+    }
+
+    /// The two ends, once; `None` from the second call on.
+    pub fn split(&'static self) -> Option<(LaneSender, LaneReceiver)> {
+        if self.taken.compare_exchange(false, true, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            return None;
+        }
+        let ring = Ring {
+            shared: NonNull::from(&self.shared),
+            words: NonNull::new(self.words.get().cast::<u64>())?,
+            capacity: WORDS,
+            #[cfg(feature = "alloc")]
+            _heap: None,
+        };
+        Some(ends(ring.clone(), ring))
+    }
+}
+
+#[cfg(not(loom))]
+impl<const WORDS: usize> Default for LaneMemory<WORDS> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A lane on the heap, kept alive by both ends.
+#[cfg(feature = "alloc")]
+struct HeapLane {
+    shared: Shared,
+    words: alloc::boxed::Box<[UnsafeCell<MaybeUninit<u64>>]>,
+    #[cfg(loom)]
+    shadow: alloc::vec::Vec<loom::cell::UnsafeCell<()>>,
+}
+
+// SAFETY: as for `LaneMemory`.
+#[cfg(feature = "alloc")]
+unsafe impl Sync for HeapLane {}
+// SAFETY: plain words and atomics.
+#[cfg(feature = "alloc")]
+unsafe impl Send for HeapLane {}
+
+/// A new lane on the heap with room for `words` eight-byte words, rounded up to a power of two.
+///
+/// # Panics
+/// If `words` is less than 8.
+#[cfg(feature = "alloc")]
+pub fn lane(words: usize) -> (LaneSender, LaneReceiver) {
+    assert!(words >= 8, "a lane has at least 8 words, not {words}");
+    let capacity = words.next_power_of_two();
+    let heap = alloc::sync::Arc::new(HeapLane {
+        shared: Shared::new(),
+        words: (0..capacity).map(|_| UnsafeCell::new(MaybeUninit::uninit())).collect(),
+        #[cfg(loom)]
+        shadow: (0..capacity).map(|_| loom::cell::UnsafeCell::new(())).collect(),
+    });
+    let ring = Ring {
+        shared: NonNull::from(&heap.shared),
+        // SAFETY: a slice's pointer is not null; `UnsafeCell<MaybeUninit<u64>>` is a word.
+        words: unsafe { NonNull::new_unchecked(heap.words.as_ptr().cast_mut().cast()) },
+        capacity,
+        _heap: Some(heap),
+    };
+    ends(ring.clone(), ring)
+}
+
+#[derive(Clone)]
+struct Ring {
+    shared: NonNull<Shared>,
+    words: NonNull<u64>,
+    capacity: usize,
+    #[cfg(feature = "alloc")]
+    _heap: Option<alloc::sync::Arc<HeapLane>>,
+}
+
+impl Ring {
+    #[inline(always)]
+    fn shared(&self) -> &Shared {
+        // SAFETY: the memory is static, or kept alive by `_heap`.
+        unsafe { self.shared.as_ref() }
+    }
+
+    #[inline(always)]
+    fn at(&self, cursor: usize) -> *mut u64 {
+        // SAFETY: masked to the ring's words.
+        unsafe { self.words.as_ptr().add(cursor & (self.capacity - 1)) }
+    }
+
+    /// Tells the model checker which words are read or written here; nothing otherwise.
+    #[inline(always)]
+    fn touch(&self, _cursor: usize, _words: usize, _write: bool) {
+        #[cfg(all(loom, feature = "alloc"))]
+        for i in _cursor.._cursor + _words {
+            let cell = &self._heap.as_ref().expect("a heap lane").shadow[i & (self.capacity - 1)];
+            if _write { cell.with_mut(|_| ()) } else { cell.with(|_| ()) }
+        }
+    }
+}
+
+fn ends(a: Ring, b: Ring) -> (LaneSender, LaneReceiver) {
+    (
+        LaneSender { ring: a, place: Place::NOWHERE, write: 0, published: 0, head: 0 },
+        LaneReceiver { ring: b, read: 0, released: 0, tail: 0 },
+    )
+}
+
+/// The end of a lane that messages go into. Whoever has it is its one producer: a shard, a thread, an interrupt handler.
+pub struct LaneSender {
+    ring: Ring,
+    place: Place,
+    write: usize,
+    published: usize,
+    /// The receiver's `head` when last looked at.
+    head: usize,
+}
+
+// SAFETY: the sender's words are its own, and messages are `Send`.
+unsafe impl Send for LaneSender {}
+
+impl LaneSender {
+    /// Room for a record of `words`, or `None` while the lane is full. Write it whole, then [`LaneSender::commit`].
+    #[inline(always)]
+    pub(crate) fn reserve(&mut self, words: usize) -> Option<*mut u64> {
+        let room = self.ring.capacity - (self.write & (self.ring.capacity - 1));
+        let used = self.write.wrapping_sub(self.head);
+        if words <= room && used + words <= self.ring.capacity {
+            self.ring.touch(self.write, words, true);
+            return Some(self.ring.at(self.write));
+        }
+        self.reserve_slowly(words, room)
+    }
+
+    #[inline(never)]
+    fn reserve_slowly(&mut self, words: usize, room: usize) -> Option<*mut u64> {
+        let needed = if words > room { room + words } else { words };
+        if self.write.wrapping_sub(self.head) + needed > self.ring.capacity {
+            self.head = self.ring.shared().head.load(Ordering::Acquire);
+            if self.write.wrapping_sub(self.head) + needed > self.ring.capacity {
+                return None;
+            }
+        }
+        if words > room {
+            self.ring.touch(self.write, room, true);
+            // SAFETY: the `room` words up to the ring's end are ours.
+            unsafe { record::write_pad(self.ring.at(self.write), room) };
+            self.write = self.write.wrapping_add(room);
+        }
+        self.ring.touch(self.write, words, true);
+        Some(self.ring.at(self.write))
+    }
+
+    /// Makes the record that was written at the reserved place part of the lane; invisible until published.
+    #[inline(always)]
+    pub(crate) fn commit(&mut self, words: usize) {
+        self.write = self.write.wrapping_add(words);
+    }
+
+    /// Whether an empty lane has room for a record of `words`, wherever its cursor stands.
+    #[inline(always)]
+    pub(crate) fn fits(&self, words: usize) -> bool {
+        words * 2 <= self.ring.capacity
+    }
+
+    /// Words written and not yet published.
+    #[inline(always)]
+    pub(crate) fn unpublished(&self) -> usize {
+        self.write.wrapping_sub(self.published)
+    }
+
+    /// Makes everything told so far visible to the receiver. Says whether there was anything.
+    #[inline(always)]
+    pub fn publish(&mut self) -> bool {
+        if self.write == self.published {
+            return false;
+        }
+        self.ring.shared().tail.store(self.write, Ordering::Release);
+        self.published = self.write;
+        true
+    }
+
+    /// Whether the receiver is gone: nothing told now will be handled.
+    pub fn is_closed(&self) -> bool {
+        self.ring.shared().closed.load(Ordering::Acquire)
+    }
+
+    /// The kernel at the other end, once it has taken the lane.
+    #[inline(always)]
+    pub fn place(&mut self) -> Option<Place> {
+        if self.place == Place::NOWHERE {
+            self.place = Place(self.ring.shared().place.load(Ordering::Acquire));
+        }
+        (self.place != Place::NOWHERE).then_some(self.place)
+    }
+
+    /// Tells an actor of the receiving kernel. The message is visible to it after the next [`LaneSender::publish`].
+    ///
+    /// # Errors
+    /// The message comes back: `Full` while the lane is, `Unreachable` if the actor does not live on the receiving
+    /// kernel or that is gone, `TooLarge` if a lane of this size can never hold it.
+    #[inline]
+    pub fn try_tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), TellError<M>> {
+        let words = Payload::<M>::WORDS;
+        if !self.fits(words) {
+            return Err(TellError::TooLarge(message));
+        }
+        if self.place() != Some(to.place()) || self.is_closed() {
+            return Err(TellError::Unreachable(message));
+        }
+        let Some(at) = self.reserve(words) else { return Err(TellError::Full(message)) };
+        // SAFETY: the words were reserved.
+        unsafe { record::write(at, to.address(), Kind::Message, message) };
+        self.commit(words);
+        Ok(())
+    }
+
+    /// Sends a closure that the receiving kernel runs in its turn, before or after messages just as it was sent.
+    ///
+    /// # Errors
+    /// The closure comes back, for the reasons of [`LaneSender::try_tell`].
+    pub fn try_call<F: FnOnce(&mut Scope<'_>) + Send + 'static>(
+        &mut self,
+        call: F,
+    ) -> Result<(), TellError<F>> {
+        let words = Payload::<F>::WORDS;
+        if !self.fits(words) {
+            return Err(TellError::TooLarge(call));
+        }
+        if self.is_closed() {
+            return Err(TellError::Unreachable(call));
+        }
+        let Some(at) = self.reserve(words) else { return Err(TellError::Full(call)) };
+        let to = Address { identity: CallType::of::<F>().word(), index: 0, place: Place::NOWHERE };
+        // SAFETY: the words were reserved.
+        unsafe { record::write(at, to, Kind::Call, call) };
+        self.commit(words);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for LaneSender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LaneSender({} words to {:?})", self.ring.capacity, self.place)
+    }
+}
+
+/// The end of a lane that a kernel takes messages from; see [`Kernel::add_lane`].
+pub struct LaneReceiver {
+    ring: Ring,
+    read: usize,
+    released: usize,
+    /// The sender's `tail` when last looked at.
+    tail: usize,
+}
+
+// SAFETY: the receiver's words are its own, and messages are `Send`.
+unsafe impl Send for LaneReceiver {}
+
+impl LaneReceiver {
+    /// Says which kernel receives. Called once, before anything can be told.
+    pub(crate) fn bind(&mut self, place: Place) {
+        self.ring.shared().place.store(place.0, Ordering::Release);
+    }
+
+    /// Whether something is published that was not yet taken. Looks at the shared cursor only when it must.
+    #[inline(always)]
+    pub(crate) fn has_more(&mut self) -> bool {
+        if self.read == self.tail {
+            self.tail = self.ring.shared().tail.load(Ordering::Acquire);
+        }
+        self.read != self.tail
+    }
+
+    /// The next record, which stays in the lane.
+    #[inline(always)]
+    pub(crate) fn peek(&mut self) -> Option<*const u64> {
+        while self.has_more() {
+            let at = self.ring.at(self.read);
+            self.ring.touch(self.read, 1, false);
+            // SAFETY: between `read` and `tail` lie whole records and pads.
+            let (words, kind) = unsafe { (Head::words_at(at), Head::kind_at(at)) };
+            self.ring.touch(self.read, words, false);
+            if kind != Kind::Pad {
+                return Some(at);
+            }
+            self.read = self.read.wrapping_add(words);
+        }
+        None
+    }
+
+    /// Takes the record of `words` that [`LaneReceiver::peek`] showed. It stays readable, and its payload is the
+    /// caller's to move out or drop, until this or [`LaneReceiver::release`] is called again.
+    #[inline(always)]
+    pub(crate) fn take(&mut self, words: usize) {
+        // Give room back before the lane can run full, but not record by record: each store costs the sender a miss.
+        if self.read.wrapping_sub(self.released) >= self.ring.capacity / 4 {
+            self.release();
+        }
+        self.read = self.read.wrapping_add(words);
+    }
+
+    /// Gives the room of everything taken so far back to the sender.
+    #[inline(always)]
+    pub(crate) fn release(&mut self) {
+        if self.read != self.released {
+            self.ring.shared().head.store(self.read, Ordering::Release);
+            self.released = self.read;
+        }
+    }
+
+    /// Refuses what is told from now on.
+    pub(crate) fn close(&mut self) {
+        self.ring.shared().closed.store(true, Ordering::Release);
+    }
+}
+
+impl fmt::Debug for LaneReceiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LaneReceiver({} words)", self.ring.capacity)
+    }
+}

@@ -1,0 +1,138 @@
+//! Arc 4, by request: stopping an actor and all below it, leaves first.
+//!
+//! A subtree may be large, so a stop closes a bounded number of cells and leaves the rest for the next turn. Nothing
+//! but the root of the stop is remembered in between: the next round walks down from there again.
+
+use super::Closing;
+use crate::address::{Address, Gate};
+use crate::kernel::{Kernel, Stage};
+use crate::record::Kind;
+use crate::region::NONE;
+
+/// Cells closed by one stop in one turn.
+const CLOSED_PER_TURN: u32 = 4096;
+
+impl Kernel {
+    /// Asks an actor, wherever it lives, to stop. To one that is gone, nothing happens.
+    pub(crate) fn request_stop(&mut self, to: Address) {
+        if to.place != self.place {
+            if self.signal_away(to, Kind::Stop, ()).is_err() {
+                // The region is used up and the lane full. Nothing can hold this stop; it is counted as lost.
+                self.letters.count_one(crate::letters::DeadReason::OutOfMemory);
+            }
+            return;
+        }
+        if to.index == NONE || to.index == self.root || !self.is_alive(to) {
+            return;
+        }
+        if self.signal(to, Kind::Stop, ()).is_err() {
+            // No room for the signal: the cell itself is the note, found by walking the tree.
+            let header = self.memory.header(to.index);
+            if self.is_made(to.index) {
+                header.identity.set(header.identity.get().with_gate(Gate::Stopping));
+                self.marked_stops = true;
+                self.pressing = true;
+            }
+        }
+    }
+
+    /// Whether the actor of an address lives in this kernel and has not begun to stop, or is stopping still.
+    pub(crate) fn is_alive(&self, of: Address) -> bool {
+        if of.place != self.place || of.index == NONE {
+            return false;
+        }
+        let identity = self.memory.header(of.index).identity.get();
+        identity.with_gate(Gate::Ready) == of.identity && !matches!(identity.gate(), Gate::Dead | Gate::Free)
+    }
+
+    /// Stops a cell: at once if nothing is below it, otherwise from its leaves up.
+    pub(crate) fn stop_cell(&mut self, cell: u32) {
+        let mut left = CLOSED_PER_TURN;
+        if !self.close_subtree(cell, &mut left) {
+            let address = self.address_of(cell);
+            self.defer_stop(address);
+        }
+    }
+
+    /// Remembers to go on stopping in the next turn; where there is no room for that, goes on now.
+    pub(super) fn defer_stop(&mut self, root: Address) {
+        if self.deferred.push_signal(&mut self.memory, root, Kind::Stop) {
+            return;
+        }
+        let mut left = u32::MAX;
+        while !self.close_subtree(root.index, &mut left) {}
+    }
+
+    /// Closes cells below `root`, leaves first, then `root`. Says whether `root` is closed.
+    fn close_subtree(&mut self, root: u32, left: &mut u32) -> bool {
+        let mut at = root;
+        loop {
+            self.begin_stopping(at);
+            let child = self.first_child(at);
+            if child != NONE {
+                at = child;
+                continue;
+            }
+            if *left == 0 {
+                return false;
+            }
+            *left -= 1;
+            let parent = self.memory.header(at).parent.get();
+            let step = if self.is_made(at) { Closing::Hook } else { Closing::Unmade };
+            if at == root {
+                // Closing may go on with a parent that waited for this child; see `close`.
+                self.close(at, step);
+                return true;
+            }
+            self.close_one(at, step);
+            at = parent;
+        }
+    }
+
+    /// From here on no message runs and nothing is spawned below.
+    fn begin_stopping(&mut self, cell: u32) {
+        let header = self.memory.header(cell);
+        // A cell that never started keeps its gate, which tells that its state is not made.
+        if header.identity.get().gate() == Gate::Starting && !self.is_made(cell) {
+            return;
+        }
+        if header.identity.get().gate() != Gate::Stopping {
+            header.identity.set(header.identity.get().with_gate(Gate::Stopping));
+            (self.running, self.stage) = (cell, Stage::Cancel);
+            self.cancel_all_timers(cell);
+            (self.running, self.stage) = (NONE, Stage::Handler);
+        }
+    }
+
+    /// After stops that found no room among the signals: finds the cells that were marked instead.
+    #[cold]
+    pub(crate) fn find_marked_stops(&mut self) {
+        self.marked_stops = false;
+        let root = self.root;
+        let mut at = self.first_child(root);
+        while at != NONE {
+            if self.memory.header(at).identity.get().gate() == Gate::Stopping {
+                let next = self.after_subtree(at, root);
+                let mut left = u32::MAX;
+                self.close_subtree(at, &mut left);
+                at = next;
+                continue;
+            }
+            let child = self.first_child(at);
+            at = if child != NONE { child } else { self.after_subtree(at, root) };
+        }
+    }
+
+    /// The cell that a walk visits after `at` and all below it.
+    fn after_subtree(&self, at: u32, root: u32) -> u32 {
+        let mut at = at;
+        while at != root && at != NONE {
+            let header = self.memory.header(at);
+            if header.next.get() != NONE {
+                return header.next.get();
+            }
+            at = header.parent.get();
+        }
+        NONE
+    }
+}

@@ -1,0 +1,53 @@
+//! Every bound of the kernel in one place, with the relations between them checked at compile time.
+
+/// Bytes per granule: an actor's index counts granules from the start of its region.
+pub const GRANULE: usize = 8;
+
+/// Largest region a kernel can use, in bytes: a 32-bit index times [`GRANULE`]. A longer one is used up to here.
+pub const REGION_MAX: u64 = (u32::MAX as u64) * GRANULE as u64;
+
+/// Largest alignment of an actor's state, in bytes (a cache-line pair, what `CachePadded` asks for).
+pub const STATE_ALIGN_MAX: usize = 128;
+
+/// Largest actor state (with its factory, when spawned from one), in bytes. A larger state belongs in a box.
+pub const STATE_SIZE_MAX: usize = CELL_MAX - STATE_ALIGN_MAX;
+
+/// Largest message that travels by value inside its record, in bytes. A larger one is boxed with the `alloc`
+/// feature, and is a compile error without it.
+pub const MESSAGE_INLINE_MAX: usize = 512;
+
+/// Number of scheduling groups.
+pub const GROUPS: usize = 4;
+
+/// Longest name of an actor, in bytes.
+pub const NAME_MAX: usize = 64;
+
+/// Shards in one system; an address has ten bits for its shard.
+pub const SHARDS_MAX: usize = 1 << 10;
+
+/// Messages an actor may stash unless it asks for another bound.
+pub const STASH_DEFAULT: u32 = 1024;
+
+/// Records whose target cells are prefetched ahead of the one being handled.
+pub(crate) const LOOK_AHEAD: usize = 8;
+
+/// Largest cell, header included, in bytes.
+pub(crate) const CELL_MAX: usize = 32 * 1024;
+
+/// Bytes before an actor's state.
+pub(crate) const HEADER: usize = 32;
+
+/// Smallest and largest block in which memory is taken from the region, in bytes.
+pub(crate) const BLOCK_MIN: usize = 1024;
+pub(crate) const BLOCK_MAX: usize = 64 * 1024;
+
+/// Words before a record's payload.
+pub(crate) const RECORD_HEAD: usize = 2;
+
+/// Words of the largest record.
+pub(crate) const RECORD_MAX: usize = RECORD_HEAD + MESSAGE_INLINE_MAX / 8;
+
+// A segment (one block) must hold at least one record of the largest kind behind its own two-word header.
+const _: () = assert!((RECORD_MAX + 2) * 8 <= BLOCK_MIN);
+// The state follows the header directly unless its alignment asks for more.
+const _: () = assert!(HEADER.is_multiple_of(GRANULE) && STATE_ALIGN_MAX >= HEADER);

@@ -1,0 +1,264 @@
+//! The scope: the kernel as actors, closures and its driver may use it.
+//!
+//! Everything here can be done while an actor runs. What only a driver may do (turns, lanes, recovery) is on
+//! [`Kernel`] itself. An actor's own [`Ctx`](crate::Ctx) has all of this and what concerns the actor besides.
+
+use core::fmt;
+
+use crate::actor::Actor;
+use crate::address::{ActorRef, Address, Group, Place};
+use crate::behavior::{Given, Made};
+use crate::error::{OutOfMemory, SpawnError, TellError};
+use crate::failure::Failure;
+use crate::kernel::{Kernel, Stats};
+use crate::letters::DeadLetter;
+use crate::lifecycle::Birth;
+use crate::probe::Observe;
+use crate::region::NONE;
+use crate::time::Time;
+
+/// What actors, closures and the driver use a kernel through.
+pub struct Scope<'k> {
+    kernel: &'k mut Kernel,
+}
+
+impl<'k> Scope<'k> {
+    pub(crate) fn new(kernel: &'k mut Kernel) -> Scope<'k> {
+        Scope { kernel }
+    }
+
+    /// Tells an actor, wherever it lives. What is refused becomes a dead letter.
+    ///
+    /// Delivery is at most once, and in order for each pair of sender and receiver of one scheduling group.
+    #[inline]
+    pub fn tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
+        self.kernel.tell(to, message);
+    }
+
+    /// Tells an actor, or gives the message back.
+    ///
+    /// # Errors
+    /// [`TellError`]: nothing was queued. `Ok` says that the message is on its way, not that the actor lives.
+    #[inline]
+    pub fn try_tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), TellError<M>> {
+        self.kernel.try_tell(to, message)
+    }
+
+    /// Spawns a top-level actor from its state. Its `started` runs before its first message.
+    ///
+    /// # Errors
+    /// [`SpawnError`]; the state is dropped.
+    pub fn spawn<A: Actor>(&mut self, actor: A) -> Result<ActorRef<A::Msg>, SpawnError> {
+        self.spawner().spawn(actor)
+    }
+
+    /// Spawns a top-level actor from a factory that makes its state when it starts, and could make it again.
+    ///
+    /// # Errors
+    /// [`SpawnError`]; the factory is dropped.
+    pub fn spawn_from<A: Actor>(
+        &mut self,
+        factory: impl FnMut() -> A + Send + 'static,
+    ) -> Result<ActorRef<A::Msg>, SpawnError> {
+        self.spawner().spawn_from(factory)
+    }
+
+    /// Spawns a top-level actor with a name, a scheduling group or a mailbox bound.
+    pub fn spawner(&mut self) -> Spawner<'_> {
+        let parent = self.kernel.root;
+        Spawner::below(self.kernel, parent)
+    }
+
+    /// Asks an actor to stop: it finishes the message at hand, its children stop first, then it. Messages it has not
+    /// handled become dead letters. Nothing happens if it is gone.
+    pub fn stop(&mut self, actor: impl Into<Address>) {
+        self.kernel.request_stop(actor.into());
+    }
+
+    /// Asks every top-level actor of this kernel to stop.
+    pub fn stop_all(&mut self) {
+        let mut roots = self.kernel.first_child(self.kernel.root);
+        while roots != NONE {
+            let next = self.kernel.memory.header(roots).next.get();
+            let address = self.kernel.address_of(roots);
+            self.kernel.request_stop(address);
+            roots = next;
+        }
+    }
+
+    /// Whether an actor of this kernel lives. One of another kernel counts as living: only watching tells.
+    pub fn is_alive(&self, actor: impl Into<Address>) -> bool {
+        let actor = actor.into();
+        actor.place != self.kernel.place && actor != Address::NOBODY || self.kernel.is_alive(actor)
+    }
+
+    /// The top-level actor of a name.
+    pub fn named(&self, name: &str) -> Option<Address> {
+        let cell = self.kernel.child_named(self.kernel.root, name)?;
+        Some(self.kernel.address_of(cell))
+    }
+
+    /// Adds a reason for an actor of this kernel not to run: its messages wait, in order. Signals do not.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the region is used up; the actor runs on then.
+    pub fn suspend(&mut self, actor: impl Into<Address>) -> Result<(), OutOfMemory> {
+        let actor = actor.into();
+        if self.kernel.is_alive(actor) { self.kernel.suspend_cell(actor.index) } else { Ok(()) }
+    }
+
+    /// Takes one reason not to run away. With the last one gone, the actor handles what waited.
+    pub fn resume(&mut self, actor: impl Into<Address>) {
+        let actor = actor.into();
+        if self.kernel.is_alive(actor) {
+            self.kernel.resume_cell(actor.index);
+        }
+    }
+
+    /// Runs a closure on another shard of this realm, in order with what is told to actors there.
+    ///
+    /// # Errors
+    /// [`TellError`]: the closure comes back and will not run.
+    pub fn call_on<F>(&mut self, shard: usize, call: F) -> Result<(), TellError<F>>
+    where
+        F: FnOnce(&mut Scope<'_>) + Send + 'static,
+    {
+        self.kernel.call_away(shard, call)
+    }
+
+    /// Tells an actor of every dead letter of this kernel from now on, as long as it can keep up.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the region is used up.
+    pub fn subscribe_dead_letters(&mut self, subscriber: ActorRef<DeadLetter>) -> Result<(), OutOfMemory> {
+        self.kernel.subscribe_letters(subscriber)
+    }
+
+    /// Ends a subscription to dead letters.
+    pub fn unsubscribe_dead_letters(&mut self, subscriber: ActorRef<DeadLetter>) {
+        self.kernel.unsubscribe_letters(subscriber);
+    }
+
+    /// The time of this turn.
+    #[inline]
+    pub fn now(&self) -> Time {
+        self.kernel.now
+    }
+
+    /// Which kernel this is.
+    pub fn place(&self) -> Place {
+        self.kernel.place
+    }
+
+    /// Counts and levels.
+    pub fn stats(&self) -> Stats {
+        self.kernel.stats()
+    }
+
+    /// The extension of type `T`, if it was set.
+    pub fn extension<T: 'static>(&mut self) -> Option<&mut T> {
+        self.kernel.extension::<T>()
+    }
+
+    /// Sets the extension of type `T`; an earlier one of that type is replaced and dropped.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the region is used up; the value is dropped.
+    pub fn set_extension<T: 'static>(&mut self, value: T) -> Result<(), OutOfMemory> {
+        self.kernel.set_extension(value)
+    }
+
+    /// Sets who sees failures and dead letters; an earlier one is dropped.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the region is used up; the observer is dropped.
+    pub fn observe<O: Observe>(&mut self, observer: O) -> Result<(), OutOfMemory> {
+        self.kernel.set_observer(observer)
+    }
+
+    /// Hangs a value on an actor of this kernel, dropped when that ends. At once if it has.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the region is used up; the value is dropped.
+    pub fn attach<T: 'static>(&mut self, actor: impl Into<Address>, value: T) -> Result<(), OutOfMemory> {
+        let actor = actor.into();
+        if self.kernel.is_alive(actor) { self.kernel.attach_value(actor.index, value) } else { Ok(()) }
+    }
+}
+
+impl fmt::Debug for Scope<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Scope({:?})", self.kernel)
+    }
+}
+
+/// How an actor is to be spawned: name, scheduling group, mailbox bound.
+#[must_use = "a spawner does nothing until `spawn` or `spawn_from` is called"]
+pub struct Spawner<'k> {
+    kernel: &'k mut Kernel,
+    parent: u32,
+    birth: Birth<'k>,
+}
+
+impl<'k> Spawner<'k> {
+    pub(crate) fn below(kernel: &'k mut Kernel, parent: u32) -> Spawner<'k> {
+        Spawner { kernel, parent, birth: Birth::default() }
+    }
+
+    /// A name, unique among the children of its parent.
+    pub fn name(mut self, name: &'k str) -> Self {
+        self.birth.name = Some(name);
+        self
+    }
+
+    /// The scheduling group. Unless told otherwise, [`Group::Normal`].
+    pub fn group(mut self, group: Group) -> Self {
+        self.birth.group = group;
+        self
+    }
+
+    /// Bounds the messages that may wait for the actor on its own core; telling it more is refused. What comes from
+    /// other cores is bounded by its lane and outbox. Zero, as unless told otherwise, is no bound.
+    pub fn mailbox(mut self, bound: u32) -> Self {
+        self.birth.bound = bound;
+        self
+    }
+
+    /// Spawns from a state.
+    ///
+    /// # Errors
+    /// [`SpawnError`]; the state is dropped.
+    pub fn spawn<A: Actor>(self, actor: A) -> Result<ActorRef<A::Msg>, SpawnError> {
+        let state = core::mem::MaybeUninit::new(actor);
+        self.kernel.spawn_cell(self.parent, self.birth, state, Given)
+    }
+
+    /// Spawns from a factory that makes the state when the actor starts.
+    ///
+    /// # Errors
+    /// [`SpawnError`]; the factory is dropped.
+    pub fn spawn_from<A: Actor>(
+        self,
+        mut factory: impl FnMut() -> A + Send + 'static,
+    ) -> Result<ActorRef<A::Msg>, SpawnError> {
+        self.try_spawn_from(move || Ok(factory()))
+    }
+
+    /// Spawns from a factory that may fail; its failure is the actor's, before it handled anything.
+    ///
+    /// # Errors
+    /// [`SpawnError`]; the factory is dropped.
+    pub fn try_spawn_from<A: Actor>(
+        self,
+        factory: impl FnMut() -> Result<A, Failure> + Send + 'static,
+    ) -> Result<ActorRef<A::Msg>, SpawnError> {
+        let state = core::mem::MaybeUninit::uninit();
+        self.kernel.spawn_cell(self.parent, self.birth, state, Made(factory))
+    }
+}
+
+impl fmt::Debug for Spawner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Spawner(name: {:?}, group: {:?})", self.birth.name, self.birth.group)
+    }
+}

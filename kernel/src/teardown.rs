@@ -1,0 +1,62 @@
+//! The end of a kernel: everything that is still in it is dropped, exactly once. One of the modules where `unsafe` is
+//! allowed: it takes records off queues and lanes.
+
+#![allow(unsafe_code)]
+
+use crate::address::Group;
+use crate::kernel::Kernel;
+use crate::letters::DeadReason;
+use crate::limits::RECORD_HEAD;
+use crate::record::{CallType, Head, Kind};
+use crate::region::NONE;
+
+impl Kernel {
+    /// Drops a record that will not be delivered.
+    ///
+    /// # Safety
+    /// The record is whole, and its payload is given up to this call.
+    unsafe fn drop_record(&mut self, record: *const u64) {
+        // SAFETY: the caller's.
+        unsafe {
+            let head = Head::read(record);
+            let payload = record.add(RECORD_HEAD);
+            match head.kind {
+                Kind::Message | Kind::Counted if head.index != NONE => {
+                    self.drop_message(head, payload, DeadReason::NoActor);
+                }
+                Kind::Call => (CallType::from_word(head.identity).drop)(payload),
+                // Signals hold nothing that needs dropping.
+                _ => {}
+            }
+        }
+    }
+
+    /// Refuses what comes over lanes from now on, and drops what has come.
+    pub(crate) fn close_inlets(&mut self) {
+        for at in 0..self.inlets.messages.len() {
+            self.inlets.messages[at].close();
+            while let Some(record) = self.inlets.messages[at].peek() {
+                // SAFETY: a whole record, taken once.
+                unsafe {
+                    self.inlets.messages[at].take(Head::words_at(record));
+                    self.drop_record(record);
+                }
+            }
+            self.inlets.messages[at].release();
+        }
+    }
+}
+
+impl Drop for Kernel {
+    fn drop(&mut self) {
+        self.drop_all();
+        for group in Group::ROUND {
+            while let Some(record) = self.queues[group as usize].pop(&mut self.memory) {
+                // SAFETY: a whole record, taken once.
+                unsafe { self.drop_record(record) };
+            }
+        }
+        self.close_inlets();
+        self.drop_spilled();
+    }
+}

@@ -1,0 +1,343 @@
+//! An actor's timers: keyed messages, once or periodic; the deadline of an ask; the receive time-out.
+//!
+//! A timer is one record that stands in the wheel and in its owner's list. What it is to tell stays in it until its
+//! turn to be handled has come, so that one that is cancelled, replaced, or whose owner stops never fires, also if it
+//! was due already. One of the modules where `unsafe` is allowed: it takes records and calls behaviours.
+
+#![allow(unsafe_code)]
+
+use core::time::Duration;
+
+use crate::address::Gate;
+use crate::error::OutOfMemory;
+use crate::kernel::Kernel;
+use crate::limits::{RECORD_HEAD, RECORD_MAX};
+use crate::parcel;
+use crate::pool::Handle;
+use crate::record::{Head, Kind, Payload};
+use crate::side::ReceiveTimeout;
+use crate::time::Time;
+use crate::wheel::{self, Place, Spot, Timed};
+
+/// Names a timer among its actor's: a number, or a text where that reads better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TimerKey {
+    /// A number.
+    Number(u64),
+    /// A text.
+    Name(&'static str),
+}
+
+impl From<u64> for TimerKey {
+    fn from(number: u64) -> TimerKey {
+        TimerKey::Number(number)
+    }
+}
+
+impl From<&'static str> for TimerKey {
+    fn from(name: &'static str) -> TimerKey {
+        TimerKey::Name(name)
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Duty {
+    /// Tell the message in the parcel.
+    Tell { key: TimerKey, parcel: u32 },
+    /// Tell a clone of the message in the parcel, and again after a period of ticks.
+    Repeat { key: TimerKey, parcel: u32, period: u64, clone: unsafe fn(*const u64, *mut u64) },
+    /// The ask whose reply cell this is has no answer.
+    Ask { cell: u32, expire: unsafe fn(&mut Kernel, u32) },
+    /// No message for some time.
+    Silence,
+}
+
+pub(crate) struct Timer {
+    place: Place<Timer>,
+    owner: u32,
+    serial: u32,
+    owner_next: Handle<Timer>,
+    owner_prev: Handle<Timer>,
+    duty: Duty,
+}
+
+impl Timed for Timer {
+    fn place(&mut self) -> &mut Place<Timer> {
+        &mut self.place
+    }
+}
+
+impl Kernel {
+    /// Sets a timer for a cell at a time.
+    pub(crate) fn add_timer(
+        &mut self,
+        owner: u32,
+        at: Time,
+        duty: Duty,
+    ) -> Result<Handle<Timer>, OutOfMemory> {
+        self.wheel.prepare(&mut self.memory).ok_or(OutOfMemory)?;
+        let side = self.need_side(owner)?;
+        self.serial = self.serial.wrapping_add(1);
+        let first = self.sides.get(side).timers;
+        let timer = Timer {
+            place: Place::out(),
+            owner,
+            serial: self.serial,
+            owner_next: first,
+            owner_prev: Handle::NONE,
+            duty,
+        };
+        let timer = self.timers.insert(&mut self.memory, timer).map_err(|_| OutOfMemory)?;
+        if first.is_some() {
+            self.timers.get_mut(first).owner_prev = timer;
+        }
+        self.sides.get_mut(side).timers = timer;
+        self.wheel.insert(&mut self.timers, timer, wheel::tick_at_or_after(at));
+        Ok(timer)
+    }
+
+    /// Takes a timer out of the wheel and its owner's list. What it was to do is the caller's.
+    pub(crate) fn remove_timer(&mut self, timer: Handle<Timer>) -> Duty {
+        self.wheel.remove(&mut self.timers, timer);
+        let Timer { owner, owner_next: next, owner_prev: prev, duty, .. } = self.timers.remove(timer);
+        if next.is_some() {
+            self.timers.get_mut(next).owner_prev = prev;
+        }
+        if prev.is_some() {
+            self.timers.get_mut(prev).owner_next = next;
+        } else if let Some(side) = self.side_of(owner) {
+            self.sides.get_mut(side).timers = next;
+        }
+        duty
+    }
+
+    /// Cancels every timer of a cell: its own, its asks', its receive time-out.
+    pub(crate) fn cancel_all_timers(&mut self, cell: u32) {
+        let Some(side) = self.side_of(cell) else { return };
+        self.sides.get_mut(side).receive_timeout = None;
+        while self.sides.get(side).timers.is_some() {
+            let first = self.sides.get(side).timers;
+            match self.remove_timer(first) {
+                Duty::Tell { parcel, .. } | Duty::Repeat { parcel, .. } => self.drop_own_parcel(cell, parcel),
+                Duty::Ask { cell: reply, .. } => self.drop_ask(reply),
+                Duty::Silence => {}
+            }
+        }
+    }
+
+    fn find_timer(&self, cell: u32, key: TimerKey) -> Option<Handle<Timer>> {
+        let mut at = self.sides.get(self.side_of(cell)?).timers;
+        while at.is_some() {
+            let timer = self.timers.get(at);
+            match timer.duty {
+                Duty::Tell { key: known, .. } | Duty::Repeat { key: known, .. } if known == key => {
+                    return Some(at);
+                }
+                _ => at = timer.owner_next,
+            }
+        }
+        None
+    }
+
+    pub(crate) fn has_timer(&self, cell: u32, key: TimerKey) -> bool {
+        self.find_timer(cell, key).is_some()
+    }
+
+    /// Cancels the timer of a key. Says whether there was one.
+    pub(crate) fn cancel_key(&mut self, cell: u32, key: TimerKey) -> bool {
+        let Some(timer) = self.find_timer(cell, key) else { return false };
+        if let Duty::Tell { parcel, .. } | Duty::Repeat { parcel, .. } = self.remove_timer(timer) {
+            self.drop_own_parcel(cell, parcel);
+        }
+        true
+    }
+
+    /// Sets a keyed timer that tells once; one of the same key is replaced.
+    pub(crate) fn tell_after<M>(
+        &mut self,
+        cell: u32,
+        key: TimerKey,
+        after: Duration,
+        message: M,
+    ) -> Result<(), OutOfMemory> {
+        let to = self.address_of(cell);
+        let parcel = parcel::wrap(&mut self.memory, to, Kind::Message, message).map_err(|_| OutOfMemory)?;
+        self.add_keyed(cell, key, after, Duty::Tell { key, parcel }, parcel)
+    }
+
+    /// Sets a keyed timer that tells again and again; one of the same key is replaced.
+    pub(crate) fn tell_every<M: Clone>(
+        &mut self,
+        cell: u32,
+        key: TimerKey,
+        first: Duration,
+        period: Duration,
+        message: M,
+    ) -> Result<(), OutOfMemory> {
+        let to = self.address_of(cell);
+        let parcel = parcel::wrap(&mut self.memory, to, Kind::Message, message).map_err(|_| OutOfMemory)?;
+        let period = wheel::ticks_of(period).max(1);
+        let duty = Duty::Repeat { key, parcel, period, clone: Payload::<M>::clone_to };
+        self.add_keyed(cell, key, first, duty, parcel)
+    }
+
+    fn add_keyed(
+        &mut self,
+        cell: u32,
+        key: TimerKey,
+        after: Duration,
+        duty: Duty,
+        parcel: u32,
+    ) -> Result<(), OutOfMemory> {
+        let old = self.find_timer(cell, key);
+        match self.add_timer(cell, self.now + after, duty) {
+            Ok(_) => {
+                if let Some(old) = old
+                    && let Duty::Tell { parcel, .. } | Duty::Repeat { parcel, .. } = self.remove_timer(old)
+                {
+                    self.drop_own_parcel(cell, parcel);
+                }
+                Ok(())
+            }
+            Err(OutOfMemory) => {
+                self.drop_own_parcel(cell, parcel);
+                Err(OutOfMemory)
+            }
+        }
+    }
+
+    /// Sets or (`None`) switches off the time of silence after which `receive_timeout` runs.
+    pub(crate) fn set_silence(&mut self, cell: u32, after: Option<Duration>) -> Result<(), OutOfMemory> {
+        let side = self.need_side(cell)?;
+        let timer = match after {
+            Some(after) => Some(self.add_timer(cell, self.now + after, Duty::Silence)?),
+            None => None,
+        };
+        let last = self.now;
+        let timeout = after.zip(timer).map(|(after, timer)| ReceiveTimeout { after, last, timer });
+        if let Some(old) = core::mem::replace(&mut self.sides.get_mut(side).receive_timeout, timeout) {
+            self.remove_timer(old.timer);
+        }
+        if matches!(self.memory.header(cell).identity.get().gate(), Gate::Ready | Gate::Duty) {
+            self.open_gate(cell);
+        }
+        Ok(())
+    }
+
+    /// Fires what is due, within the turn's budget.
+    pub(crate) fn run_timers(&mut self) -> u32 {
+        self.wheel.advance(&mut self.timers, self.now);
+        let mut fired = 0;
+        while fired < self.config.budget
+            && let Some(timer) = self.wheel.pop_due(&mut self.timers)
+        {
+            fired += 1;
+            self.come_due(timer);
+            if self.pressing {
+                self.run_pressing();
+            }
+        }
+        fired
+    }
+
+    fn come_due(&mut self, timer: Handle<Timer>) {
+        let Timer { owner, serial, duty, .. } = *self.timers.get(timer);
+        let gate = self.memory.header(owner).identity.get().gate();
+        let waits = matches!(gate, Gate::Suspended | Gate::Backlog | Gate::Starting);
+        if waits && !matches!(duty, Duty::Ask { .. }) {
+            // It stays a timer, and takes its place among what waits.
+            let to = self.address_of(owner);
+            let due = (timer.number(), serial);
+            match parcel::wrap(&mut self.memory, to, Kind::TimerDue, due) {
+                Ok(parcel) => self.chain_to_backlog(owner, parcel),
+                // No room to wait in order: look again at the next tick.
+                Err(_) => self.rearm(timer, 1),
+            }
+            return;
+        }
+        self.fire(owner, timer);
+    }
+
+    fn rearm(&mut self, timer: Handle<Timer>, ticks: u64) {
+        let deadline = wheel::tick_at_or_after(self.now).saturating_add(ticks);
+        self.wheel.insert(&mut self.timers, timer, deadline);
+    }
+
+    /// A timer's turn has come among what waited at its owner.
+    pub(crate) fn fire_waiting(&mut self, owner: u32, number: u32, serial: u32) {
+        let timer = Handle::from_number(number);
+        if !self.timers.holds(timer) {
+            return;
+        }
+        let known = self.timers.get_mut(timer);
+        if known.serial == serial && known.owner == owner && known.place.spot == Spot::Out {
+            self.fire(owner, timer);
+        }
+    }
+
+    fn fire(&mut self, owner: u32, timer: Handle<Timer>) {
+        match self.timers.get(timer).duty {
+            Duty::Tell { parcel, .. } => {
+                self.remove_timer(timer);
+                self.deliver_parcel_now(owner, parcel);
+            }
+            Duty::Repeat { parcel, period, clone, .. } => {
+                // Missed periods are skipped, and the beat is kept.
+                let last = self.timers.get(timer).place.deadline;
+                let now = self.now.as_nanos() >> wheel::TICK_SHIFT;
+                let missed = now.saturating_sub(last) / period;
+                let next = last.saturating_add((missed + 1).saturating_mul(period));
+                self.wheel.insert(&mut self.timers, timer, next);
+                self.deliver_clone(owner, parcel, clone);
+            }
+            Duty::Ask { cell, expire } => {
+                self.running = owner;
+                // SAFETY: the cell is the ask that this timer was set for.
+                unsafe { expire(self, cell) };
+            }
+            Duty::Silence => self.end_silence(owner, timer),
+        }
+    }
+
+    fn deliver_clone(&mut self, owner: u32, parcel: u32, clone: unsafe fn(*const u64, *mut u64)) {
+        let mut room = [0u64; RECORD_MAX];
+        let from = parcel::record(&self.memory, parcel);
+        self.running = owner;
+        // SAFETY: the parcel holds a record of the type that `clone` clones; the room is that of the largest record.
+        // The clone is moved out by the handler, or dropped as a dead letter. A backlog that is being handled does not
+        // get here: a timer that is due waits its turn there.
+        unsafe {
+            let head = Head::read(from);
+            room.as_mut_ptr().cast::<Head>().write(head);
+            clone(from.add(RECORD_HEAD), room.as_mut_ptr().add(RECORD_HEAD));
+            match self.memory.header(owner).identity.get().gate() {
+                Gate::Stopping | Gate::Dead | Gate::Free => {
+                    let payload = room.as_ptr().add(RECORD_HEAD);
+                    self.drop_message(head, payload, crate::letters::DeadReason::NoActor);
+                }
+                _ => self.receive_now(owner, room.as_ptr().add(RECORD_HEAD)),
+            }
+        }
+    }
+
+    fn end_silence(&mut self, owner: u32, timer: Handle<Timer>) {
+        let now = self.now;
+        let Some(side) = self.side_of(owner) else { return };
+        let Some(timeout) = &mut self.sides.get_mut(side).receive_timeout else { return };
+        let due = timeout.last + timeout.after;
+        let silent = due <= now;
+        if silent {
+            timeout.last = now;
+        }
+        let next = timeout.last + timeout.after;
+        let deadline = wheel::tick_at_or_after(next).max((now.as_nanos() >> wheel::TICK_SHIFT) + 1);
+        self.wheel.insert(&mut self.timers, timer, deadline);
+        if silent && let Some(behavior) = self.memory.header(owner).behavior.get() {
+            self.running = owner;
+            // SAFETY: the owner may run now, and none of its code does.
+            if let Err(failure) = unsafe { (behavior.receive_timeout)(self, owner) } {
+                self.fail(owner, failure);
+            }
+        }
+    }
+}

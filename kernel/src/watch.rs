@@ -1,0 +1,458 @@
+//! Death watch: who is to be told of whose end, exactly once.
+//!
+//! A watch is one record. It stands in two lists: at the watcher (whom it watches) and at the target (who watches it).
+//! When the target ends, the record leaves the target's list for the notices, from which it is told; when the watcher
+//! stops or unwatches, the record is gone from wherever it stands, so a notice that was queued is never told. No new
+//! memory is needed to tell, so no end goes unheard.
+//!
+//! Across shards each side keeps a record of its own, linked in its own list only, and signals travel between them. The
+//! watcher's record is what makes the notice single: a `Terminated` signal for which there is none is ignored.
+//!
+//! One of the modules where `unsafe` is allowed: it reads signals and calls behaviours.
+
+#![allow(unsafe_code)]
+
+use crate::actor::{StopReason, Terminated};
+use crate::address::{Address, Gate};
+use crate::error::OutOfMemory;
+use crate::failure::Failure;
+use crate::kernel::Kernel;
+use crate::pool::Handle;
+use crate::record::{Head, Kind, Payload};
+use crate::region::NONE;
+use crate::side::Side;
+
+/// A failure that several may still be told of.
+pub(crate) struct Obituary {
+    pub(crate) failure: Failure,
+    pub(crate) readers: u32,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Watch {
+    watcher: Address,
+    target: Address,
+    /// Neighbours at the target, or among the notices.
+    target_next: Handle<Watch>,
+    target_prev: Handle<Watch>,
+    /// Neighbours at the watcher.
+    watcher_next: Handle<Watch>,
+    watcher_prev: Handle<Watch>,
+    /// The message to tell instead of the hook: its parcel, if any.
+    with: u32,
+    state: State,
+    obituary: Handle<Obituary>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// The target lives, as far as is known.
+    Watching,
+    /// Among the notices: the target ended.
+    Ended,
+    /// Among the notices: the target was not there.
+    NotFound,
+}
+
+/// Watches whose end is to be told, in order.
+pub(crate) struct Notices {
+    first: Handle<Watch>,
+    last: Handle<Watch>,
+}
+
+impl Notices {
+    pub(crate) const fn new() -> Notices {
+        Notices { first: Handle::NONE, last: Handle::NONE }
+    }
+
+    pub(crate) fn wait(&self) -> bool {
+        self.first.is_some()
+    }
+}
+
+/// What travels to another shard's watcher. A failure's text goes along.
+#[derive(Clone)]
+pub(crate) struct Ended {
+    target: Address,
+    reason: StopReason,
+}
+
+impl Kernel {
+    /// Starts to watch, or replaces the message of a watch that is on. `with` is a parcel's number, or [`NONE`].
+    pub(crate) fn watch_cell(&mut self, watcher: u32, target: Address, with: u32) -> Result<(), OutOfMemory> {
+        let watcher_side = self.need_side(watcher)?;
+        if let Some(known) = self.find_watch(watcher, target) {
+            let old = core::mem::replace(&mut self.watches.get_mut(known).with, with);
+            self.drop_own_parcel(watcher, old);
+            return Ok(());
+        }
+        let local = target.place == self.place;
+        let alive = local && self.is_alive_or_dead(target);
+        let target_side = if alive { Some(self.need_side(target.index)?) } else { None };
+        let record = Watch {
+            watcher: self.address_of(watcher),
+            target,
+            target_next: Handle::NONE,
+            target_prev: Handle::NONE,
+            watcher_next: self.sides.get(watcher_side).watching,
+            watcher_prev: Handle::NONE,
+            with,
+            state: State::Watching,
+            obituary: Handle::NONE,
+        };
+        let next = record.watcher_next;
+        let watch = self.watches.insert(&mut self.memory, record).map_err(|_| OutOfMemory)?;
+        if !local {
+            let from = self.address_of(watcher);
+            if self.signal_away(target, Kind::Watch, from).is_err() {
+                self.watches.remove(watch);
+                return Err(OutOfMemory);
+            }
+        }
+        if next.is_some() {
+            self.watches.get_mut(next).watcher_prev = watch;
+        }
+        self.sides.get_mut(watcher_side).watching = watch;
+        match target_side {
+            Some(side) => self.link_at_target(side, watch),
+            None if local || !self.has_way(target) => self.add_notice(watch, State::NotFound, Handle::NONE),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Whether a cell is there to which watchers can be linked: living, stopping, or not yet mourned.
+    fn is_alive_or_dead(&self, of: Address) -> bool {
+        if of.index == NONE {
+            return false;
+        }
+        let identity = self.memory.header(of.index).identity.get();
+        identity.with_gate(Gate::Ready) == of.identity && identity.gate() != Gate::Free
+    }
+
+    fn link_at_target(&mut self, side: Handle<Side>, watch: Handle<Watch>) {
+        let first = core::mem::replace(&mut self.sides.get_mut(side).watchers, watch);
+        self.watches.get_mut(watch).target_next = first;
+        if first.is_some() {
+            self.watches.get_mut(first).target_prev = watch;
+        }
+    }
+
+    /// The watch of `target` by `watcher`. Looks through both lists at once, to the end of the shorter.
+    fn find_watch(&self, watcher: u32, target: Address) -> Option<Handle<Watch>> {
+        let mut at_watcher = self.sides.get(self.side_of(watcher)?).watching;
+        let both = target.place == self.place && self.is_alive_or_dead(target);
+        let mut at_target = match self.side_of(target.index) {
+            Some(side) if both => self.sides.get(side).watchers,
+            _ if both => return self.find_notice(at_watcher, target),
+            _ => Handle::NONE,
+        };
+        let from = self.address_of(watcher);
+        while at_watcher.is_some() {
+            let watch = self.watches.get(at_watcher);
+            if watch.target == target {
+                return Some(at_watcher);
+            }
+            at_watcher = watch.watcher_next;
+            if both {
+                if at_target.is_none() {
+                    return None;
+                }
+                let watch = self.watches.get(at_target);
+                if watch.watcher == from {
+                    return Some(at_target);
+                }
+                at_target = watch.target_next;
+            }
+        }
+        None
+    }
+
+    /// A watch whose target has no list of watchers: it can only be one whose notice waits.
+    fn find_notice(&self, mut at: Handle<Watch>, target: Address) -> Option<Handle<Watch>> {
+        while at.is_some() {
+            let watch = self.watches.get(at);
+            if watch.target == target && watch.state != State::Watching {
+                return Some(at);
+            }
+            at = watch.watcher_next;
+        }
+        None
+    }
+
+    /// Ends a watch. Says whether there was one. No notice comes after this, also not one that was queued.
+    pub(crate) fn unwatch_cell(&mut self, watcher: u32, target: Address) -> bool {
+        let Some(watch) = self.find_watch(watcher, target) else { return false };
+        if target.place != self.place && self.watches.get(watch).state == State::Watching {
+            let from = self.address_of(watcher);
+            // If this is refused, the target's shard keeps a record until the target's end, and its notice is ignored.
+            let _ = self.signal_away(target, Kind::Unwatch, from);
+        }
+        self.unlink_at_watcher(watcher, watch);
+        self.end_watch(watch);
+        true
+    }
+
+    fn unlink_at_watcher(&mut self, watcher: u32, watch: Handle<Watch>) {
+        let Watch { watcher_next: next, watcher_prev: prev, .. } = *self.watches.get(watch);
+        if next.is_some() {
+            self.watches.get_mut(next).watcher_prev = prev;
+        }
+        if prev.is_some() {
+            self.watches.get_mut(prev).watcher_next = next;
+        } else if let Some(side) = self.side_of(watcher) {
+            self.sides.get_mut(side).watching = next;
+        }
+    }
+
+    /// Removes a record that is out of its watcher's list from its other list, and forgets it.
+    fn end_watch(&mut self, watch: Handle<Watch>) {
+        self.unlink_at_target(watch);
+        let record = self.watches.remove(watch);
+        if record.with != NONE {
+            self.drop_own_parcel(record.watcher.index, record.with);
+        }
+        if record.obituary.is_some() {
+            self.drop_obituary(record.obituary);
+        }
+    }
+
+    fn unlink_at_target(&mut self, watch: Handle<Watch>) {
+        let record = *self.watches.get(watch);
+        let (next, prev) = (record.target_next, record.target_prev);
+        if next.is_some() {
+            self.watches.get_mut(next).target_prev = prev;
+        }
+        if prev.is_some() {
+            self.watches.get_mut(prev).target_next = next;
+        }
+        if record.state != State::Watching {
+            if prev.is_none() {
+                self.notices.first = next;
+            }
+            if next.is_none() {
+                self.notices.last = prev;
+            }
+        } else if prev.is_none()
+            && record.target.place == self.place
+            && self.is_alive_or_dead(record.target)
+            && let Some(side) = self.side_of(record.target.index)
+        {
+            self.sides.get_mut(side).watchers = next;
+        }
+    }
+
+    /// Puts a record that stands in no target's list among the notices.
+    fn add_notice(&mut self, watch: Handle<Watch>, state: State, obituary: Handle<Obituary>) {
+        let last = self.notices.last;
+        let record = self.watches.get_mut(watch);
+        record.state = state;
+        record.obituary = obituary;
+        record.target_next = Handle::NONE;
+        record.target_prev = last;
+        if last.is_some() {
+            self.watches.get_mut(last).target_next = watch;
+        } else {
+            self.notices.first = watch;
+        }
+        self.notices.last = watch;
+        self.pressing = true;
+    }
+
+    /// The target in `cell` has ended: all its watches become notices.
+    pub(crate) fn notify_watchers(&mut self, _cell: u32, side: Handle<Side>) {
+        let obituary = self.sides.get(side).obituary;
+        let mut at = core::mem::replace(&mut self.sides.get_mut(side).watchers, Handle::NONE);
+        while at.is_some() {
+            let next = self.watches.get(at).target_next;
+            if obituary.is_some() {
+                self.share_obituary(obituary);
+            }
+            self.add_notice(at, State::Ended, obituary);
+            at = next;
+        }
+    }
+
+    /// Tells one notice. Says whether there was one.
+    pub(crate) fn tell_next_notice(&mut self) -> bool {
+        let watch = self.notices.first;
+        if watch.is_none() {
+            return false;
+        }
+        let record = *self.watches.get(watch);
+        let reason = match record.state {
+            State::NotFound => StopReason::NotFound,
+            _ if record.obituary.is_some() => {
+                StopReason::Failed(self.obituaries.get(record.obituary).failure.clone())
+            }
+            _ => StopReason::Stopped,
+        };
+        if record.watcher.place != self.place {
+            let ended = Ended { target: record.target, reason };
+            if self.signal_away(record.watcher, Kind::Terminated, ended).is_err() {
+                // The region is used up and the lane full: the notice stays first, and is told when there is room.
+                return false;
+            }
+            self.end_watch(watch);
+            return true;
+        }
+        let watcher = record.watcher.index;
+        self.unlink_at_watcher(watcher, watch);
+        self.watches.get_mut(watch).with = NONE;
+        self.end_watch(watch);
+        self.tell_terminated(watcher, Terminated { address: record.target, reason }, record.with);
+        true
+    }
+
+    fn tell_terminated(&mut self, watcher: u32, gone: Terminated, with: u32) {
+        let header = self.memory.header(watcher);
+        let gate = header.identity.get().gate();
+        if with != NONE {
+            self.deliver_parcel(watcher, with);
+            return;
+        }
+        if matches!(gate, Gate::Stopping | Gate::Dead | Gate::Free | Gate::Starting) {
+            return;
+        }
+        if let Some(behavior) = header.behavior.get() {
+            self.running = watcher;
+            // SAFETY: the watcher lives, its state is made, and none of its code runs.
+            if let Err(failure) = unsafe { (behavior.terminated)(self, watcher, &gone) } {
+                self.fail(watcher, failure);
+            }
+        }
+    }
+
+    /// The watcher ends: all its watches with it.
+    pub(crate) fn forget_watching(&mut self, side: Handle<Side>) {
+        let mut at = core::mem::replace(&mut self.sides.get_mut(side).watching, Handle::NONE);
+        while at.is_some() {
+            let record = *self.watches.get(at);
+            if record.target.place != self.place && record.state == State::Watching {
+                let _ = self.signal_away(record.target, Kind::Unwatch, record.watcher);
+            }
+            self.end_watch(at);
+            at = record.watcher_next;
+        }
+    }
+
+    pub(crate) fn share_obituary(&mut self, obituary: Handle<Obituary>) {
+        self.obituaries.get_mut(obituary).readers += 1;
+    }
+
+    pub(crate) fn drop_obituary(&mut self, obituary: Handle<Obituary>) {
+        let readers = &mut self.obituaries.get_mut(obituary).readers;
+        *readers -= 1;
+        if *readers == 0 {
+            self.obituaries.remove(obituary);
+        }
+    }
+
+    /// Whether a lane leads to an address.
+    fn has_way(&mut self, to: Address) -> bool {
+        self.exits.leads_to(to.place)
+    }
+
+    /// Handles a signal for an actor of this kernel.
+    ///
+    /// # Safety
+    /// The payload is what this kind of signal carries.
+    pub(crate) unsafe fn handle_signal(&mut self, head: Head, payload: *const u64) {
+        let target = Address { identity: head.identity, index: head.index, place: self.place };
+        match head.kind {
+            Kind::Start if self.is_alive(target) => self.run_start(head.index),
+            Kind::Stop if self.is_alive(target) => self.stop_cell(head.index),
+            Kind::Start | Kind::Stop => {}
+            Kind::Watch => {
+                // SAFETY: the payload is the watcher's address.
+                let watcher = unsafe { Payload::<Address>::take(payload) };
+                self.watch_from_afar(watcher, target);
+            }
+            Kind::Unwatch => {
+                // SAFETY: the payload is the watcher's address.
+                let watcher = unsafe { Payload::<Address>::take(payload) };
+                if let Some(watch) = self.find_from_afar(watcher, target) {
+                    self.end_watch(watch);
+                }
+            }
+            Kind::Terminated => {
+                // SAFETY: the payload says who ended and why.
+                let ended = unsafe { Payload::<Ended>::take(payload) };
+                if self.is_alive(target)
+                    && let Some(watch) = self.find_watch(head.index, ended.target)
+                {
+                    let with = core::mem::replace(&mut self.watches.get_mut(watch).with, NONE);
+                    self.unlink_at_watcher(head.index, watch);
+                    self.end_watch(watch);
+                    let gone = Terminated { address: ended.target, reason: ended.reason };
+                    self.tell_terminated(head.index, gone, with);
+                }
+            }
+            Kind::ChildFailed => {
+                // SAFETY: the payload is the child and the obituary's number.
+                let (child, number) = unsafe { Payload::<(Address, u32)>::take(payload) };
+                let obituary = Handle::from_number(number);
+                let failure = self.obituaries.get(obituary).failure.clone();
+                self.drop_obituary(obituary);
+                let header = self.memory.header(head.index);
+                if self.is_alive(target)
+                    && header.identity.get().gate() != Gate::Stopping
+                    && let Some(behavior) = header.behavior.get()
+                {
+                    self.running = head.index;
+                    // SAFETY: the parent lives, its state is made, and none of its code runs.
+                    let outcome = unsafe { (behavior.child_failed)(self, head.index, child, &failure) };
+                    if let Err(failure) = outcome {
+                        self.fail(head.index, failure);
+                    }
+                }
+            }
+            _ => debug_assert!(false, "a record of kind {:?} among signals", head.kind),
+        }
+        self.running = NONE;
+    }
+
+    /// An actor of another shard watches one of this.
+    fn watch_from_afar(&mut self, watcher: Address, target: Address) {
+        if self.find_from_afar(watcher, target).is_some() {
+            return;
+        }
+        if self.is_alive_or_dead(target)
+            && let Ok(side) = self.need_side(target.index)
+        {
+            let record = Watch {
+                watcher,
+                target,
+                target_next: Handle::NONE,
+                target_prev: Handle::NONE,
+                watcher_next: Handle::NONE,
+                watcher_prev: Handle::NONE,
+                with: NONE,
+                state: State::Watching,
+                obituary: Handle::NONE,
+            };
+            if let Ok(watch) = self.watches.insert(&mut self.memory, record) {
+                self.link_at_target(side, watch);
+                return;
+            }
+        }
+        // Gone, or no room to watch it: better a notice too early than one that never comes.
+        let ended = Ended { target, reason: StopReason::NotFound };
+        let _ = self.signal_away(watcher, Kind::Terminated, ended);
+    }
+
+    fn find_from_afar(&self, watcher: Address, target: Address) -> Option<Handle<Watch>> {
+        if !self.is_alive_or_dead(target) {
+            return None;
+        }
+        let mut at = self.sides.get(self.side_of(target.index)?).watchers;
+        while at.is_some() {
+            let watch = self.watches.get(at);
+            if watch.watcher == watcher {
+                return Some(at);
+            }
+            at = watch.target_next;
+        }
+        None
+    }
+}
