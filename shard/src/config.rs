@@ -1,0 +1,177 @@
+//! Settings of a system, and the builder that collects them.
+
+use std::time::Duration;
+
+use corelane_kernel::KernelConfig;
+
+use crate::error::StartError;
+use crate::idle::Idle;
+use crate::system::System;
+use crate::topology::{Request, Topology, plan};
+
+/// Largest region of one shard, in bytes: what a kernel can address.
+pub const REGION_BYTES_MAX: usize = corelane_kernel::limits::REGION_MAX as usize;
+
+/// Collects the settings of a [`System`]; [`Builder::start`] starts it.
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until `start` is called"]
+pub struct Builder {
+    pub(crate) name: String,
+    pub(crate) request: Request,
+    pub(crate) pin: bool,
+    pub(crate) idle: Idle,
+    pub(crate) region_bytes: Option<usize>,
+    pub(crate) lane_bytes: usize,
+    pub(crate) gateway_bytes: usize,
+    pub(crate) blocking_threads: usize,
+    pub(crate) kernel: KernelConfig,
+    pub(crate) log_letters: u32,
+    pub(crate) shutdown_within: Duration,
+}
+
+impl Default for Builder {
+    fn default() -> Builder {
+        Builder {
+            name: "corelane".to_owned(),
+            request: Request::auto(),
+            pin: true,
+            idle: Idle::default(),
+            region_bytes: None,
+            lane_bytes: 64 << 10,
+            gateway_bytes: 16 << 10,
+            blocking_threads: 4,
+            kernel: KernelConfig::default(),
+            log_letters: 10,
+            shutdown_within: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Builder {
+    /// The system's name, which its threads bear. Default `corelane`.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// How many shards. Default: one for each physical core that the process may use, within its CPU quota. More
+    /// shards than cores share cores, and then never spin; a warning says so.
+    pub fn shards(mut self, shards: usize) -> Self {
+        self.request = self.request.shards(shards);
+        self
+    }
+
+    /// Which cores, one shard each. A core that does not exist or may not be used is a [`StartError`].
+    pub fn cores(mut self, cores: &[usize]) -> Self {
+        self.request = self.request.cores(cores);
+        self
+    }
+
+    /// Whether each shard is pinned to its core. Default yes. Unpinned shards go where the operating system puts them:
+    /// for tests, and for machines that are shared.
+    pub fn pinned(mut self, pinned: bool) -> Self {
+        self.pin = pinned;
+        self
+    }
+
+    /// What a shard does when nothing moves. Default [`Idle::Balanced`].
+    pub fn idle(mut self, idle: Idle) -> Self {
+        self.idle = idle;
+        self
+    }
+
+    /// Bytes of virtual memory that each shard reserves: the most that its actors and waiting messages can take.
+    /// Pages are committed as they are first used. Default: the machine's (or container's) memory divided by the
+    /// shards, at most [`REGION_BYTES_MAX`].
+    pub fn region_bytes(mut self, bytes: usize) -> Self {
+        self.region_bytes = Some(bytes);
+        self
+    }
+
+    /// Bytes of each lane between two shards, rounded up to a power of two, at least 4 KiB. Small lanes stay in the
+    /// cache, large ones take longer bursts before they spill. Default 64 KiB.
+    pub fn lane_bytes(mut self, bytes: usize) -> Self {
+        self.lane_bytes = bytes;
+        self
+    }
+
+    /// Bytes of each lane from a gateway to a shard, rounded up to a power of two, at least 4 KiB. Default 16 KiB.
+    pub fn gateway_bytes(mut self, bytes: usize) -> Self {
+        self.gateway_bytes = bytes;
+        self
+    }
+
+    /// Threads of the pool for blocking work, started as needed. At least one. Default 4.
+    pub fn blocking_threads(mut self, threads: usize) -> Self {
+        self.blocking_threads = threads;
+        self
+    }
+
+    /// Settings of each shard's kernel: shares of scheduling groups, budgets, bounds.
+    pub fn kernel(mut self, kernel: KernelConfig) -> Self {
+        self.kernel = kernel;
+        self
+    }
+
+    /// Dead letters that each shard logs before it falls silent for five minutes; all are counted. Default 10.
+    pub fn log_dead_letters(mut self, most: u32) -> Self {
+        self.log_letters = most;
+        self
+    }
+
+    /// How long dropping the [`System`] waits for its shards to end. Default 10 s.
+    pub fn shutdown_within(mut self, within: Duration) -> Self {
+        self.shutdown_within = within;
+        self
+    }
+
+    /// Starts the system's threads, and returns when all of them run.
+    ///
+    /// # Errors
+    /// [`StartError`] says what is wrong; no thread runs then.
+    pub fn start(self) -> Result<System, StartError> {
+        let topology = Topology::read();
+        let plan = plan(&topology, &self.request)?;
+        if self.blocking_threads == 0 {
+            return Err(StartError::Config("the blocking pool needs at least one thread".to_owned()));
+        }
+        for (what, bytes) in [("lane_bytes", self.lane_bytes), ("gateway_bytes", self.gateway_bytes)] {
+            if !(4096..=1 << 30).contains(&bytes) {
+                return Err(StartError::Config(format!("{what} is {bytes}, and must be 4 KiB to 1 GiB")));
+            }
+        }
+        let region = match self.region_bytes {
+            Some(bytes) if (1 << 20..=REGION_BYTES_MAX).contains(&bytes) => bytes,
+            Some(bytes) => {
+                return Err(StartError::Config(format!(
+                    "region_bytes is {bytes}, and must be 1 MiB to {REGION_BYTES_MAX}"
+                )));
+            }
+            None => default_region(plan.placements().len()),
+        };
+        System::launch(self, &plan, region)
+    }
+}
+
+/// An equal part of the memory that this machine or container has.
+fn default_region(shards: usize) -> usize {
+    let bytes = memory_limit().unwrap_or(8 << 30) / shards as u64;
+    let bytes = bytes.clamp(64 << 20, REGION_BYTES_MAX as u64);
+    usize::try_from(bytes).unwrap_or(REGION_BYTES_MAX)
+}
+
+/// The smaller of the machine's memory and the process's control group limit, where the system tells.
+fn memory_limit() -> Option<u64> {
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let total = read("/proc/meminfo").and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+        line.split_whitespace().nth(1)?.parse::<u64>().ok()?.checked_mul(1024)
+    });
+    let group = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
+        .iter()
+        .find_map(|path| read(path)?.trim().parse::<u64>().ok());
+    match (total, group) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

@@ -1,0 +1,241 @@
+//! Gateways: how threads that are no shard tell and ask actors.
+//!
+//! Each gateway has a lane of its own to each shard, so telling takes no lock and shares nothing with other threads. It
+//! is `Send` but not `Clone`: one for each thread, or a pool of them.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use corelane_kernel::{ActorRef, AskError, LaneSender, ReplyTo, Scope, TellError, lane};
+
+use crate::error::{CallError, GatewayAskError};
+use crate::inbox::Request;
+use crate::shared::Shared;
+
+/// How long a blocking ask looks for its answer before its thread sleeps.
+const SPIN: Duration = Duration::from_micros(50);
+
+/// A thread's own way into a system; see the [module](self).
+pub struct Gateway {
+    shared: Arc<Shared>,
+    /// One for each shard.
+    lanes: Vec<LaneSender>,
+}
+
+impl Gateway {
+    pub(crate) fn open(shared: &Arc<Shared>, bytes: usize) -> Result<Gateway, CallError> {
+        let mut lanes = Vec::with_capacity(shared.posts.len());
+        for post in &shared.posts {
+            let (sender, mut receiver) = lane(bytes / 8);
+            receiver.bind(post.place);
+            post.inbox.push(Request::AddLane(receiver), &post.wake).map_err(|_| CallError::ShuttingDown)?;
+            lanes.push(sender);
+        }
+        Ok(Gateway { shared: shared.clone(), lanes })
+    }
+
+    fn lane_to<M>(&mut self, to: ActorRef<M>) -> Option<&mut LaneSender> {
+        self.lanes.get_mut(to.place().shard()).filter(|_| to.place().realm() != 0)
+    }
+
+    /// Puts a message on its way without making it visible yet; [`Gateway::flush`] does. Cheaper for many at once.
+    ///
+    /// # Errors
+    /// [`TellError`] with the message.
+    #[inline]
+    pub fn feed<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), TellError<M>> {
+        let shard = to.place().shard();
+        let Some(lane) = self.lane_to(to) else { return Err(TellError::Unreachable(message)) };
+        lane.try_tell(to, message).inspect_err(|refused| {
+            // What fills the lane must be seen to be drained.
+            if matches!(refused, TellError::Full(_)) {
+                self.publish(shard);
+            }
+        })
+    }
+
+    #[inline]
+    fn publish(&mut self, shard: usize) {
+        if self.lanes[shard].publish() {
+            self.shared.posts[shard].wake.wake();
+        }
+    }
+
+    /// Makes everything fed so far visible.
+    pub fn flush(&mut self) {
+        for shard in 0..self.lanes.len() {
+            self.publish(shard);
+        }
+    }
+
+    /// Tells an actor, or gives the message back.
+    ///
+    /// # Errors
+    /// [`TellError`]: the lane to the actor's shard is full, the system is gone, or the actor is of another.
+    #[inline]
+    pub fn try_tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), TellError<M>> {
+        self.feed(to, message)?;
+        self.publish(to.place().shard());
+        Ok(())
+    }
+
+    /// Tells an actor; what is refused is dropped and counted as a dead letter.
+    pub fn tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
+        if self.try_tell(to, message).is_err() {
+            self.shared.gateway_letters.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Tells an actor, waiting up to `within` while the lane is full.
+    ///
+    /// # Errors
+    /// [`TellError`] with the message: still full after that time, or for another reason.
+    pub fn tell_within<M: Send + 'static>(
+        &mut self,
+        to: ActorRef<M>,
+        message: M,
+        within: Duration,
+    ) -> Result<(), TellError<M>> {
+        let mut refused = match self.try_tell(to, message) {
+            Err(TellError::Full(message)) => message,
+            other => return other,
+        };
+        let deadline = Instant::now() + within;
+        loop {
+            std::thread::yield_now();
+            refused = match self.try_tell(to, refused) {
+                Err(TellError::Full(message)) if Instant::now() < deadline => message,
+                other => return other,
+            };
+        }
+    }
+
+    /// Has the shard of `to` ask, with the answer given to `answer`. Waits up to `patience` while the lane is full.
+    fn send_question<T, R>(
+        &mut self,
+        to: ActorRef<T>,
+        within: Duration,
+        patience: Duration,
+        question: impl FnOnce(ReplyTo<R>) -> T + Send + 'static,
+        answer: impl FnOnce(Result<R, AskError>) + Send + 'static,
+    ) -> Result<(), GatewayAskError>
+    where
+        T: Send + 'static,
+        R: Send + 'static,
+    {
+        let shard = to.place().shard();
+        if self.shared.posts.get(shard).is_none_or(|post| post.place != to.place()) {
+            return Err(GatewayAskError::Unreachable);
+        }
+        let mut call = move |scope: &mut Scope<'_>| scope.ask(to, within, question, answer);
+        let deadline = Instant::now() + patience;
+        loop {
+            call = match self.lanes[shard].try_call(call) {
+                Ok(()) => break,
+                Err(TellError::Full(call)) if Instant::now() < deadline => call,
+                Err(TellError::Full(_) | TellError::TooLarge(_)) => {
+                    return Err(GatewayAskError::Ask(AskError::NotSent));
+                }
+                Err(_) => return Err(GatewayAskError::Unreachable),
+            };
+            self.publish(shard);
+            std::thread::yield_now();
+        }
+        self.publish(shard);
+        Ok(())
+    }
+
+    /// Asks, and blocks this thread until the answer is there, at most for `within`. `question` makes the message around
+    /// a reply address; it runs on the actor's shard.
+    ///
+    /// Spins for a moment, then sleeps. Must not be called from an actor: it would block its core.
+    ///
+    /// # Errors
+    /// [`GatewayAskError`].
+    pub fn ask<T, R>(
+        &mut self,
+        to: ActorRef<T>,
+        within: Duration,
+        question: impl FnOnce(ReplyTo<R>) -> T + Send + 'static,
+    ) -> Result<R, GatewayAskError>
+    where
+        T: Send + 'static,
+        R: Send + 'static,
+    {
+        let start = Instant::now();
+        let (sender, receiver) = oneshot::channel();
+        self.send_question(to, within, within, question, move |answer| {
+            // Nobody waits any more if the time is over.
+            let _ = sender.send(answer);
+        })?;
+        let spin = if self.shared.may_spin { SPIN.min(within) } else { Duration::ZERO };
+        loop {
+            for _ in 0..64 {
+                if receiver.has_message() || receiver.is_closed() {
+                    return finish(receiver.recv().ok());
+                }
+                std::hint::spin_loop();
+            }
+            if start.elapsed() >= spin {
+                break;
+            }
+        }
+        match receiver.recv_timeout(within.saturating_sub(start.elapsed())) {
+            Ok(answer) => finish(Some(answer)),
+            Err(oneshot::RecvTimeoutError::Timeout) => Err(GatewayAskError::Ask(AskError::Timeout)),
+            Err(oneshot::RecvTimeoutError::Disconnected) => finish(None),
+        }
+    }
+
+    /// Asks, with the answer as a future that any executor can await. The question is sent now, the future need only
+    /// be polled for its answer; dropping it gives the answer up.
+    ///
+    /// # Errors
+    /// [`GatewayAskError`], from the future.
+    pub fn ask_future<T, R, Q>(
+        &mut self,
+        to: ActorRef<T>,
+        within: Duration,
+        question: Q,
+    ) -> impl Future<Output = Result<R, GatewayAskError>> + Send + use<T, R, Q>
+    where
+        T: Send + 'static,
+        R: Send + 'static,
+        Q: FnOnce(ReplyTo<R>) -> T + Send + 'static,
+    {
+        let (sender, receiver) = oneshot::async_channel();
+        // Waiting for room would block an executor's thread: a full lane is an answer.
+        let sent = self.send_question(to, within, Duration::ZERO, question, move |answer| {
+            let _ = sender.send(answer);
+        });
+        async move {
+            sent?;
+            finish(receiver.await.ok())
+        }
+    }
+}
+
+/// An answer, or none because the shard ended first.
+fn finish<R>(answer: Option<Result<R, AskError>>) -> Result<R, GatewayAskError> {
+    answer.ok_or(GatewayAskError::Unreachable)?.map_err(GatewayAskError::Ask)
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        // Each lane is published as it goes, and its shard then lets go of its end.
+        self.lanes.clear();
+        for post in &self.shared.posts {
+            post.wake.wake();
+            let _ = post.inbox.push(Request::Prune, &post.wake);
+        }
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Gateway(to {} shards)", self.lanes.len())
+    }
+}

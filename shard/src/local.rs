@@ -1,0 +1,154 @@
+//! What an actor on a shard can do besides what the kernel gives: futures, blocking work, spawning on other shards.
+
+use std::future::Future;
+
+use corelane_kernel::{Actor, ActorRef, Ctx, OutOfMemory};
+
+use crate::blocking::Pool;
+use crate::error::{CallError, OffloadError, SpawnOnError};
+use crate::future::{Deliver, Executor};
+use crate::spawn::On;
+use crate::system::Handle;
+
+/// The kernel's extension for all this.
+pub(crate) struct Local {
+    pub(crate) handle: Handle,
+    pub(crate) shard: usize,
+    pub(crate) executor: Executor,
+    pub(crate) pool: Pool,
+}
+
+/// What a [`Ctx`] can do on a shard of a [`System`](crate::System). In scope with the prelude.
+///
+/// # Panics
+/// Every method panics on a kernel that no system runs: there is no shard to do it.
+pub trait ShardCtx<A: Actor> {
+    /// Polls `future` on this shard, and tells this actor what `then` makes of its output. The actor goes on handling
+    /// messages meanwhile. A future ends with its actor; a panic in it is the actor's failure.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the shard's region is used up; the future is dropped.
+    fn spawn_future<T: 'static>(
+        &mut self,
+        future: impl Future<Output = T> + 'static,
+        then: impl FnOnce(T) -> A::Msg + 'static,
+    ) -> Result<(), OutOfMemory>;
+
+    /// Like [`ShardCtx::spawn_future`], but this actor's messages wait until the future has ended; its outcome comes
+    /// before them.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the shard's region is used up; the future is dropped, and the actor goes on.
+    fn wait_for<T: 'static>(
+        &mut self,
+        future: impl Future<Output = T> + 'static,
+        then: impl FnOnce(T) -> A::Msg + 'static,
+    ) -> Result<(), OutOfMemory>;
+
+    /// Runs blocking `work` on the system's pool, and tells this actor what `then` makes of its result. If this actor
+    /// ends first, work that was begun is finished and its result dropped.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the shard's region is used up; the work may still be done, and its result is dropped.
+    fn offload<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+        then: impl FnOnce(Result<T, OffloadError>) -> A::Msg + 'static,
+    ) -> Result<(), OutOfMemory>;
+
+    /// Spawns a top-level actor on a shard, and tells this actor what `then` makes of its address.
+    fn spawn_on<B: Actor>(
+        &mut self,
+        on: On,
+        factory: impl FnMut() -> B + Send + 'static,
+        then: impl FnOnce(Result<ActorRef<B::Msg>, SpawnOnError>) -> A::Msg + Send + 'static,
+    );
+
+    /// This shard's number.
+    fn shard(&mut self) -> usize;
+
+    /// The system, for what only it can do.
+    fn system(&mut self) -> Handle;
+}
+
+fn local<'a, A: Actor>(ctx: &'a mut Ctx<'_, A>) -> (Executor, Pool, Handle, usize) {
+    let mut scope = ctx.scope();
+    let local = scope.extension::<Local>().expect("an actor on a shard: this kernel is run by no system");
+    (local.executor.clone(), local.pool.clone(), local.handle.clone(), local.shard)
+}
+
+impl<A: Actor> ShardCtx<A> for Ctx<'_, A> {
+    fn spawn_future<T: 'static>(
+        &mut self,
+        future: impl Future<Output = T> + 'static,
+        then: impl FnOnce(T) -> A::Msg + 'static,
+    ) -> Result<(), OutOfMemory> {
+        let (executor, ..) = local(self);
+        match executor.spawn(self.me(), Deliver::Tell, future, then) {
+            // A guard that cannot be hung is dropped, and ends the future.
+            Some(guard) => self.attach(guard),
+            None => Ok(()),
+        }
+    }
+
+    fn wait_for<T: 'static>(
+        &mut self,
+        future: impl Future<Output = T> + 'static,
+        then: impl FnOnce(T) -> A::Msg + 'static,
+    ) -> Result<(), OutOfMemory> {
+        let (executor, ..) = local(self);
+        self.suspend_self()?;
+        let guard = executor.spawn(self.me(), Deliver::Resume, future, then);
+        let hung = guard.map_or(Ok(()), |guard| self.attach(guard));
+        if hung.is_err() {
+            let me = self.me();
+            self.scope().resume(me);
+        }
+        hung
+    }
+
+    fn offload<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+        then: impl FnOnce(Result<T, OffloadError>) -> A::Msg + 'static,
+    ) -> Result<(), OutOfMemory> {
+        let (_, pool, ..) = local(self);
+        let result = pool.run(work);
+        // A sender that was dropped was a job that will not be done.
+        let result = async move { result.await.unwrap_or(Err(OffloadError::ShuttingDown)) };
+        self.spawn_future(result, then)
+    }
+
+    fn spawn_on<B: Actor>(
+        &mut self,
+        on: On,
+        factory: impl FnMut() -> B + Send + 'static,
+        then: impl FnOnce(Result<ActorRef<B::Msg>, SpawnOnError>) -> A::Msg + Send + 'static,
+    ) {
+        let (.., handle, own) = local(self);
+        let me = self.me();
+        let shard = on.choose(&handle.shared);
+        if shard == own {
+            let spawned = self.scope().spawn_from(factory).map_err(SpawnOnError::from);
+            self.tell(me, then(spawned));
+            return;
+        }
+        if shard >= handle.shared.posts.len() {
+            self.tell(me, then(Err(CallError::NoSuchShard.into())));
+            return;
+        }
+        // A system that is shutting down stops this actor as well: nobody is left to be told.
+        let _ = handle.shared.run_on(shard, move |scope| {
+            let spawned = scope.spawn_from(factory).map_err(SpawnOnError::from);
+            scope.tell(me, then(spawned));
+        });
+    }
+
+    fn shard(&mut self) -> usize {
+        local(self).3
+    }
+
+    fn system(&mut self) -> Handle {
+        local(self).2
+    }
+}

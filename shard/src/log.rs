@@ -1,0 +1,112 @@
+//! The log: what kernels show of failures and dead letters, as `tracing` events, dead letters limited in rate.
+
+use std::time::Duration;
+
+use corelane_kernel::{Address, DeadLetter, Failure, Observe, Time};
+
+/// Silence after the last dead letter that was logged.
+const SILENCE: Duration = Duration::from_secs(300);
+
+pub(crate) struct Log {
+    shard: usize,
+    limit: Limit,
+}
+
+/// Lets a number of events through, then none for a time, then tells how many it kept back and begins anew.
+struct Limit {
+    most: u32,
+    passed: u32,
+    silent_until: Time,
+    kept_back: u64,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Pass {
+    /// Log it; `after` were kept back before.
+    Yes { after: u64 },
+    /// Log it, and say that silence follows.
+    Last { after: u64 },
+    No,
+}
+
+impl Limit {
+    fn new(most: u32) -> Limit {
+        Limit { most, passed: 0, silent_until: Time::ZERO, kept_back: 0 }
+    }
+
+    fn ask(&mut self, now: Time) -> Pass {
+        if self.passed == self.most {
+            if self.most == 0 || now < self.silent_until {
+                self.kept_back += 1;
+                return Pass::No;
+            }
+            self.passed = 0;
+        }
+        self.passed += 1;
+        let after = std::mem::take(&mut self.kept_back);
+        if self.passed < self.most {
+            return Pass::Yes { after };
+        }
+        self.silent_until = now + SILENCE;
+        Pass::Last { after }
+    }
+}
+
+impl Log {
+    pub(crate) fn new(shard: usize, letters: u32) -> Log {
+        Log { shard, limit: Limit::new(letters) }
+    }
+}
+
+impl Observe for Log {
+    fn dead_letter(&mut self, letter: &DeadLetter) {
+        let (after, last) = match self.limit.ask(letter.at) {
+            Pass::Yes { after } => (after, false),
+            Pass::Last { after } => (after, true),
+            Pass::No => return,
+        };
+        let DeadLetter { target, message, reason, .. } = letter;
+        let shard = self.shard;
+        if after > 0 {
+            tracing::info!(shard, skipped = after, "dead letters were not logged");
+        }
+        tracing::info!(shard, ?target, message, %reason, "dead letter");
+        if last {
+            tracing::info!(shard, "no more dead letters are logged for {SILENCE:?}; they are counted");
+        }
+    }
+
+    fn failed(&mut self, address: Address, actor: &'static str, failure: &Failure) {
+        tracing::error!(shard = self.shard, ?address, actor, %failure, "actor failed");
+    }
+
+    fn panicked(&mut self, failure: &Failure) {
+        tracing::error!(shard = self.shard, %failure, "code that is no actor's panicked");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_the_limit_there_is_silence_then_a_count_then_the_limit_again() {
+        let mut limit = Limit::new(2);
+        let at = Time::from_millis;
+        assert_eq!(limit.ask(at(0)), Pass::Yes { after: 0 });
+        assert_eq!(limit.ask(at(1)), Pass::Last { after: 0 });
+        for t in 2..7 {
+            assert_eq!(limit.ask(at(t)), Pass::No);
+        }
+        assert_eq!(limit.ask(at(300_001)), Pass::Yes { after: 5 });
+        assert_eq!(limit.ask(at(300_002)), Pass::Last { after: 0 });
+        assert_eq!(limit.ask(at(300_003)), Pass::No);
+    }
+
+    #[test]
+    fn a_limit_of_none_logs_nothing() {
+        let mut limit = Limit::new(0);
+        assert_eq!(limit.ask(Time::from_millis(1)), Pass::No);
+        assert_eq!(limit.ask(Time::from_millis(900_000)), Pass::No);
+    }
+}

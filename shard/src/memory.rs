@@ -1,0 +1,51 @@
+//! A shard's region: virtual memory reserved at once, committed page by page as it is first touched, on huge pages
+//! where the system gives them. One of the modules where `unsafe` is allowed.
+
+#![allow(unsafe_code)]
+
+use std::io;
+use std::ptr::NonNull;
+
+use corelane_kernel::{Kernel, KernelConfig, KernelError, Region, Seat};
+use memmap2::{MmapMut, MmapOptions};
+
+/// A kernel together with the mapping it lives in.
+///
+/// Field order matters: the kernel is dropped before its memory.
+pub(crate) struct Housed {
+    pub(crate) kernel: Kernel,
+    _mapping: MmapMut,
+}
+
+/// Why no kernel could be housed.
+#[derive(Debug)]
+pub(crate) enum HousingError {
+    /// The system gave no memory.
+    Memory(io::Error),
+    /// The kernel refused it.
+    Kernel(KernelError),
+}
+
+impl Housed {
+    /// Reserves `bytes` and builds a kernel on them. Called on the thread that will use it, so that pages come from its
+    /// node.
+    pub(crate) fn new(
+        bytes: usize,
+        config: KernelConfig,
+        seat: Seat,
+        shards: usize,
+    ) -> Result<Housed, HousingError> {
+        let mut mapping =
+            MmapOptions::new().len(bytes).no_reserve_swap().map_anon().map_err(HousingError::Memory)?;
+        // Best effort: without huge pages everything works, with more misses of the address cache.
+        #[cfg(target_os = "linux")]
+        let _ = mapping.advise(memmap2::Advice::HugePage);
+        let base = NonNull::from(&mut mapping[..]).cast();
+        // SAFETY: the mapping is ours, valid for its length, stays where it is when `mapping` is moved, and outlives
+        // the kernel, which is dropped first.
+        let region = unsafe { Region::from_raw_parts(base, bytes) };
+        let region = region.map_err(|e| HousingError::Kernel(e.into()))?;
+        let kernel = Kernel::seated(region, config, seat, shards).map_err(HousingError::Kernel)?;
+        Ok(Housed { kernel, _mapping: mapping })
+    }
+}

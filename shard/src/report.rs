@@ -1,0 +1,106 @@
+//! Reports: what shards did, while they run and when they have ended.
+
+use std::fmt;
+use std::time::Duration;
+
+use corelane_kernel::DeadReason;
+
+/// One shard's counts and levels, as it last published them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShardStats {
+    /// The shard's number.
+    pub shard: usize,
+    /// The core it is pinned to, if it is.
+    pub core: Option<usize>,
+    /// Actors that live.
+    pub actors: u64,
+    /// Messages handled since the start.
+    pub handled: u64,
+    /// Actors spawned since the start.
+    pub spawned: u64,
+    /// Actors that failed since the start.
+    pub failed: u64,
+    /// Dead letters since the start.
+    pub dead_letters: u64,
+    /// Bytes of the region that were ever used.
+    pub used_bytes: u64,
+    /// Bytes of the region.
+    pub region_bytes: u64,
+    /// Turns since the start.
+    pub turns: u64,
+    /// Times it went to sleep.
+    pub sleeps: u64,
+}
+
+/// What one shard leaves behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShardReport {
+    /// The shard's number.
+    pub shard: usize,
+    /// The core it was pinned to, if it was.
+    pub core: Option<usize>,
+    /// Messages handled.
+    pub handled: u64,
+    /// Actors that had not stopped.
+    pub actors_left: u64,
+    /// Requests of other threads that were not done.
+    pub requests_left: u64,
+    /// Futures that had not ended.
+    pub futures_left: u64,
+    /// Dead letters by reason.
+    pub dead_letters: [(DeadReason, u64); DeadReason::ALL.len()],
+}
+
+/// How a system ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// How long it ran.
+    pub ran: Duration,
+    /// What each shard that ended leaves behind.
+    pub shards: Vec<ShardReport>,
+    /// Shards that had not ended in time. Their threads go on by themselves and hold on to their memory.
+    pub unfinished: Vec<usize>,
+    /// Jobs of the blocking pool that were not begun.
+    pub jobs_left: u64,
+}
+
+impl Report {
+    /// Everything stopped in time and nothing was left over.
+    pub fn is_clean(&self) -> bool {
+        self.unfinished.is_empty() && self.jobs_left == 0 && self.shards.iter().all(|s| s.actors_left == 0)
+    }
+
+    /// Messages handled by all shards.
+    pub fn handled(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.handled).sum()
+    }
+
+    /// Dead letters of all shards, all reasons together.
+    pub fn dead_letters(&self) -> u64 {
+        self.shards.iter().flat_map(|shard| shard.dead_letters).map(|(_, count)| count).sum()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let left: u64 = self.shards.iter().map(|shard| shard.actors_left).sum();
+        write!(
+            f,
+            "{} shards ran {:.1?}: {} messages handled, {} dead letters, {left} actors left",
+            self.shards.len() + self.unfinished.len(),
+            self.ran,
+            self.handled(),
+            self.dead_letters(),
+        )?;
+        if !self.unfinished.is_empty() {
+            write!(f, "; shards {:?} did not end in time", self.unfinished)?;
+        }
+        if self.jobs_left > 0 {
+            write!(f, "; {} blocking jobs not begun", self.jobs_left)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! What the threads of a system share besides lanes: for each shard its sleep, its inbox and its gauges, and for all
+//! the phase of their life.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+
+use corelane_kernel::{Place, Scope};
+use crossbeam_utils::CachePadded;
+
+use crate::clock::Clock;
+use crate::error::CallError;
+use crate::inbox::{Inbox, Request};
+use crate::wake::Wake;
+
+/// Where a system is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Phase {
+    Running = 0,
+    /// Actors are being stopped; what they still say is delivered.
+    Stopping = 1,
+    /// Nothing is left: threads end.
+    Ending = 2,
+}
+
+/// One shard as other threads see it.
+pub(crate) struct Post {
+    pub(crate) place: Place,
+    pub(crate) core: Option<usize>,
+    pub(crate) wake: Wake,
+    pub(crate) inbox: Inbox,
+    pub(crate) gauges: Gauges,
+    /// Nothing waits there, and no actor lives, as of its last turn.
+    pub(crate) quiet: AtomicBool,
+    /// Turns in which something moved: quiet means little if this changes.
+    pub(crate) active_turns: AtomicU64,
+}
+
+/// A shard's counts, as it last published them: at least every few thousand turns, and before it sleeps.
+#[derive(Default)]
+pub(crate) struct Gauges {
+    pub(crate) actors: AtomicU64,
+    pub(crate) handled: AtomicU64,
+    pub(crate) spawned: AtomicU64,
+    pub(crate) failed: AtomicU64,
+    pub(crate) dead_letters: AtomicU64,
+    pub(crate) used_bytes: AtomicU64,
+    pub(crate) region_bytes: AtomicU64,
+    pub(crate) turns: AtomicU64,
+    pub(crate) sleeps: AtomicU64,
+}
+
+pub(crate) struct Shared {
+    pub(crate) clock: Clock,
+    pub(crate) posts: Box<[CachePadded<Post>]>,
+    phase: AtomicU8,
+    pub(crate) next: AtomicU64,
+    /// Each shard has a core to itself, so that whoever waits may spin.
+    pub(crate) may_spin: bool,
+    /// Dead letters of gateways.
+    pub(crate) gateway_letters: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new(clock: Clock, posts: Vec<Post>, may_spin: bool) -> Shared {
+        Shared {
+            clock,
+            posts: posts.into_iter().map(CachePadded::new).collect(),
+            phase: AtomicU8::new(Phase::Running as u8),
+            next: AtomicU64::new(0),
+            may_spin,
+            gateway_letters: AtomicU64::new(0),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Acquire) {
+            0 => Phase::Running,
+            1 => Phase::Stopping,
+            _ => Phase::Ending,
+        }
+    }
+
+    /// Moves on to a phase, and wakes everybody to see it.
+    pub(crate) fn enter(&self, phase: Phase) {
+        self.phase.fetch_max(phase as u8, Ordering::AcqRel);
+        for post in &self.posts {
+            post.wake.wake();
+        }
+    }
+
+    /// Has a shard run a closure between turns.
+    pub(crate) fn run_on(
+        &self,
+        shard: usize,
+        call: impl FnOnce(&mut Scope<'_>) + Send + 'static,
+    ) -> Result<(), CallError> {
+        let post = self.posts.get(shard).ok_or(CallError::NoSuchShard)?;
+        post.inbox.push(Request::Run(Box::new(call)), &post.wake).map_err(|_| CallError::ShuttingDown)
+    }
+
+    /// The shard with the fewest actors, as last published.
+    pub(crate) fn least_loaded(&self) -> usize {
+        let load = |post: &CachePadded<Post>| post.gauges.actors.load(Ordering::Relaxed);
+        self.posts.iter().enumerate().min_by_key(|(_, post)| load(post)).map_or(0, |(shard, _)| shard)
+    }
+
+    /// The shards in turn.
+    pub(crate) fn next_in_turn(&self) -> usize {
+        (self.next.fetch_add(1, Ordering::Relaxed) % self.posts.len() as u64) as usize
+    }
+}

@@ -1,0 +1,427 @@
+//! The system: shards that run, and the way to use and to end them.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use corelane_kernel::{Actor, ActorRef, DeadLetter, Place, Scope, Seat};
+
+use crate::blocking::Pool;
+use crate::clock::Clock;
+use crate::config::Builder;
+use crate::error::{CallError, SpawnOnError, StartError};
+use crate::future::Executor;
+use crate::gateway::Gateway;
+use crate::idle::Idler;
+use crate::inbox::Inbox;
+use crate::local::Local;
+use crate::log::Log;
+use crate::memory::{Housed, HousingError};
+use crate::mesh::{self, Corner};
+use crate::report::{Report, ShardReport, ShardStats};
+use crate::shared::{Gauges, Phase, Post, Shared};
+use crate::spawn::On;
+use crate::topology::{Plan, pin_current_thread};
+use crate::turn::Worker;
+use crate::unwind::guard;
+use crate::wake::Wake;
+
+/// Words of the lane for signals between two shards.
+const SIGNAL_WORDS: usize = 1024;
+
+/// Actors on pinned cores. Dropping it shuts it down in order.
+///
+/// ```
+/// use corelane_shard::{System, Idle};
+/// # use corelane_kernel::{Actor, Ctx, Outcome, ReplyTo};
+/// # use std::time::Duration;
+/// struct Double;
+/// impl Actor for Double {
+///     type Msg = (u64, ReplyTo<u64>);
+///     fn receive(&mut self, (n, reply): Self::Msg, ctx: &mut Ctx<'_, Self>) -> Outcome {
+///         ctx.tell(reply, 2 * n);
+///         Ok(())
+///     }
+/// }
+///
+/// let system = System::builder().shards(1).start()?;
+/// let double = system.spawn(|| Double)?;
+/// let answer = system.gateway()?.ask(double, Duration::from_secs(5), |reply| (21, reply))?;
+/// assert_eq!(answer, 42);
+/// let report = system.shutdown(Duration::from_secs(5));
+/// assert!(report.is_clean());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct System {
+    handle: Handle,
+    threads: Vec<JoinHandle<ShardReport>>,
+    pool: Pool,
+    started: Instant,
+    shutdown_within: Duration,
+}
+
+/// A system's handle: what threads and actors use it through. Cheap to clone; keeps nothing alive.
+#[derive(Clone)]
+pub struct Handle {
+    pub(crate) shared: Arc<Shared>,
+    gateway_bytes: usize,
+    asked: Arc<Asked>,
+}
+
+/// Whether somebody asked for the system's end.
+struct Asked {
+    flag: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl System {
+    /// Collects settings for a system.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn launch(builder: Builder, plan: &Plan, region: usize) -> Result<System, StartError> {
+        for warning in plan.warnings() {
+            tracing::warn!("{warning}");
+        }
+        let clock = Clock::new();
+        let may_spin = plan.may_spin();
+        let sleepless = Idler::is_sleepless(builder.idle, may_spin);
+        let cores = plan.cores();
+        let seats: Vec<Seat> = Seat::realm(cores.len())?.collect();
+        let places: Vec<Place> = seats.iter().map(Seat::place).collect();
+        let posts = cores.iter().zip(&places).map(|(core, place)| Post {
+            place: *place,
+            core: builder.pin.then_some(*core),
+            wake: Wake::new(sleepless),
+            inbox: Inbox::new(),
+            gauges: Gauges::default(),
+            quiet: AtomicBool::new(false),
+            active_turns: AtomicU64::new(0),
+        });
+        let shared = Arc::new(Shared::new(clock, posts.collect(), may_spin));
+        let corners = mesh::weave(&places, builder.lane_bytes / 8, SIGNAL_WORDS);
+        let asked = Arc::new(Asked { flag: Mutex::new(false), changed: Condvar::new() });
+        let handle = Handle { shared, gateway_bytes: builder.gateway_bytes, asked };
+        let pool = Pool::new(&builder.name, builder.blocking_threads);
+        let mut system = System {
+            handle,
+            threads: Vec::new(),
+            pool,
+            started: Instant::now(),
+            shutdown_within: builder.shutdown_within,
+        };
+        // A start that fails drops the system, which ends the threads that run already.
+        system.start_threads(&builder, seats, corners, region)?;
+        Ok(system)
+    }
+
+    fn start_threads(
+        &mut self,
+        builder: &Builder,
+        seats: Vec<Seat>,
+        corners: Vec<Corner>,
+        region: usize,
+    ) -> Result<(), StartError> {
+        let (ready, started) = mpsc::channel();
+        let shards = seats.len();
+        for (shard, (seat, corner)) in seats.into_iter().zip(corners).enumerate() {
+            let house = House {
+                shard,
+                shards,
+                seat,
+                corner,
+                region,
+                builder: builder.clone(),
+                handle: self.handle.clone(),
+                pool: self.pool.clone(),
+            };
+            let ready = ready.clone();
+            let thread = std::thread::Builder::new()
+                .name(format!("{}-{shard}", builder.name))
+                .spawn(move || house.run(&ready))
+                .map_err(|error| StartError::System { shard, error })?;
+            self.threads.push(thread);
+        }
+        drop(ready);
+        for _ in 0..shards {
+            // A thread that ends without a word has panicked, which its join reports.
+            started.recv().unwrap_or_else(|_| Err(StartError::Config("a shard's thread panicked".to_owned())))?;
+        }
+        Ok(())
+    }
+
+    /// Blocks until somebody calls [`Handle::request_shutdown`], then shuts down within the builder's time.
+    pub fn wait(self) -> Report {
+        self.handle.wait_until_asked();
+        let within = self.shutdown_within;
+        self.shutdown(within)
+    }
+
+    /// Ends the system in order: actors stop, children first; what they still say is delivered; shards end; what was
+    /// left is reported. Takes at most about `within`; what has not ended by then is left to itself.
+    ///
+    /// Must not be called from an actor.
+    pub fn shutdown(mut self, within: Duration) -> Report {
+        self.end(within)
+    }
+
+    fn end(&mut self, within: Duration) -> Report {
+        let deadline = Instant::now() + within;
+        let shared = self.handle.shared.clone();
+        self.handle.request_shutdown();
+        shared.enter(Phase::Stopping);
+        while !self.is_quiet() && Instant::now() < deadline {
+            std::thread::park_timeout(Duration::from_micros(200));
+        }
+        let jobs_left = self.pool.close(deadline);
+        shared.enter(Phase::Ending);
+        let mut report =
+            Report { ran: self.started.elapsed(), shards: Vec::new(), unfinished: Vec::new(), jobs_left };
+        for (shard, thread) in self.threads.drain(..).enumerate() {
+            while !thread.is_finished() && Instant::now() < deadline {
+                std::thread::park_timeout(Duration::from_micros(200));
+            }
+            if !thread.is_finished() {
+                report.unfinished.push(shard);
+                continue;
+            }
+            match thread.join() {
+                Ok(left) => report.shards.push(left),
+                Err(_) => report.unfinished.push(shard),
+            }
+        }
+        report
+    }
+
+    /// Nothing waits on any shard, and nothing moved while we looked.
+    fn is_quiet(&self) -> bool {
+        let posts = &self.handle.shared.posts;
+        let turns = || -> u64 { posts.iter().map(|post| post.active_turns.load(Ordering::SeqCst)).sum() };
+        let before = turns();
+        let threads_gone = self.threads.iter().all(JoinHandle::is_finished);
+        let quiet = posts.iter().all(|post| post.quiet.load(Ordering::SeqCst) && !post.inbox.has_requests());
+        threads_gone || (quiet && turns() == before)
+    }
+}
+
+impl Deref for System {
+    type Target = Handle;
+    fn deref(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        if !self.threads.is_empty() {
+            let report = self.end(self.shutdown_within);
+            if !report.is_clean() {
+                tracing::warn!(%report, "the system did not end cleanly");
+            }
+        }
+    }
+}
+
+impl fmt::Debug for System {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "System({} shards)", self.handle.shards())
+    }
+}
+
+impl Handle {
+    /// How many shards there are.
+    pub fn shards(&self) -> usize {
+        self.shared.posts.len()
+    }
+
+    /// Whether the end has begun.
+    pub fn is_shutting_down(&self) -> bool {
+        self.shared.phase() != Phase::Running
+    }
+
+    /// A way in for one thread; see [`Gateway`].
+    ///
+    /// # Errors
+    /// [`CallError::ShuttingDown`].
+    pub fn gateway(&self) -> Result<Gateway, CallError> {
+        Gateway::open(&self.shared, self.gateway_bytes)
+    }
+
+    /// Runs a closure on a shard, between turns, and blocks until its result is there. Must not be called from an
+    /// actor.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn call<T: Send + 'static>(
+        &self,
+        shard: usize,
+        call: impl FnOnce(&mut Scope<'_>) -> T + Send + 'static,
+    ) -> Result<T, CallError> {
+        let (sender, receiver) = oneshot::channel();
+        self.shared.run_on(shard, move |scope| {
+            // The caller waits; if its thread is gone all the same, nobody wants the result.
+            let _ = sender.send(call(scope));
+        })?;
+        receiver.recv().map_err(|_| {
+            if self.is_shutting_down() { CallError::ShuttingDown } else { CallError::Panicked }
+        })
+    }
+
+    /// Spawns a top-level actor on some shard, one after the other; blocks until it is there. Must not be called from
+    /// an actor: use [`ShardCtx::spawn_on`](crate::ShardCtx::spawn_on) there.
+    ///
+    /// # Errors
+    /// [`SpawnOnError`]; the factory is dropped.
+    pub fn spawn<A: Actor>(
+        &self,
+        factory: impl FnMut() -> A + Send + 'static,
+    ) -> Result<ActorRef<A::Msg>, SpawnOnError> {
+        self.spawn_on(On::Spread, factory)
+    }
+
+    /// Spawns a top-level actor where `on` says; blocks until it is there. Must not be called from an actor.
+    ///
+    /// # Errors
+    /// [`SpawnOnError`]; the factory is dropped.
+    pub fn spawn_on<A: Actor>(
+        &self,
+        on: On,
+        factory: impl FnMut() -> A + Send + 'static,
+    ) -> Result<ActorRef<A::Msg>, SpawnOnError> {
+        Ok(self.call(on.choose(&self.shared), move |scope| scope.spawn_from(factory))??)
+    }
+
+    /// Tells an actor of every dead letter of every shard from now on, as long as it can keep up.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn subscribe_dead_letters(&self, subscriber: ActorRef<DeadLetter>) -> Result<(), CallError> {
+        for shard in 0..self.shards() {
+            self.call(shard, move |scope| scope.subscribe_dead_letters(subscriber).is_ok())?;
+        }
+        Ok(())
+    }
+
+    /// Each shard's counts and levels, as it last published them: at least every thousand busy turns, and whenever it
+    /// falls asleep.
+    pub fn stats(&self) -> Vec<ShardStats> {
+        let posts = self.shared.posts.iter().enumerate();
+        posts
+            .map(|(shard, post)| {
+                let gauge = |gauge: &AtomicU64| gauge.load(Ordering::Relaxed);
+                let gauges = &post.gauges;
+                ShardStats {
+                    shard,
+                    core: post.core,
+                    actors: gauge(&gauges.actors),
+                    handled: gauge(&gauges.handled),
+                    spawned: gauge(&gauges.spawned),
+                    failed: gauge(&gauges.failed),
+                    dead_letters: gauge(&gauges.dead_letters),
+                    used_bytes: gauge(&gauges.used_bytes),
+                    region_bytes: gauge(&gauges.region_bytes),
+                    turns: gauge(&gauges.turns),
+                    sleeps: gauge(&gauges.sleeps),
+                }
+            })
+            .collect()
+    }
+
+    /// Messages that gateways could not deliver and dropped.
+    pub fn gateway_dead_letters(&self) -> u64 {
+        self.shared.gateway_letters.load(Ordering::Relaxed)
+    }
+
+    /// Asks whoever waits in [`System::wait`] to shut the system down. May be called from anywhere.
+    pub fn request_shutdown(&self) {
+        *self.asked.flag.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.asked.changed.notify_all();
+    }
+
+    fn wait_until_asked(&self) {
+        let mut asked = self.asked.flag.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*asked {
+            asked = self.asked.changed.wait(asked).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Handle({} shards)", self.shards())
+    }
+}
+
+/// What a shard's thread is built from.
+struct House {
+    shard: usize,
+    shards: usize,
+    seat: Seat,
+    corner: Corner,
+    region: usize,
+    builder: Builder,
+    handle: Handle,
+    pool: Pool,
+}
+
+impl House {
+    fn run(self, ready: &mpsc::Sender<Result<(), StartError>>) -> ShardReport {
+        let (shard, shared) = (self.shard, self.handle.shared.clone());
+        let idle = self.builder.idle;
+        let built = self.build();
+        let (mut housed, executor) = match built {
+            Ok(built) => built,
+            Err(error) => {
+                // The starter is listening until all have answered.
+                let _ = ready.send(Err(error));
+                return ShardReport {
+                    shard,
+                    core: None,
+                    handled: 0,
+                    actors_left: 0,
+                    requests_left: 0,
+                    futures_left: 0,
+                    dead_letters: corelane_kernel::DeadReason::ALL.map(|reason| (reason, 0)),
+                };
+            }
+        };
+        let _ = ready.send(Ok(()));
+        let idler = Idler::new(idle, shared.may_spin, shared.clock.now());
+        let worker = Worker { kernel: &mut housed.kernel, shared, shard, executor, idler };
+        let report = worker.run();
+        // What is still in the kernel is dropped here, on its own thread; a drop that panics must not lose the report.
+        if let Err(failure) = guard(move || drop(housed)) {
+            tracing::error!(shard, %failure, "dropping what was left panicked");
+        }
+        report
+    }
+
+    fn build(self) -> Result<(Housed, Executor), StartError> {
+        let shard = self.shard;
+        let post = &self.handle.shared.posts[shard];
+        post.wake.settle();
+        if let Some(core) = post.core {
+            pin_current_thread(core).map_err(|error| StartError::Pin { shard, error })?;
+        }
+        let config = self.builder.kernel.clone();
+        let mut housed =
+            Housed::new(self.region, config, self.seat, self.shards).map_err(|error| match error {
+                HousingError::Memory(error) => StartError::System { shard, error },
+                HousingError::Kernel(error) => StartError::Kernel { shard, error },
+            })?;
+        let too_small =
+            || StartError::Config(format!("region_bytes is {}, too small for {} shards", self.region, self.shards));
+        self.corner.furnish(&mut housed.kernel).ok_or_else(too_small)?;
+        let executor = Executor::new(self.handle.shared.clone(), shard);
+        let local =
+            Local { handle: self.handle.clone(), shard, executor: executor.clone(), pool: self.pool.clone() };
+        housed.kernel.set_extension(local).map_err(|_| too_small())?;
+        let log = Log::new(shard, self.builder.log_letters);
+        housed.kernel.scope().observe(log).map_err(|_| too_small())?;
+        Ok((housed, executor))
+    }
+}

@@ -1,0 +1,231 @@
+//! A shard's thread: turn after turn, and what it does between them.
+//!
+//! inbox → the kernel's turn (signals, lanes, queues, timers, lanes out) → wake whom something was told → futures that
+//! are ready → if nothing moved: spin or sleep. Time is read once per turn, after it: for the next.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use corelane_kernel::{Kernel, Time};
+
+use crate::future::Executor;
+use crate::idle::{Idler, Rest};
+use crate::inbox::Request;
+use crate::report::ShardReport;
+use crate::shared::{Phase, Post, Shared};
+use crate::unwind::guard;
+
+/// Looks at the lanes between two looks at the clock, while spinning.
+const LOOKS: u32 = 32;
+/// Turns between two publications of the gauges while the shard is busy.
+const GAUGE_TURNS: u64 = 1024;
+
+pub(crate) struct Worker<'a> {
+    pub(crate) kernel: &'a mut Kernel,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) shard: usize,
+    pub(crate) executor: Executor,
+    pub(crate) idler: Idler,
+}
+
+impl Worker<'_> {
+    fn post(&self) -> &Post {
+        &self.shared.posts[self.shard]
+    }
+
+    /// Runs until the system ends.
+    pub(crate) fn run(mut self) -> ShardReport {
+        let mut now = self.shared.clock.now();
+        let mut turns = 0u64;
+        let mut sleeps = 0u64;
+        let mut stopping = false;
+        loop {
+            let mut moved = self.handle_requests();
+            let turn = match guard(|| self.kernel.turn(now)) {
+                Ok(turn) => turn,
+                Err(failure) => {
+                    self.recover(failure);
+                    corelane_kernel::Turn { handled: 1, more: true }
+                }
+            };
+            let shared = &self.shared;
+            self.kernel.published(|shard| shared.posts[shard].wake.wake());
+            moved |= turn.handled > 0;
+            if self.executor.has_ready() {
+                moved |= self.run_futures();
+            }
+            turns += 1;
+            now = self.shared.clock.now();
+            if moved || turn.more {
+                self.idler.moved(now);
+                if turns.is_multiple_of(GAUGE_TURNS) {
+                    self.publish_gauges(turns, sleeps);
+                }
+                if stopping {
+                    self.note_activity();
+                }
+            }
+            match self.shared.phase() {
+                Phase::Running => {}
+                Phase::Stopping => {
+                    if !stopping {
+                        stopping = true;
+                        self.kernel.scope().stop_all();
+                        continue;
+                    }
+                }
+                Phase::Ending => break,
+            }
+            if moved || turn.more {
+                continue;
+            }
+            if stopping {
+                self.note_quiet();
+            }
+            match self.idler.rest(now) {
+                Rest::Spin => self.spin(),
+                Rest::Sleep => {
+                    sleeps += 1;
+                    self.publish_gauges(turns, sleeps);
+                    self.sleep(now);
+                }
+            }
+            now = self.shared.clock.now();
+        }
+        self.end(turns, sleeps)
+    }
+
+    /// Waits a moment, or less if something comes.
+    fn spin(&mut self) {
+        for _ in 0..LOOKS {
+            if self.has_input() {
+                return;
+            }
+            std::hint::spin_loop();
+        }
+    }
+
+    fn has_input(&mut self) -> bool {
+        self.kernel.has_input() || self.executor.has_ready() || self.post().inbox.has_requests()
+    }
+
+    fn sleep(&mut self, now: Time) {
+        if self.kernel.spilled() {
+            // What waits for a full lane moves on when its reader has worked: soon, and without telling us.
+            std::thread::yield_now();
+            return;
+        }
+        let timeout = self.kernel.next_deadline().map(|at| at.since(now));
+        if timeout.is_some_and(|timeout| timeout.is_zero()) {
+            return;
+        }
+        let shared = self.shared.clone();
+        let phase = shared.phase();
+        shared.posts[self.shard].wake.sleep(timeout, || self.has_input() || shared.phase() != phase);
+    }
+
+    /// Does what other threads asked for.
+    fn handle_requests(&mut self) -> bool {
+        if !self.post().inbox.has_requests() {
+            return false;
+        }
+        let requests = self.post().inbox.take();
+        let some = !requests.is_empty();
+        for request in requests {
+            self.handle_request(request);
+        }
+        self.publish_actors();
+        some
+    }
+
+    fn handle_request(&mut self, request: Request) {
+        match request {
+            Request::Run(call) => {
+                if let Err(failure) = guard(|| call(&mut self.kernel.scope())) {
+                    self.recover(failure);
+                }
+            }
+            Request::AddLane(lane) => {
+                if self.kernel.add_lane(lane).is_err() {
+                    // Its gateway hears of it: what is told into it is refused once the receiving end is gone.
+                    tracing::error!(shard = self.shard, "no room for another gateway's lane");
+                }
+            }
+            Request::Prune => self.kernel.prune_lanes(),
+        }
+    }
+
+    fn recover(&mut self, failure: corelane_kernel::Failure) {
+        // Recovery runs the failed actor's `stopped` hook and drops its state, either of which may panic in turn. Each
+        // step is taken once, so this ends.
+        let mut failure = failure;
+        while let Err(next) = guard(|| self.kernel.recover(failure)) {
+            failure = next;
+        }
+    }
+
+    fn run_futures(&mut self) -> bool {
+        let mut moved = false;
+        while let Some(done) = self.executor.next_done() {
+            moved = true;
+            if let Err(failure) = guard(|| done(&mut self.kernel.scope())) {
+                self.recover(failure);
+            }
+        }
+        moved
+    }
+
+    fn publish_actors(&self) {
+        let actors = self.kernel.stats().actors;
+        self.post().gauges.actors.store(actors, Ordering::Relaxed);
+    }
+
+    fn publish_gauges(&self, turns: u64, sleeps: u64) {
+        let stats = self.kernel.stats();
+        let gauges = &self.post().gauges;
+        for (gauge, value) in [
+            (&gauges.actors, stats.actors),
+            (&gauges.handled, stats.handled),
+            (&gauges.spawned, stats.spawned),
+            (&gauges.failed, stats.failed),
+            (&gauges.dead_letters, stats.dead_letters),
+            (&gauges.used_bytes, stats.used_bytes as u64),
+            (&gauges.region_bytes, stats.region_bytes as u64),
+            (&gauges.turns, turns),
+            (&gauges.sleeps, sleeps),
+        ] {
+            gauge.store(value, Ordering::Relaxed);
+        }
+    }
+
+    fn note_activity(&self) {
+        self.post().quiet.store(false, Ordering::SeqCst);
+        self.post().active_turns.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// While the system stops: nothing waits here.
+    fn note_quiet(&mut self) {
+        let quiet = self.kernel.stats().actors == 0 && !self.kernel.spilled() && !self.has_input();
+        self.post().quiet.store(quiet, Ordering::SeqCst);
+    }
+
+    /// The system ends: nothing comes any more, and what is left is reported.
+    fn end(self, turns: u64, sleeps: u64) -> ShardReport {
+        let left = self.post().inbox.close();
+        let requests = left.iter().filter(|request| matches!(request, Request::Run(_))).count() as u64;
+        drop(left);
+        let futures = self.executor.clear();
+        self.publish_gauges(turns, sleeps);
+        let stats = self.kernel.stats();
+        ShardReport {
+            shard: self.shard,
+            core: self.post().core,
+            handled: stats.handled,
+            actors_left: stats.actors,
+            requests_left: requests,
+            futures_left: futures,
+            dead_letters: corelane_kernel::DeadReason::ALL
+                .map(|reason| (reason, self.kernel.dead_letters(reason))),
+        }
+    }
+}
