@@ -20,9 +20,10 @@ use crate::failure::{Failure, Outcome};
 use crate::kernel::Kernel;
 use crate::letters::DeadReason;
 use crate::limits::{RECORD_HEAD, RECORD_MAX};
+use crate::parcel;
 use crate::pool::Handle;
 use crate::record::{self, Kind, MessageType, Payload};
-use crate::region::Memory;
+use crate::region::{Memory, NONE};
 use crate::timers::{Duty, Timer};
 
 /// What stands in a reply cell.
@@ -63,7 +64,10 @@ pub(crate) const fn plain<T, R: 'static>(
         receive_timeout: no_start,
         influences: no_influence,
         drop,
-        message: MessageType::of::<R>(),
+        message: match role {
+            Role::Ask => MessageType::of_answer::<R>(),
+            _ => MessageType::of::<R>(),
+        },
         name: type_name::<T>,
         class: Layout::<T>::CLASS,
         role,
@@ -105,7 +109,7 @@ impl<M: Send + 'static, R: Send + 'static, F: FnOnce(Result<R, AskError>) -> M +
         kernel.running = owner;
         let message = then(answer);
         // SAFETY: the owner's messages are of type `M`: only it could make this ask.
-        unsafe { kernel.hand_over(owner, message) };
+        unsafe { kernel.hand_over(owner, message, false) };
     }
 }
 
@@ -170,11 +174,12 @@ impl Kernel {
         }
     }
 
-    /// Gives an actor a message now, or puts it where its messages wait.
+    /// Gives an actor a message now, or puts it where its messages wait: within its mailbox bound if others told it,
+    /// beyond that if it asked for it.
     ///
     /// # Safety
     /// The actor's messages are of type `M`.
-    pub(crate) unsafe fn hand_over<M: Send + 'static>(&mut self, owner: u32, message: M) {
+    pub(crate) unsafe fn hand_over<M: Send + 'static>(&mut self, owner: u32, message: M, told: bool) {
         let mut room = [0u64; RECORD_MAX];
         let to = self.address_of(owner);
         let message = ManuallyDrop::new(message);
@@ -184,15 +189,97 @@ impl Kernel {
             let head = record::Head::read(room.as_ptr());
             let payload = room.as_ptr().add(RECORD_HEAD);
             match self.memory.header(owner).identity.get().gate() {
-                Gate::Ready | Gate::Duty => self.receive_now(owner, payload),
-                Gate::Suspended | Gate::Backlog | Gate::Starting => {
+                Gate::Ready => self.receive_now(owner, payload),
+                Gate::Duty => {
+                    self.do_duties(head, payload);
+                    self.receive_now(owner, payload);
+                }
+                Gate::Suspended | Gate::Backlog | Gate::Starting if told => {
                     self.append_to_backlog(head, room.as_ptr());
+                }
+                Gate::Suspended | Gate::Backlog | Gate::Starting => {
+                    match parcel::wrap_record(&mut self.memory, room.as_ptr()) {
+                        Some(parcel) => self.chain_to_backlog(owner, parcel),
+                        None => self.drop_message(head, payload, DeadReason::OutOfMemory),
+                    }
                 }
                 Gate::Stopping | Gate::Dead | Gate::Free => {
                     self.drop_message(head, payload, DeadReason::NoActor);
                 }
             }
         }
+    }
+}
+
+/// What stands in a reply cell that belongs to no actor.
+struct Waiting<R, F> {
+    timer: Handle<Timer>,
+    then: F,
+    types: core::marker::PhantomData<fn(R)>,
+}
+
+impl<R: Send + 'static, F: FnOnce(Result<R, AskError>) + 'static> Waiting<R, F> {
+    const BEHAVIOR: &'static Behavior =
+        const { &plain::<Self, R>(Role::Ask, Self::answered, drop_value::<Self>) };
+
+    unsafe fn answered(kernel: &mut Kernel, cell: u32, payload: *const u64) {
+        // SAFETY: the record named this cell's identity, so its payload is an `R` and the cell holds a `Self`.
+        unsafe { Self::end(kernel, cell, Ok(Payload::<R>::take(payload))) };
+    }
+
+    unsafe fn expired(kernel: &mut Kernel, cell: u32) {
+        // SAFETY: the timer was set for this cell, and ends with it.
+        unsafe { Self::end(kernel, cell, Err(AskError::Timeout)) };
+    }
+
+    unsafe fn end(kernel: &mut Kernel, cell: u32, answer: Result<R, AskError>) {
+        // SAFETY: the caller's; the value is read once, and the cell freed.
+        let Waiting { timer, then, .. } = unsafe { Layout::<Self>::of(&kernel.memory, cell).read() };
+        kernel.remove_timer(timer);
+        kernel.release_cell(cell);
+        kernel.running = NONE;
+        then(answer);
+    }
+}
+
+impl Kernel {
+    /// Asks on behalf of code that is no actor; `then` is called once, or dropped with the kernel.
+    pub(crate) fn ask_from_outside<T, R, F>(
+        &mut self,
+        of: ActorRef<T>,
+        within: Duration,
+        question: impl FnOnce(ReplyTo<R>) -> T,
+        then: F,
+    ) where
+        T: Send + 'static,
+        R: Send + 'static,
+        F: FnOnce(Result<R, AskError>) + 'static,
+    {
+        let waiting = Waiting::<R, F> { timer: Handle::NONE, then, types: core::marker::PhantomData };
+        let group = of.address().group();
+        let address = match self.own_cell(Waiting::<R, F>::BEHAVIOR, group, waiting) {
+            Ok(address) => address,
+            Err(waiting) => return (waiting.then)(Err(AskError::OutOfMemory)),
+        };
+        let cell = address.index;
+        let at = Layout::<Waiting<R, F>>::of(&self.memory, cell);
+        let duty = Duty::Ask { cell, expire: Waiting::<R, F>::expired };
+        let sent = match self.add_timer(self.root, self.now + within, duty) {
+            Ok(timer) => {
+                // SAFETY: the cell holds the value that was just written.
+                unsafe { (*at).timer = timer };
+                if self.send(of, question(address.typed())).is_ok() {
+                    return;
+                }
+                self.remove_timer(timer);
+                AskError::NotSent
+            }
+            Err(_) => AskError::OutOfMemory,
+        };
+        // SAFETY: the value is read once, and the cell freed.
+        let waiting = unsafe { at.read() };
+        self.release_cell(cell);
+        (waiting.then)(Err(sent));
     }
 }
 
@@ -216,7 +303,7 @@ impl<M: Send + 'static, R: Send + 'static, F: FnMut(R) -> M + 'static> Adapting<
             let owner = (*at).owner;
             kernel.running = owner;
             let message = ((*at).map)(message);
-            kernel.hand_over(owner, message);
+            kernel.hand_over(owner, message, true);
         }
     }
 }
@@ -229,6 +316,10 @@ impl Kernel {
         R: Send + 'static,
         F: FnMut(R) -> M + 'static,
     {
+        if self.memory.header(owner).identity.get().gate() == Gate::Stopping {
+            // Its children are gone already: an adapter made now would outlive it.
+            return Some(ActorRef::nobody());
+        }
         let group = self.address_of(owner).group();
         self.need_side(owner).ok()?;
         let adapting = Adapting::<M, R, F> { owner, map, types: core::marker::PhantomData };

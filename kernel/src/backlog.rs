@@ -6,7 +6,7 @@
 
 #![allow(unsafe_code)]
 
-use crate::address::{Address, Gate};
+use crate::address::{ActorRef, Address, Gate};
 use crate::error::{OutOfMemory, StashError};
 use crate::kernel::Kernel;
 use crate::letters::DeadReason;
@@ -51,6 +51,28 @@ impl Kernel {
         let side = self.sides.get_mut(side);
         side.suspensions = side.suspensions.saturating_sub(1);
         if side.suspensions == 0 && self.memory.header(cell).identity.get().gate() == Gate::Suspended {
+            self.open_gate(cell);
+        }
+    }
+
+    /// Resumes an actor with a message that comes before all that waits. Without room it is a dead letter.
+    pub(crate) fn resume_first<M: Send + 'static>(&mut self, actor: ActorRef<M>, message: M) {
+        let (to, cell) = (actor.address(), actor.address().index);
+        match (self.need_side(cell), parcel::wrap(&mut self.memory, to, Kind::Message, message)) {
+            (Ok(side), Ok(parcel)) => {
+                let first = Chain { first: parcel, last: parcel };
+                self.sides.get_mut(side).backlog.prepend(&self.memory, first);
+            }
+            (Err(_), Ok(parcel)) => self.drop_parcel(parcel, DeadReason::OutOfMemory),
+            (_, Err(message)) => {
+                let letter = self.letter(to, core::any::type_name::<M>(), DeadReason::OutOfMemory);
+                self.publish_letter(letter, core::any::TypeId::of::<M>());
+                drop(message);
+            }
+        }
+        self.resume_cell(cell);
+        if matches!(self.memory.header(cell).identity.get().gate(), Gate::Ready | Gate::Duty) {
+            // It was not suspended: what waits now is to be handled all the same.
             self.open_gate(cell);
         }
     }
@@ -165,6 +187,7 @@ impl Kernel {
         let Ok(side) = self.need_side(head.index) else {
             return self.drop_message(head, payload, DeadReason::OutOfMemory);
         };
+        let counted = head.kind == Kind::Counted;
         // What came over a lane was not counted when it was told.
         let counts = head.kind == Kind::Message && self.sides.get(side).bound != 0;
         if counts && self.sides.get(side).waiting >= self.sides.get(side).bound {
@@ -172,6 +195,9 @@ impl Kernel {
         }
         // SAFETY: the caller's.
         let Some(parcel) = (unsafe { parcel::wrap_record(&mut self.memory, record) }) else {
+            if counted {
+                self.give_credit(head.index);
+            }
             return self.drop_message(head, payload, DeadReason::OutOfMemory);
         };
         if counts {
@@ -198,6 +224,8 @@ impl Kernel {
         }
         if let Some(timeout) = &mut side.receive_timeout {
             let behavior = self.memory.header(head.index).behavior.get();
+            // The look at the message is its actor's code.
+            self.running = head.index;
             // SAFETY: the payload is a message of this cell's protocol, and stays where it is.
             if behavior.is_some_and(|behavior| unsafe { (behavior.influences)(payload) }) {
                 timeout.last = now;

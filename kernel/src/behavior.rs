@@ -196,9 +196,20 @@ unsafe fn receive_timeout<A: Actor, F>(kernel: &mut Kernel, cell: u32) -> Outcom
 }
 
 unsafe fn influences<A: Actor>(payload: *const u64) -> bool {
+    /// Drops the message in a payload when looking at it panics: it is off its queue already.
+    struct Unwinding<M>(*const u64, PhantomData<M>);
+    impl<M> Drop for Unwinding<M> {
+        fn drop(&mut self) {
+            // SAFETY: the payload holds a message that nobody takes after a panic.
+            unsafe { Payload::<M>::drop_in(self.0) };
+        }
+    }
+    let unwinding = Unwinding::<A::Msg>(payload, PhantomData);
     // SAFETY: the payload is an `A::Msg` that stays in its record; the copy is looked at and forgotten.
     let message = core::mem::ManuallyDrop::new(unsafe { Payload::<A::Msg>::view(payload) });
-    A::influences_receive_timeout(message.get())
+    let influences = A::influences_receive_timeout(message.get());
+    core::mem::forget(unwinding);
+    influences
 }
 
 unsafe fn drop_incarnation<A, F>(memory: &Memory, cell: u32, made: bool) {

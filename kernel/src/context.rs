@@ -65,9 +65,7 @@ impl<'k, A: Actor> Ctx<'k, A> {
     /// message, on this core; a few times that to another.
     #[inline(always)]
     pub fn tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
-        if let Err(refused) = self.kernel.send(to, message) {
-            self.kernel.bury(to, refused);
-        }
+        self.kernel.dispatch_tell(to, message);
     }
 
     /// Tells an actor, or gives the message back.
@@ -137,7 +135,8 @@ impl<'k, A: Actor> Ctx<'k, A> {
         }
     }
 
-    /// An address for messages of type `R`, which `map` turns into this actor's own. It ends with this actor.
+    /// An address for messages of type `R`, which `map` turns into this actor's own. It ends with this actor; in
+    /// [`Actor::stopped`] it is nobody's already.
     ///
     /// # Errors
     /// [`OutOfMemory`] when the region is used up; the closure is dropped.

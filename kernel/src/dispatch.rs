@@ -12,9 +12,9 @@
 use crate::address::{Address, Gate, Group, Identity};
 use crate::kernel::{Kernel, Stage};
 use crate::letters::DeadReason;
-use crate::limits::RECORD_HEAD;
+use crate::limits::{LOOK_AHEAD, RECORD_HEAD};
 use crate::prefetch::prefetch;
-use crate::record::{CallType, Head, Kind};
+use crate::record::{CallType, First, Head, Kind};
 use crate::region::NONE;
 use crate::time::Time;
 
@@ -58,6 +58,8 @@ impl Kernel {
         let more = self.pressing
             || self.queues.iter().any(|queue| !queue.is_empty())
             || !self.deferred.is_empty()
+            // Watchers that were told of an end in this turn may have ended over it, and are watched themselves.
+            || self.mourned.iter().any(|(first, _)| *first != NONE)
             || self.ring.is_busy()
             || self.wheel.is_due();
         Turn { handled, more }
@@ -67,14 +69,17 @@ impl Kernel {
     fn run_group(&mut self, group: usize) -> u32 {
         let before = self.handled;
         let end = before + u64::from(self.config.shares[group]);
-        while self.handled < end {
-            let queue = &mut self.queues[group];
+        'share: while self.handled < end {
             let memory = &self.memory;
-            queue.look_ahead(|head| prefetch(memory.at::<u8>(head.index).as_ptr()));
-            let Some(record) = self.queues[group].pop(&mut self.memory) else { break };
-            self.handled += 1;
-            // SAFETY: popped records are whole, their index is a cell of this kernel, and their payload is ours.
-            unsafe { self.deliver(record) };
+            if memory.outgrows_cache() {
+                self.queues[group].look_ahead(|cell| prefetch(memory.at::<u8>(cell).as_ptr()));
+            }
+            for _ in 0..LOOK_AHEAD {
+                let Some(record) = self.queues[group].pop(&mut self.memory) else { break 'share };
+                self.handled += 1;
+                // SAFETY: popped records are whole, their index is a cell of this kernel, and their payload is ours.
+                unsafe { self.deliver(record) };
+            }
         }
         (self.handled - before) as u32
     }
@@ -89,16 +94,16 @@ impl Kernel {
                 budget -= 1;
                 // SAFETY: published records are whole, and stay where they are until the lane is released.
                 unsafe {
-                    let head = Head::read(record);
-                    if is_slow_group(head) {
+                    let (first, identity) = (First::read(record), Head::identity_at(record));
+                    if first.index() != NONE && may_wait(identity) {
                         // Groups that may wait go to their queue, so that what comes behind them need not.
-                        if !self.queues[head.identity.group()].push_record(&mut self.memory, record) {
+                        if !self.queues[identity.group()].push_record(&mut self.memory, record) {
                             break;
                         }
-                        self.inlets.messages[at].take(head.words as usize);
+                        self.inlets.messages[at].take(first.words());
                         continue;
                     }
-                    self.inlets.messages[at].take(head.words as usize);
+                    self.inlets.messages[at].take(first.words());
                     self.handled += 1;
                     self.deliver(record);
                 }
@@ -154,7 +159,7 @@ impl Kernel {
 
     fn run_deferred(&mut self) -> u32 {
         let mut handled = 0;
-        let end = self.deferred.pushed(&self.memory);
+        let end = self.deferred.pushed();
         while self.deferred.popped(&self.memory) < end {
             let Some(record) = self.deferred.pop(&mut self.memory) else { break };
             handled += 1;
@@ -174,18 +179,18 @@ impl Kernel {
     #[inline(always)]
     unsafe fn deliver(&mut self, record: *const u64) {
         // SAFETY: the caller's.
-        let head = unsafe { Head::read(record) };
-        let header = self.memory.header(head.index);
-        if header.identity.get() == head.identity
-            && let Some(behavior) = header.behavior.get()
-        {
-            self.running = head.index;
+        let (cell, identity) = unsafe { (First::read(record).index(), Head::identity_at(record)) };
+        let header = self.memory.header(cell);
+        if header.identity.get() == identity {
+            // SAFETY: an address's identity is that of an occupied cell, which has a behaviour.
+            let behavior = unsafe { header.behavior.get().unwrap_unchecked() };
+            self.running = cell;
             // SAFETY: equal identities mean that the payload is of the type that this behaviour receives, and that
             // the cell's state is made and nobody uses it.
-            unsafe { (behavior.receive)(self, head.index, record.add(RECORD_HEAD)) };
+            unsafe { (behavior.receive)(self, cell, record.add(RECORD_HEAD)) };
         } else {
             // SAFETY: the caller's.
-            unsafe { self.deliver_slow(head, record) };
+            unsafe { self.deliver_slow(record) };
         }
         if self.pressing {
             self.run_pressing();
@@ -197,9 +202,9 @@ impl Kernel {
     /// # Safety
     /// As for [`Kernel::deliver`].
     #[inline(never)]
-    unsafe fn deliver_slow(&mut self, head: Head, record: *const u64) {
+    unsafe fn deliver_slow(&mut self, record: *const u64) {
         // SAFETY: the caller's.
-        let payload = unsafe { record.add(RECORD_HEAD) };
+        let (head, payload) = unsafe { (Head::read(record), record.add(RECORD_HEAD)) };
         match head.kind {
             Kind::Message | Kind::Counted if head.index != NONE => {
                 let identity = self.memory.header(head.index).identity.get();
@@ -254,10 +259,17 @@ impl Kernel {
     #[inline(never)]
     pub(crate) fn drop_message(&mut self, head: Head, payload: *const u64, reason: DeadReason) {
         let message = self.protocols.message(head.identity.protocol());
+        let reason = match reason {
+            DeadReason::NoActor if message.answer => DeadReason::LateAnswer,
+            reason => reason,
+        };
         let target = Address { identity: head.identity, index: head.index, place: self.place };
         let letter = self.letter(target, (message.name)(), reason);
-        let running = core::mem::replace(&mut self.running, NONE);
-        let stage = core::mem::replace(&mut self.stage, Stage::Foreign);
+        let (running, stage) = (self.running, self.stage);
+        if stage != Stage::DropWaiting {
+            // Nobody's panic, unless what waited at an actor is dropped with it: then its end must go on.
+            (self.running, self.stage) = (NONE, Stage::Foreign);
+        }
         // Dropped before it is told of: telling may use the room where the message lies.
         self.letters.count_one(reason);
         // SAFETY: the identity's protocol is the payload's type, and the payload was given up to this call.
@@ -268,14 +280,9 @@ impl Kernel {
     }
 }
 
-/// Whether a record is for a group that may wait behind the others.
+/// Whether a message is for a group that may wait behind the others.
 #[inline(always)]
-fn is_slow_group(head: Head) -> bool {
-    head.index != NONE && slow(head.identity)
-}
-
-#[inline(always)]
-const fn slow(identity: Identity) -> bool {
+const fn may_wait(identity: Identity) -> bool {
     identity.group() >= Group::Bulk as usize
 }
 

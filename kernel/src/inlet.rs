@@ -14,6 +14,23 @@ impl Inlets {
         Inlets { signals: Shelf::new(), messages: Shelf::new() }
     }
 
+    #[inline]
+    pub(crate) fn have_more(&mut self) -> bool {
+        self.signals.iter_mut().any(LaneReceiver::has_more) || self.messages.iter_mut().any(LaneReceiver::has_more)
+    }
+
+    pub(crate) fn prune(&mut self) {
+        let mut at = 0;
+        while at < self.messages.len() {
+            // The order matters: an orphan gets nothing new, so what is empty after that stays empty.
+            if self.messages[at].is_orphan() && !self.messages[at].has_more() {
+                self.messages.swap_remove(at);
+            } else {
+                at += 1;
+            }
+        }
+    }
+
     pub(crate) fn add(&mut self, memory: &mut Memory, lane: LaneReceiver) -> Result<(), LaneReceiver> {
         self.messages.push(memory, lane)
     }

@@ -147,6 +147,8 @@ pub struct Kernel {
     pub(crate) failed: u64,
     /// A stop found no room among the signals and is marked at its cell only.
     pub(crate) marked_stops: bool,
+    /// The marked ones are being looked for; still set after a panic that cut this short.
+    pub(crate) finding_stops: bool,
     pub(crate) dropping: bool,
 }
 
@@ -217,6 +219,7 @@ impl Kernel {
             spawned: 0,
             failed: 0,
             marked_stops: false,
+            finding_stops: false,
             dropping: false,
             memory,
         };
@@ -245,9 +248,7 @@ impl Kernel {
     /// Tells an actor; what is refused becomes a dead letter. See [`Scope::tell`].
     #[inline]
     pub fn tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
-        if let Err(refused) = self.send(to, message) {
-            self.bury(to, refused);
-        }
+        self.dispatch_tell(to, message);
     }
 
     /// Tells an actor, or gives the message back.
@@ -262,19 +263,36 @@ impl Kernel {
     /// Takes a lane into use: what is told into its other end is delivered here, in the turns to come.
     ///
     /// # Errors
-    /// The lane comes back when the region is used up.
+    /// The lane comes back when the region is used up, or when it is bound to another kernel.
     pub fn add_lane(&mut self, mut lane: LaneReceiver) -> Result<(), LaneReceiver> {
         lane.bind(self.place);
+        if !lane.is_bound_to(self.place) {
+            return Err(lane);
+        }
         self.inlets.add(&mut self.memory, lane)
     }
 
     /// Takes into use the lane on which another shard's signals come. It is read before all others.
     ///
     /// # Errors
-    /// The lane comes back when the region is used up.
+    /// The lane comes back when the region is used up, or when it is bound to another kernel.
     pub fn add_signal_lane(&mut self, mut lane: LaneReceiver) -> Result<(), LaneReceiver> {
         lane.bind(self.place);
+        if !lane.is_bound_to(self.place) {
+            return Err(lane);
+        }
         self.inlets.add_signals(&mut self.memory, lane)
+    }
+
+    /// Lets go of lanes whose sender is gone and that are empty.
+    pub fn prune_lanes(&mut self) {
+        self.inlets.prune();
+    }
+
+    /// Whether something waits in a lane. A driver looks here before it sleeps, and while it spins.
+    #[inline]
+    pub fn has_input(&mut self) -> bool {
+        self.inlets.have_more()
     }
 
     /// Gives the kernel its way to another shard of its realm: one lane for messages, one for signals, both bound by
@@ -313,6 +331,9 @@ impl Kernel {
 
     /// Called by a driver that caught a panic out of [`Kernel::turn`]: lays it at the door of the actor whose code
     /// ran, which fails, or of nobody if it ran none. The kernel is ready for its next turn after that.
+    ///
+    /// The end of an actor may begin here, and run hooks and drops of its own. A panic of these passes through, as it
+    /// does through a turn: it is caught and brought here again.
     pub fn recover(&mut self, failure: Failure) {
         let cell = core::mem::replace(&mut self.running, NONE);
         let stage = core::mem::replace(&mut self.stage, Stage::Handler);
@@ -320,6 +341,25 @@ impl Kernel {
     }
 
     // --- telling -------------------------------------------------------------------------------------------------
+
+    /// Tells; what is refused is buried. The common case is inlined; all others are one call away.
+    #[inline(always)]
+    pub(crate) fn dispatch_tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
+        let address = to.address();
+        if !address.is_simply_at(self.place) {
+            return self.tell_slowly(to, message);
+        }
+        if let Err(message) = self.enqueue_here(address, message) {
+            self.tell_slowly(to, message);
+        }
+    }
+
+    #[inline(never)]
+    fn tell_slowly<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
+        if let Err(refused) = self.send(to, message) {
+            self.bury(to, refused);
+        }
+    }
 
     #[inline(always)]
     pub(crate) fn send<M: Send + 'static>(

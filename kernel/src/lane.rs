@@ -21,7 +21,8 @@ use crossbeam_utils::CachePadded;
 
 use crate::address::{ActorRef, Address, Place};
 use crate::error::TellError;
-use crate::record::{self, CallType, Head, Kind, Payload};
+use crate::limits::RECORD_HEAD;
+use crate::record::{self, CallType, First, Kind, Payload};
 use crate::scope::Scope;
 use crate::sync::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
@@ -112,6 +113,8 @@ impl<const WORDS: usize> Default for LaneMemory<WORDS> {
 #[cfg(feature = "alloc")]
 struct HeapLane {
     shared: Shared,
+    /// Each record ends with how to drop its payload; see [`LaneSender::try_tell`].
+    described: AtomicBool,
     words: alloc::boxed::Box<[UnsafeCell<MaybeUninit<u64>>]>,
     #[cfg(loom)]
     shadow: alloc::vec::Vec<loom::cell::UnsafeCell<()>>,
@@ -134,6 +137,7 @@ pub fn lane(words: usize) -> (LaneSender, LaneReceiver) {
     let capacity = words.next_power_of_two();
     let heap = alloc::sync::Arc::new(HeapLane {
         shared: Shared::new(),
+        described: AtomicBool::new(false),
         words: (0..capacity).map(|_| UnsafeCell::new(MaybeUninit::uninit())).collect(),
         #[cfg(loom)]
         shadow: (0..capacity).map(|_| loom::cell::UnsafeCell::new(())).collect(),
@@ -276,6 +280,34 @@ impl LaneSender {
         (self.place != Place::NOWHERE).then_some(self.place)
     }
 
+    /// Writes a record that ends with how to drop its payload, for the day when both ends are gone and it still lies
+    /// here: a thread may tell while the receiving kernel ends. Nobody else looks at that word.
+    fn put<T>(&mut self, to: Address, kind: Kind, value: T) -> Result<(), TellError<T>> {
+        let words = Payload::<T>::WORDS + 1;
+        if !self.fits(words) {
+            return Err(TellError::TooLarge(value));
+        }
+        let Some(at) = self.reserve(words) else { return Err(TellError::Full(value)) };
+        // SAFETY: the words were reserved; the record's own count includes the last one.
+        unsafe {
+            record::write(at, to, kind, value);
+            record::set_words(at, words);
+            at.add(words - 1).cast::<unsafe fn(*const u64)>().write(Payload::<T>::drop_in);
+        }
+        self.commit(words);
+        Ok(())
+    }
+
+    /// Says that all records of this lane are written by [`LaneSender::put`], once, before the first.
+    fn describe(&mut self) {
+        #[cfg(feature = "alloc")]
+        if self.write == 0
+            && let Some(heap) = &self.ring._heap
+        {
+            heap.described.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Tells an actor of the receiving kernel. The message is visible to it after the next [`LaneSender::publish`].
     ///
     /// # Errors
@@ -283,18 +315,11 @@ impl LaneSender {
     /// kernel or that is gone, `TooLarge` if a lane of this size can never hold it.
     #[inline]
     pub fn try_tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), TellError<M>> {
-        let words = Payload::<M>::WORDS;
-        if !self.fits(words) {
-            return Err(TellError::TooLarge(message));
-        }
         if self.place() != Some(to.place()) || self.is_closed() {
             return Err(TellError::Unreachable(message));
         }
-        let Some(at) = self.reserve(words) else { return Err(TellError::Full(message)) };
-        // SAFETY: the words were reserved.
-        unsafe { record::write(at, to.address(), Kind::Message, message) };
-        self.commit(words);
-        Ok(())
+        self.describe();
+        self.put(to.address(), Kind::Message, message)
     }
 
     /// Sends a closure that the receiving kernel runs in its turn, before or after messages just as it was sent.
@@ -305,19 +330,44 @@ impl LaneSender {
         &mut self,
         call: F,
     ) -> Result<(), TellError<F>> {
-        let words = Payload::<F>::WORDS;
-        if !self.fits(words) {
-            return Err(TellError::TooLarge(call));
-        }
         if self.is_closed() {
             return Err(TellError::Unreachable(call));
         }
-        let Some(at) = self.reserve(words) else { return Err(TellError::Full(call)) };
+        self.describe();
         let to = Address { identity: CallType::of::<F>().word(), index: 0, place: Place::NOWHERE };
-        // SAFETY: the words were reserved.
-        unsafe { record::write(at, to, Kind::Call, call) };
-        self.commit(words);
-        Ok(())
+        self.put(to, Kind::Call, call)
+    }
+}
+
+impl Drop for LaneSender {
+    /// What was told is published: nothing accepted is forgotten.
+    fn drop(&mut self) {
+        self.publish();
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl Drop for HeapLane {
+    fn drop(&mut self) {
+        if !self.described.load(Ordering::Relaxed) {
+            return;
+        }
+        let tail = self.shared.tail.load(Ordering::Acquire);
+        let mut at = self.shared.head.load(Ordering::Acquire);
+        while at != tail {
+            let record = self.words[at & (self.words.len() - 1)].get().cast::<u64>().cast_const();
+            // SAFETY: both ends are gone; between head and tail lie whole records and pads that nobody took, and a
+            // record's last word says how to drop its payload.
+            unsafe {
+                let first = First::read(record);
+                let words = first.words();
+                if !first.is_pad() {
+                    let drop = record.add(words - 1).cast::<unsafe fn(*const u64)>().read();
+                    drop(record.add(RECORD_HEAD));
+                }
+                at = at.wrapping_add(words);
+            }
+        }
     }
 }
 
@@ -340,9 +390,27 @@ pub struct LaneReceiver {
 unsafe impl Send for LaneReceiver {}
 
 impl LaneReceiver {
-    /// Says which kernel receives. Called once, before anything can be told.
-    pub(crate) fn bind(&mut self, place: Place) {
-        self.ring.shared().place.store(place.0, Ordering::Release);
+    /// Says which kernel will receive, so that the sender may tell before that has taken the lane. The first binding
+    /// holds; [`Kernel::add_lane`](crate::Kernel::add_lane) refuses a lane that is bound to another kernel.
+    pub fn bind(&mut self, place: Place) {
+        let shared = self.ring.shared();
+        if shared.place.load(Ordering::Relaxed) == 0 {
+            shared.place.store(place.0, Ordering::Release);
+        }
+    }
+
+    /// Whether the lane is bound to this place.
+    pub(crate) fn is_bound_to(&self, place: Place) -> bool {
+        self.ring.shared().place.load(Ordering::Relaxed) == place.0
+    }
+
+    /// Whether the sender is gone, as far as that can be told: of a lane on the heap.
+    pub(crate) fn is_orphan(&self) -> bool {
+        #[cfg(feature = "alloc")]
+        if let Some(heap) = &self.ring._heap {
+            return alloc::sync::Arc::strong_count(heap) == 1;
+        }
+        false
     }
 
     /// Whether something is published that was not yet taken. Looks at the shared cursor only when it must.
@@ -361,12 +429,12 @@ impl LaneReceiver {
             let at = self.ring.at(self.read);
             self.ring.touch(self.read, 1, false);
             // SAFETY: between `read` and `tail` lie whole records and pads.
-            let (words, kind) = unsafe { (Head::words_at(at), Head::kind_at(at)) };
-            self.ring.touch(self.read, words, false);
-            if kind != Kind::Pad {
+            let first = unsafe { First::read(at) };
+            self.ring.touch(self.read, first.words(), false);
+            if !first.is_pad() {
                 return Some(at);
             }
-            self.read = self.read.wrapping_add(words);
+            self.read = self.read.wrapping_add(first.words());
         }
         None
     }

@@ -49,7 +49,7 @@ pub use address::{ActorRef, Address, Group, Place, RealmsExhausted, ReplyTo, Sea
 pub use context::Ctx;
 pub use dispatch::Turn;
 pub use error::{AskError, KernelError, OutOfMemory, SpawnError, StashError, TellError};
-pub use failure::{Failure, FailureKind, Outcome};
+pub use failure::{Failure, FailureKind, Outcome, TEXT_MAX};
 pub use kernel::{Kernel, KernelConfig, Stats};
 #[cfg(not(loom))]
 pub use lane::LaneMemory;

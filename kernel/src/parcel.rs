@@ -74,8 +74,8 @@ pub(crate) fn unwrap(memory: &mut Memory, parcel: u32) -> *const u64 {
 
 /// Marks the record in a parcel as counted by its actor's mailbox bound.
 pub(crate) fn mark_counted(memory: &Memory, parcel: u32) {
-    // SAFETY: a parcel holds a record, whose kind is bytes 6 and 7 of its first word.
-    unsafe { record(memory, parcel).cast::<Kind>().add(3).write(Kind::Counted) };
+    // SAFETY: a parcel holds a record.
+    unsafe { record::set_kind(self::record(memory, parcel), Kind::Counted) };
 }
 
 impl Chain {
@@ -123,11 +123,7 @@ impl Kernel {
     /// Delivers the message in a parcel to a cell: now, or after what waits there, or to the dead letters.
     pub(crate) fn deliver_parcel(&mut self, cell: u32, parcel: u32) {
         match self.memory.header(cell).identity.get().gate() {
-            Gate::Ready | Gate::Duty => {
-                let record = unwrap(&mut self.memory, parcel);
-                // SAFETY: the parcel was wrapped for this cell; its payload is moved out before any parcel is taken.
-                unsafe { self.receive_now(cell, record.add(RECORD_HEAD)) };
-            }
+            Gate::Ready | Gate::Duty => self.receive_parcel(cell, parcel),
             Gate::Suspended | Gate::Backlog | Gate::Starting => self.chain_to_backlog(cell, parcel),
             Gate::Stopping | Gate::Dead | Gate::Free => self.drop_parcel(parcel, DeadReason::NoActor),
         }
@@ -138,9 +134,18 @@ impl Kernel {
         if self.memory.header(cell).identity.get().gate() != Gate::Backlog {
             return self.deliver_parcel(cell, parcel);
         }
+        self.receive_parcel(cell, parcel);
+    }
+
+    fn receive_parcel(&mut self, cell: u32, parcel: u32) {
+        let head = head(&self.memory, parcel);
         let record = unwrap(&mut self.memory, parcel);
         // SAFETY: the parcel was wrapped for this cell; its payload is moved out before any parcel is taken.
-        unsafe { self.receive_now(cell, record.add(RECORD_HEAD)) };
+        unsafe {
+            let payload = record.add(RECORD_HEAD);
+            self.do_duties(head, payload);
+            self.receive_now(cell, payload);
+        }
     }
 
     /// Drops a parcel; a message in it becomes a dead letter.

@@ -88,7 +88,8 @@ impl<T> Pool<T> {
     }
 
     /// Slots in use.
-    pub(crate) fn len(&self) -> u32 {
+    #[cfg(test)]
+    fn len(&self) -> u32 {
         self.live
     }
 

@@ -16,20 +16,24 @@ use core::ptr;
 
 use crate::address::Address;
 use crate::limits::{LOOK_AHEAD, RECORD_HEAD};
-use crate::record::{self, Head, Kind};
+use crate::record::{self, First, Head, Kind};
 use crate::region::{Memory, NONE};
 
 /// Words of a segment before its records: the link, and the fill.
 const SEGMENT_HEAD: usize = 2;
 
+/// See the [module](self). A multiple of a cache line, so that finding a group's queue is a shift.
+#[repr(C, align(64))]
 pub(crate) struct Queue {
     write: *mut u64,
     /// End of the segment that is written.
     limit: *mut u64,
     read: *mut u64,
-    /// Where reading must look again: the end of what was written when it last looked, or of its segment.
+    /// End of the records in the segment that is read, or null while that is the one that is written.
     read_end: *mut u64,
     scout: *mut u64,
+    /// First record of the segment that is written.
+    front: *mut u64,
     head: u32,
     tail: u32,
     segments: u32,
@@ -48,6 +52,7 @@ impl Queue {
             read: ptr::null_mut(),
             read_end: ptr::null_mut(),
             scout: ptr::null_mut(),
+            front: ptr::null_mut(),
             head: NONE,
             tail: NONE,
             segments: 0,
@@ -63,18 +68,18 @@ impl Queue {
         self.read == self.write
     }
 
-    fn front(memory: &Memory, segment: u32) -> *mut u64 {
+    fn front_of(memory: &Memory, segment: u32) -> *mut u64 {
         // SAFETY: a segment is a block, which is larger than its head.
         unsafe { memory.at::<u64>(segment).as_ptr().add(SEGMENT_HEAD) }
     }
 
     /// Position behind the last record.
-    pub(crate) fn pushed(&self, memory: &Memory) -> u64 {
+    pub(crate) fn pushed(&self) -> u64 {
         if self.tail == NONE {
             return 0;
         }
         // SAFETY: `write` lies in the tail segment, at or behind its front.
-        self.tail_origin + unsafe { self.write.offset_from(Self::front(memory, self.tail)) } as u64
+        self.tail_origin + unsafe { self.write.offset_from(self.front) } as u64
     }
 
     /// Position of the next record to be popped.
@@ -83,16 +88,23 @@ impl Queue {
             return 0;
         }
         // SAFETY: `read` lies in the head segment, at or behind its front.
-        self.head_origin + unsafe { self.read.offset_from(Self::front(memory, self.head)) } as u64
+        self.head_origin + unsafe { self.read.offset_from(Self::front_of(memory, self.head)) } as u64
     }
 
     /// Room for a record of `words`, or `None` when the queue is full. Write it whole, then [`Queue::commit`].
     #[inline(always)]
     pub(crate) fn reserve(&mut self, memory: &mut Memory, words: usize) -> Option<*mut u64> {
-        if (self.limit as usize).wrapping_sub(self.write as usize) >= words * 8 {
-            return Some(self.write);
+        match self.reserve_here(words) {
+            Some(at) => Some(at),
+            None => self.reserve_in_next(memory, words),
         }
-        self.reserve_in_next(memory, words)
+    }
+
+    /// Room for a record of `words` in the segment that is written now.
+    #[inline(always)]
+    pub(crate) fn reserve_here(&mut self, words: usize) -> Option<*mut u64> {
+        let room = (self.limit as usize).wrapping_sub(self.write as usize);
+        (room >= words * 8).then_some(self.write)
     }
 
     #[cold]
@@ -104,28 +116,23 @@ impl Queue {
         }
         let next = memory.segment()?;
         self.segments += 1;
-        let front = Self::front(memory, next);
+        let front = Self::front_of(memory, next);
         if self.tail == NONE {
-            (self.head, self.read, self.read_end, self.scout) = (next, front, front, front);
+            (self.head, self.read, self.scout) = (next, front, front);
         } else {
             // SAFETY: the tail's head words are ours; `write` lies inside its block.
             unsafe {
-                let filled = self.write.offset_from(Self::front(memory, self.tail)) as u64;
+                let filled = self.write.offset_from(self.front) as u64;
                 let head = memory.at::<u64>(self.tail).as_ptr();
                 head.write(next as u64);
                 head.add(1).write(filled);
                 self.tail_origin += filled;
             }
-            if self.read == self.write && self.head == self.tail {
-                // Drained exactly at the end of its segment: move on, so that an empty queue has one segment.
-                memory.free_segment(self.tail);
-                self.segments -= 1;
-                self.head_origin = self.tail_origin;
-                (self.head, self.read, self.read_end, self.scout) = (next, front, front, front);
+            if self.head == self.tail {
+                self.read_end = self.write;
             }
         }
-        self.tail = next;
-        self.write = front;
+        (self.tail, self.front, self.write) = (next, front, front);
         // SAFETY: one past a block's last word.
         self.limit = unsafe { memory.at::<u64>(next).as_ptr().add(memory.block_bytes() / 8) };
         Some(front)
@@ -165,40 +172,37 @@ impl Queue {
     /// Whether a record waits, with the read cursor moved to it.
     #[inline(always)]
     fn seek(&mut self, memory: &mut Memory) -> bool {
-        if self.read != self.read_end {
-            return true;
-        }
-        self.seek_on(memory)
-    }
-
-    #[inline(never)]
-    fn seek_on(&mut self, memory: &mut Memory) -> bool {
         if self.read == self.write {
             return false;
         }
-        if self.head != self.tail {
-            let front = Self::front(memory, self.head);
-            // SAFETY: a segment that is not the tail has its head words filled in.
-            let (next, filled) = unsafe {
-                let head = memory.at::<u64>(self.head).as_ptr();
-                (head.read() as u32, head.add(1).read() as usize)
-            };
-            // SAFETY: `filled` words of records lie behind the front.
-            let end = unsafe { front.add(filled) };
-            if self.read != end {
-                self.read_end = end;
-                return true;
-            }
-            memory.free_segment(self.head);
-            self.segments -= 1;
-            self.head_origin += filled as u64;
-            self.head = next;
-            let front = Self::front(memory, next);
-            (self.read, self.read_end, self.scout) = (front, front, front);
-            return self.seek_on(memory);
+        if self.read == self.read_end {
+            return self.seek_in_next(memory);
         }
-        self.read_end = self.write;
         true
+    }
+
+    /// The segment that is read has come to its end; there is another.
+    #[cold]
+    #[inline(never)]
+    fn seek_in_next(&mut self, memory: &mut Memory) -> bool {
+        // SAFETY: a segment that is not the tail has its head words filled in.
+        let (next, filled) = unsafe {
+            let head = memory.at::<u64>(self.head).as_ptr();
+            (head.read() as u32, head.add(1).read())
+        };
+        memory.free_segment(self.head);
+        self.segments -= 1;
+        self.head_origin += filled;
+        self.head = next;
+        let front = Self::front_of(memory, next);
+        (self.read, self.scout) = (front, front);
+        self.read_end = if next == self.tail {
+            ptr::null_mut()
+        } else {
+            // SAFETY: as above; `filled` words of records lie behind the front.
+            unsafe { front.add(memory.at::<u64>(next).as_ptr().add(1).read() as usize) }
+        };
+        self.read != self.write
     }
 
     /// The next record, which stays in the queue.
@@ -217,48 +221,47 @@ impl Queue {
         // SAFETY: a record starts at `read`, and the next one (or the end) follows it.
         self.read = unsafe { record.add(Head::words_at(record)) };
         if self.read == self.write {
-            self.rewind(memory);
+            self.rewind();
         }
         Some(record)
     }
 
     /// Nothing is left: start again at the front of the segment.
     #[inline(always)]
-    fn rewind(&mut self, memory: &Memory) {
+    fn rewind(&mut self) {
         // `read` is `write`, so head and tail are the same segment.
-        let front = Self::front(memory, self.tail);
         // SAFETY: both lie in the tail segment.
-        let words = unsafe { self.write.offset_from(front) } as u64;
+        let words = unsafe { self.write.offset_from(self.front) } as u64;
         self.tail_origin += words;
         self.head_origin = self.tail_origin;
-        (self.read, self.read_end, self.scout, self.write) = (front, front, front, front);
+        (self.read, self.scout, self.write) = (self.front, self.front, self.front);
     }
 
-    /// Shows `each` the heads of up to one more record than was popped since the last call, so that on average one
-    /// lies [`LOOK_AHEAD`] records ahead of the next.
+    /// Shows `each` the heads of the records that lie [`LOOK_AHEAD`] and more ahead of the next one and were not shown
+    /// yet. To be called once for every [`LOOK_AHEAD`] records that are popped.
     #[inline(always)]
-    pub(crate) fn look_ahead(&mut self, mut each: impl FnMut(Head)) {
-        if self.scout < self.read || self.scout > self.read_end {
+    pub(crate) fn look_ahead(&mut self, mut each: impl FnMut(u32)) {
+        let end = if self.read_end.is_null() { self.write } else { self.read_end };
+        let mut left = LOOK_AHEAD;
+        if self.scout <= self.read {
             self.scout = self.read;
-            for _ in 0..LOOK_AHEAD {
-                if self.scout == self.read_end {
-                    return;
-                }
-                // SAFETY: between `read` and `read_end` lie whole records.
-                unsafe {
-                    each(Head::read(self.scout));
-                    self.scout = self.scout.add(Head::words_at(self.scout));
-                }
-            }
-        } else if self.scout != self.read_end {
-            // SAFETY: as above.
-            unsafe {
-                each(Head::read(self.scout));
-                self.scout = self.scout.add(Head::words_at(self.scout));
-            }
+            left = 2 * LOOK_AHEAD;
         }
+        let mut scout = self.scout;
+        while left > 0 && scout < end {
+            // SAFETY: between `read` and the end of its segment's records lie whole records, and `scout` is at one.
+            unsafe {
+                let first = First::read(scout);
+                each(first.index());
+                scout = scout.add(first.words());
+            }
+            left -= 1;
+        }
+        self.scout = scout;
     }
 }
+
+const _: () = assert!(size_of::<Queue>().is_power_of_two());
 
 #[cfg(test)]
 mod tests {
@@ -280,11 +283,11 @@ mod tests {
     }
 
     fn pop(queue: &mut Queue, memory: &mut Memory) -> Option<(usize, u64)> {
-        queue.look_ahead(|head| assert!(head.words >= 3));
+        queue.look_ahead(|index| assert_eq!(index, 0));
         let at = queue.pop(memory)?;
         // SAFETY: a record of plain words.
         unsafe {
-            let words = Head::read(at).words as usize;
+            let words = Head::words_at(at);
             let payload = core::slice::from_raw_parts(at.add(2), words - 2);
             assert!(payload.iter().all(|w| *w == payload[0]));
             Some((words - 2, payload[0]))
@@ -315,7 +318,7 @@ mod tests {
                 }
                 prop_assert_eq!(queue.is_empty(), model.is_empty());
                 let waiting: usize = model.iter().map(|(size, _)| size + 2).sum();
-                prop_assert_eq!(queue.pushed(&memory) - queue.popped(&memory), waiting as u64);
+                prop_assert_eq!(queue.pushed() - queue.popped(&memory), waiting as u64);
                 prop_assert!(queue.segments <= bound);
             }
             while let Some(next) = model.pop_front() {

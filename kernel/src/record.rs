@@ -48,32 +48,92 @@ pub(crate) enum Kind {
     ChildFailed = 10,
 }
 
-/// A record's first two words.
+/// A record's first word. On the hot path its parts are read one by one: a read that spans several fresh stores would have
+/// to wait until they have left the core.
 #[derive(Clone, Copy)]
-#[repr(C)]
-pub(crate) struct Head {
-    pub(crate) index: u32,
-    pub(crate) words: u16,
-    pub(crate) kind: Kind,
-    pub(crate) identity: Identity,
+#[repr(C, align(8))]
+pub(crate) struct First {
+    index: u32,
+    words: u16,
+    kind: Kind,
 }
 
-const _: () = assert!(size_of::<Head>() == RECORD_HEAD * 8);
+const _: () = assert!(size_of::<First>() == 8);
 
-impl Head {
+impl First {
     #[inline(always)]
-    pub(crate) fn to(to: Address, words: usize, kind: Kind) -> Head {
-        Head { index: to.index, words: words as u16, kind, identity: to.identity }
+    const fn new(index: u32, words: usize, kind: Kind) -> First {
+        First { index, words: words as u16, kind }
     }
 
-    /// Reads a record's head.
+    /// Reads the first word of a record, which may be a one-word pad.
     ///
     /// # Safety
     /// `at` points to a record.
     #[inline(always)]
+    pub(crate) unsafe fn read(at: *const u64) -> First {
+        // SAFETY: the caller's.
+        unsafe { at.cast::<First>().read() }
+    }
+
+    #[inline(always)]
+    unsafe fn write(self, at: *mut u64) {
+        // SAFETY: the caller's.
+        unsafe { at.cast::<First>().write(self) };
+    }
+
+    #[inline(always)]
+    pub(crate) const fn index(self) -> u32 {
+        self.index
+    }
+
+    /// Words of the record, all included.
+    #[inline(always)]
+    pub(crate) const fn words(self) -> usize {
+        self.words as usize
+    }
+
+    #[inline(always)]
+    pub(crate) const fn kind(self) -> Kind {
+        self.kind
+    }
+
+    #[inline(always)]
+    pub(crate) const fn is_pad(self) -> bool {
+        self.kind as u16 == Kind::Pad as u16
+    }
+}
+
+/// A record's first two words, taken apart.
+#[derive(Clone, Copy)]
+pub(crate) struct Head {
+    pub(crate) index: u32,
+    pub(crate) kind: Kind,
+    pub(crate) identity: Identity,
+}
+
+impl Head {
+    /// Reads a record's head.
+    ///
+    /// # Safety
+    /// `at` points to a record of at least two words.
+    #[inline(always)]
     pub(crate) unsafe fn read(at: *const u64) -> Head {
         // SAFETY: the caller's.
-        unsafe { at.cast::<Head>().read() }
+        unsafe {
+            let first = First::read(at);
+            Head { index: first.index(), kind: first.kind(), identity: Head::identity_at(at) }
+        }
+    }
+
+    /// Identity in a record.
+    ///
+    /// # Safety
+    /// `at` points to a record of at least two words.
+    #[inline(always)]
+    pub(crate) unsafe fn identity_at(at: *const u64) -> Identity {
+        // SAFETY: the caller's.
+        Identity(unsafe { at.add(1).read() })
     }
 
     /// Words of the record at `at`, which may be a one-word pad.
@@ -82,18 +142,21 @@ impl Head {
     /// `at` points to a record's first word.
     #[inline(always)]
     pub(crate) unsafe fn words_at(at: *const u64) -> usize {
-        // SAFETY: the caller's; the count is bytes 4 and 5 of the first word.
-        unsafe { at.cast::<u16>().add(2).read() as usize }
+        // SAFETY: the caller's.
+        unsafe { First::read(at).words() }
     }
 
-    /// Kind of the record at `at`, which may be a one-word pad.
+    /// Writes the head of a record for `to`.
     ///
     /// # Safety
-    /// `at` points to a record's first word.
+    /// `at` points to two writable words.
     #[inline(always)]
-    pub(crate) unsafe fn kind_at(at: *const u64) -> Kind {
-        // SAFETY: the caller's; the kind is bytes 6 and 7 of the first word.
-        unsafe { at.cast::<Kind>().add(3).read() }
+    pub(crate) unsafe fn write(at: *mut u64, to: Address, words: usize, kind: Kind) {
+        // SAFETY: the caller's.
+        unsafe {
+            First::new(to.index, words, kind).write(at);
+            at.add(1).write(to.identity.0);
+        }
     }
 }
 
@@ -226,11 +289,35 @@ pub(crate) struct MessageType {
     pub(crate) id: TypeId,
     pub(crate) drop: unsafe fn(*const u64),
     pub(crate) name: fn() -> &'static str,
+    /// Only the reply address of an ask takes it.
+    pub(crate) answer: bool,
 }
+
+/// Stands for an answer of type `R`: a protocol of its own, so that one that comes too late is known for what it is.
+struct Answer<R>(core::marker::PhantomData<R>);
 
 impl MessageType {
     pub(crate) const fn of<M: 'static>() -> &'static MessageType {
-        const { &MessageType { id: TypeId::of::<M>(), drop: Payload::<M>::drop_in, name: type_name::<M> } }
+        const {
+            &MessageType {
+                id: TypeId::of::<M>(),
+                drop: Payload::<M>::drop_in,
+                name: type_name::<M>,
+                answer: false,
+            }
+        }
+    }
+
+    /// The type of an answer that comes as an `R`.
+    pub(crate) const fn of_answer<R: 'static>() -> &'static MessageType {
+        const {
+            &MessageType {
+                id: TypeId::of::<Answer<R>>(),
+                drop: Payload::<R>::drop_in,
+                name: type_name::<R>,
+                answer: true,
+            }
+        }
     }
 }
 
@@ -274,7 +361,7 @@ unsafe fn run_call<F: FnOnce(&mut Scope<'_>) + 'static>(kernel: &mut Kernel, at:
 pub(crate) unsafe fn write<T>(at: *mut u64, to: Address, kind: Kind, value: T) {
     // SAFETY: the caller's.
     unsafe {
-        at.cast::<Head>().write(Head::to(to, Payload::<T>::WORDS, kind));
+        Head::write(at, to, Payload::<T>::WORDS, kind);
         Payload::put(at.add(RECORD_HEAD), value);
     }
 }
@@ -284,8 +371,23 @@ pub(crate) unsafe fn write<T>(at: *mut u64, to: Address, kind: Kind, value: T) {
 /// # Safety
 /// `at` points to a record that has these words.
 pub(crate) unsafe fn set_words(at: *mut u64, words: usize) {
-    // SAFETY: the caller's; the count is bytes 4 and 5 of the first word.
-    unsafe { at.cast::<u16>().add(2).write(words as u16) };
+    // SAFETY: the caller's.
+    unsafe {
+        let first = First::read(at);
+        First::new(first.index(), words, first.kind()).write(at);
+    }
+}
+
+/// Changes the kind of the record at `at`.
+///
+/// # Safety
+/// `at` points to a record.
+pub(crate) unsafe fn set_kind(at: *mut u64, kind: Kind) {
+    // SAFETY: the caller's.
+    unsafe {
+        let first = First::read(at);
+        First::new(first.index(), first.words(), kind).write(at);
+    }
 }
 
 /// Writes a pad of `words` words.
@@ -294,12 +396,8 @@ pub(crate) unsafe fn set_words(at: *mut u64, words: usize) {
 /// `at` points to at least one writable word.
 #[inline]
 pub(crate) unsafe fn write_pad(at: *mut u64, words: usize) {
-    // SAFETY: the caller's; head fields are written one by one, as a pad may be a single word.
-    unsafe {
-        at.cast::<u32>().write(0);
-        at.cast::<u16>().add(2).write(words as u16);
-        at.cast::<Kind>().add(3).write(Kind::Pad);
-    }
+    // SAFETY: the caller's.
+    unsafe { First::new(0, words, Kind::Pad).write(at) };
 }
 
 #[cfg(test)]
@@ -314,10 +412,8 @@ mod tests {
             // SAFETY: the buffer is larger than any record here.
             unsafe {
                 write(words.as_mut_ptr(), Address::NOBODY, Kind::Message, value.clone());
-                let head = Head::read(words.as_ptr());
-                assert_eq!(head.words as usize, Payload::<T>::WORDS);
                 assert_eq!(Head::words_at(words.as_ptr()), Payload::<T>::WORDS);
-                assert_eq!(Head::kind_at(words.as_ptr()), Kind::Message);
+                assert_eq!(Head::read(words.as_ptr()).kind, Kind::Message);
                 assert_eq!(Payload::<T>::take(words.as_ptr().add(2)), value);
             }
         }

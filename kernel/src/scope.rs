@@ -4,11 +4,12 @@
 //! [`Kernel`] itself. An actor's own [`Ctx`](crate::Ctx) has all of this and what concerns the actor besides.
 
 use core::fmt;
+use core::time::Duration;
 
 use crate::actor::Actor;
-use crate::address::{ActorRef, Address, Group, Place};
+use crate::address::{ActorRef, Address, Group, Place, ReplyTo};
 use crate::behavior::{Given, Made};
-use crate::error::{OutOfMemory, SpawnError, TellError};
+use crate::error::{AskError, OutOfMemory, SpawnError, TellError};
 use crate::failure::Failure;
 use crate::kernel::{Kernel, Stats};
 use crate::letters::DeadLetter;
@@ -104,15 +105,46 @@ impl<'k> Scope<'k> {
     /// [`OutOfMemory`] when the region is used up; the actor runs on then.
     pub fn suspend(&mut self, actor: impl Into<Address>) -> Result<(), OutOfMemory> {
         let actor = actor.into();
-        if self.kernel.is_alive(actor) { self.kernel.suspend_cell(actor.index) } else { Ok(()) }
+        if self.kernel.is_actor(actor) { self.kernel.suspend_cell(actor.index) } else { Ok(()) }
     }
 
     /// Takes one reason not to run away. With the last one gone, the actor handles what waited.
     pub fn resume(&mut self, actor: impl Into<Address>) {
         let actor = actor.into();
-        if self.kernel.is_alive(actor) {
+        if self.kernel.is_actor(actor) {
             self.kernel.resume_cell(actor.index);
         }
+    }
+
+    /// Takes one reason not to run away, and has the actor handle `message` before all that waits for it.
+    pub fn resume_with<M: Send + 'static>(&mut self, actor: ActorRef<M>, message: M) {
+        if self.kernel.is_actor(actor.address()) {
+            self.kernel.resume_first(actor, message);
+        }
+    }
+
+    /// Fails an actor of this kernel, as if its handler had returned this failure: after the message at hand, before
+    /// any other. One that is stopping already only stops.
+    pub fn fail(&mut self, actor: impl Into<Address>, failure: Failure) {
+        let actor = actor.into();
+        if self.kernel.is_actor(actor) {
+            self.kernel.request_failure(actor, failure);
+        }
+    }
+
+    /// Asks a question on behalf of code that is no actor: `then` is called once with the answer or its absence, on
+    /// this kernel, or dropped with it.
+    pub fn ask<T, R>(
+        &mut self,
+        of: ActorRef<T>,
+        within: Duration,
+        question: impl FnOnce(ReplyTo<R>) -> T,
+        then: impl FnOnce(Result<R, AskError>) + 'static,
+    ) where
+        T: Send + 'static,
+        R: Send + 'static,
+    {
+        self.kernel.ask_from_outside(of, within, question, then);
     }
 
     /// Runs a closure on another shard of this realm, in order with what is told to actors there.
@@ -182,7 +214,7 @@ impl<'k> Scope<'k> {
     /// [`OutOfMemory`] when the region is used up; the value is dropped.
     pub fn attach<T: 'static>(&mut self, actor: impl Into<Address>, value: T) -> Result<(), OutOfMemory> {
         let actor = actor.into();
-        if self.kernel.is_alive(actor) { self.kernel.attach_value(actor.index, value) } else { Ok(()) }
+        if self.kernel.is_actor(actor) { self.kernel.attach_value(actor.index, value) } else { Ok(()) }
     }
 }
 

@@ -47,8 +47,9 @@ impl Kernel {
     }
 }
 
-impl Drop for Kernel {
-    fn drop(&mut self) {
+impl Kernel {
+    /// Drops what there is, each thing marked or taken off its place before: after a panic it can be called again.
+    fn drop_what_is_left(&mut self) {
         self.drop_all();
         for group in Group::ROUND {
             while let Some(record) = self.queues[group as usize].pop(&mut self.memory) {
@@ -58,5 +59,20 @@ impl Drop for Kernel {
         }
         self.close_inlets();
         self.drop_spilled();
+    }
+}
+
+impl Drop for Kernel {
+    fn drop(&mut self) {
+        /// Drops the rest when something's drop panics.
+        struct Rest<'k>(&'k mut Kernel);
+        impl Drop for Rest<'_> {
+            fn drop(&mut self) {
+                self.0.drop_what_is_left();
+            }
+        }
+        let rest = Rest(self);
+        rest.0.drop_what_is_left();
+        core::mem::forget(rest);
     }
 }

@@ -304,18 +304,20 @@ impl Kernel {
         let from = parcel::record(&self.memory, parcel);
         self.running = owner;
         // SAFETY: the parcel holds a record of the type that `clone` clones; the room is that of the largest record.
-        // The clone is moved out by the handler, or dropped as a dead letter. A backlog that is being handled does not
-        // get here: a timer that is due waits its turn there.
+        // The clone is moved out by the handler, or dropped as a dead letter.
         unsafe {
             let head = Head::read(from);
-            room.as_mut_ptr().cast::<Head>().write(head);
             clone(from.add(RECORD_HEAD), room.as_mut_ptr().add(RECORD_HEAD));
             match self.memory.header(owner).identity.get().gate() {
                 Gate::Stopping | Gate::Dead | Gate::Free => {
                     let payload = room.as_ptr().add(RECORD_HEAD);
                     self.drop_message(head, payload, crate::letters::DeadReason::NoActor);
                 }
-                _ => self.receive_now(owner, room.as_ptr().add(RECORD_HEAD)),
+                _ => {
+                    let payload = room.as_ptr().add(RECORD_HEAD);
+                    self.do_duties(head, payload);
+                    self.receive_now(owner, payload);
+                }
             }
         }
     }

@@ -14,6 +14,7 @@
 
 use crate::actor::{StopReason, Terminated};
 use crate::address::{Address, Gate};
+use crate::behavior::Role;
 use crate::error::OutOfMemory;
 use crate::failure::Failure;
 use crate::kernel::Kernel;
@@ -121,13 +122,16 @@ impl Kernel {
         Ok(())
     }
 
-    /// Whether a cell is there to which watchers can be linked: living, stopping, or not yet mourned.
+    /// Whether a cell is there to which watchers can be linked: living, stopping, or not yet mourned. A reply address
+    /// has no side record, and is none.
     fn is_alive_or_dead(&self, of: Address) -> bool {
         if of.index == NONE {
             return false;
         }
         let identity = self.memory.header(of.index).identity.get();
-        identity.with_gate(Gate::Ready) == of.identity && identity.gate() != Gate::Free
+        identity.with_gate(Gate::Ready) == of.identity
+            && identity.gate() != Gate::Free
+            && self.role(of.index) != Role::Ask
     }
 
     fn link_at_target(&mut self, side: Handle<Side>, watch: Handle<Watch>) {
@@ -209,11 +213,12 @@ impl Kernel {
     fn end_watch(&mut self, watch: Handle<Watch>) {
         self.unlink_at_target(watch);
         let record = self.watches.remove(watch);
-        if record.with != NONE {
-            self.drop_own_parcel(record.watcher.index, record.with);
-        }
         if record.obituary.is_some() {
             self.drop_obituary(record.obituary);
+        }
+        // Last, for the message's drop may panic.
+        if record.with != NONE {
+            self.drop_own_parcel(record.watcher.index, record.with);
         }
     }
 
@@ -323,16 +328,19 @@ impl Kernel {
         }
     }
 
-    /// The watcher ends: all its watches with it.
-    pub(crate) fn forget_watching(&mut self, side: Handle<Side>) {
-        let mut at = core::mem::replace(&mut self.sides.get_mut(side).watching, Handle::NONE);
-        while at.is_some() {
-            let record = *self.watches.get(at);
+    /// The watcher ends: all its watches with it, one after the other, so that a panicking drop loses none.
+    pub(crate) fn forget_watching(&mut self, cell: u32, side: Handle<Side>) {
+        loop {
+            let watch = self.sides.get(side).watching;
+            if watch.is_none() {
+                return;
+            }
+            let record = *self.watches.get(watch);
             if record.target.place != self.place && record.state == State::Watching {
                 let _ = self.signal_away(record.target, Kind::Unwatch, record.watcher);
             }
-            self.end_watch(at);
-            at = record.watcher_next;
+            self.unlink_at_watcher(cell, watch);
+            self.end_watch(watch);
         }
     }
 
@@ -361,7 +369,7 @@ impl Kernel {
         let target = Address { identity: head.identity, index: head.index, place: self.place };
         match head.kind {
             Kind::Start if self.is_alive(target) => self.run_start(head.index),
-            Kind::Stop if self.is_alive(target) => self.stop_cell(head.index),
+            Kind::Stop if self.is_actor(target) => self.stop_cell(head.index),
             Kind::Start | Kind::Stop => {}
             Kind::Watch => {
                 // SAFETY: the payload is the watcher's address.

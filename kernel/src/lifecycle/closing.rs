@@ -50,6 +50,9 @@ impl Kernel {
         }
         if from < Closing::Waiting {
             (self.running, self.stage) = (cell, Stage::DropState);
+            // From here on the cell says that its state is gone: whatever unwinds, nobody drops it again.
+            let header = self.memory.header(cell);
+            header.identity.set(header.identity.get().with_gate(Gate::Dead));
             // SAFETY: as above; after this no step before `Waiting` is taken again, also after a panic.
             unsafe { (behavior.drop)(&self.memory, cell, from != Closing::Unmade) };
         }
@@ -62,6 +65,7 @@ impl Kernel {
             while let Some(parcel) = self.next_waiting(side) {
                 self.drop_parcel(parcel, DeadReason::Stopped);
             }
+            self.forget_watching(cell, side);
         }
         (self.running, self.stage) = (NONE, Stage::Handler);
         self.end(cell, behavior.role)
@@ -80,7 +84,6 @@ impl Kernel {
             return parent;
         };
         self.strike_name(parent, cell);
-        self.forget_watching(side);
         self.tell_parent(parent, address, side);
         if self.sides.get(side).watchers.is_none() {
             self.bury_cell(cell);
@@ -88,7 +91,7 @@ impl Kernel {
         }
         // Watchers hear of the end when all that was queued before it has been passed, and has become dead letters.
         let group = address.identity.group();
-        self.sides.get_mut(side).end = self.queues[group].pushed(&self.memory);
+        self.sides.get_mut(side).end = self.queues[group].pushed();
         let header = self.memory.header(cell);
         header.identity.set(header.identity.get().with_gate(Gate::Dead));
         header.next.set(NONE);
@@ -148,6 +151,8 @@ impl Kernel {
         self.dropping = true;
         let root = self.root;
         if root != NONE {
+            // The asks of nobody's code hang there.
+            self.cancel_all_timers(root);
             let mut at = self.first_child(root);
             while at != NONE {
                 let child = self.first_child(at);
@@ -155,7 +160,12 @@ impl Kernel {
                     at = child;
                     continue;
                 }
-                let step = if self.is_made(at) { Closing::State } else { Closing::Unmade };
+                let gone = self.memory.header(at).identity.get().gate() == Gate::Dead;
+                let step = match self.is_made(at) {
+                    _ if gone => Closing::Waiting,
+                    true => Closing::State,
+                    false => Closing::Unmade,
+                };
                 let parent = self.close_one(at, step);
                 at = if parent == root { self.first_child(root) } else { parent };
             }

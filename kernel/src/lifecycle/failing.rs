@@ -28,6 +28,19 @@ impl Kernel {
         }
     }
 
+    /// Somebody else has an actor fail. Its code, or that of one below it, may be running: it ends by a signal.
+    pub(crate) fn request_failure(&mut self, actor: Address, failure: Failure) {
+        let cell = actor.index;
+        if self.memory.header(cell).identity.get().gate() == Gate::Stopping {
+            return;
+        }
+        self.failed += 1;
+        let name = self.memory.header(cell).behavior.get().map_or("", |behavior| (behavior.name)());
+        self.probe.failed(actor, name, &failure);
+        self.write_obituary(cell, failure);
+        self.request_stop(actor);
+    }
+
     /// Keeps the reason at the cell for those who are to be told. Without room they are told of a plain stop; the
     /// probe has seen the failure.
     fn write_obituary(&mut self, cell: u32, failure: Failure) {
@@ -41,6 +54,9 @@ impl Kernel {
 
     /// See [`Kernel::recover`].
     pub(crate) fn after_panic(&mut self, cell: u32, stage: Stage, failure: Failure) {
+        if core::mem::take(&mut self.finding_stops) {
+            (self.marked_stops, self.pressing) = (true, true);
+        }
         match stage {
             Stage::Handler if cell != NONE => self.fail(cell, failure),
             Stage::Handler | Stage::Foreign => self.probe.panicked(&failure),

@@ -5,6 +5,7 @@
 
 use super::Closing;
 use crate::address::{Address, Gate};
+use crate::behavior::Role;
 use crate::kernel::{Kernel, Stage};
 use crate::record::Kind;
 use crate::region::NONE;
@@ -22,18 +23,28 @@ impl Kernel {
             }
             return;
         }
-        if to.index == NONE || to.index == self.root || !self.is_alive(to) {
+        if to.index == NONE || to.index == self.root || !self.is_actor(to) {
             return;
         }
         if self.signal(to, Kind::Stop, ()).is_err() {
             // No room for the signal: the cell itself is the note, found by walking the tree.
-            let header = self.memory.header(to.index);
-            if self.is_made(to.index) {
-                header.identity.set(header.identity.get().with_gate(Gate::Stopping));
-                self.marked_stops = true;
-                self.pressing = true;
+            if !self.is_made(to.index) {
+                return self.close_unmade(to.index);
             }
+            let header = self.memory.header(to.index);
+            header.identity.set(header.identity.get().with_gate(Gate::Stopping));
+            self.marked_stops = true;
+            self.pressing = true;
         }
+    }
+
+    /// A cell whose gate must go on saying that its state was never made cannot be marked. Nothing of it runs or ever
+    /// ran, so it ends at once, also from within another's handler.
+    #[cold]
+    fn close_unmade(&mut self, cell: u32) {
+        let (running, stage) = (self.running, self.stage);
+        self.close_one(cell, Closing::Unmade);
+        (self.running, self.stage) = (running, stage);
     }
 
     /// Whether the actor of an address lives in this kernel and has not begun to stop, or is stopping still.
@@ -45,6 +56,12 @@ impl Kernel {
         identity.with_gate(Gate::Ready) == of.identity && !matches!(identity.gate(), Gate::Dead | Gate::Free)
     }
 
+    /// Whether an address is that of an actor or adapter that lives in this kernel. The reply address of an ask is
+    /// neither: it ends with its answer, its deadline or its owner, and must not be ended, held or hung on otherwise.
+    pub(crate) fn is_actor(&self, of: Address) -> bool {
+        self.is_alive(of) && self.role(of.index) != Role::Ask
+    }
+
     /// Stops a cell: at once if nothing is below it, otherwise from its leaves up.
     pub(crate) fn stop_cell(&mut self, cell: u32) {
         let mut left = CLOSED_PER_TURN;
@@ -54,13 +71,13 @@ impl Kernel {
         }
     }
 
-    /// Remembers to go on stopping in the next turn; where there is no room for that, goes on now.
+    /// Remembers to go on stopping in the next turn. Where there is no room for that, the gates of the cells are the
+    /// note, as for a stop that found no room.
     pub(super) fn defer_stop(&mut self, root: Address) {
-        if self.deferred.push_signal(&mut self.memory, root, Kind::Stop) {
-            return;
+        if !self.deferred.push_signal(&mut self.memory, root, Kind::Stop) {
+            self.marked_stops = true;
+            self.pressing = true;
         }
-        let mut left = u32::MAX;
-        while !self.close_subtree(root.index, &mut left) {}
     }
 
     /// Closes cells below `root`, leaves first, then `root`. Says whether `root` is closed.
@@ -108,6 +125,7 @@ impl Kernel {
     #[cold]
     pub(crate) fn find_marked_stops(&mut self) {
         self.marked_stops = false;
+        self.finding_stops = true;
         let root = self.root;
         let mut at = self.first_child(root);
         while at != NONE {
@@ -121,6 +139,7 @@ impl Kernel {
             let child = self.first_child(at);
             at = if child != NONE { child } else { self.after_subtree(at, root) };
         }
+        self.finding_stops = false;
     }
 
     /// The cell that a walk visits after `at` and all below it.

@@ -1,0 +1,30 @@
+//! The `corelane` command: measures this machine, and shows how shards would be placed on it.
+
+mod command;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// An actor runtime at the speed of the core.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measure messages, hops, actors and memory on this machine, beside the raw loops that bound them.
+    Bench(command::bench::Args),
+    /// Show cores, caches and nodes, and the pinning that would be chosen.
+    Topology(command::topology::TopologyArgs),
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Bench(args) => command::bench::run(&args),
+        Command::Topology(args) => command::topology::run(&args),
+    }
+}
