@@ -8,7 +8,7 @@
 #![allow(unsafe_code)]
 
 use core::any::type_name;
-use core::mem::ManuallyDrop;
+use core::mem::{ManuallyDrop, MaybeUninit};
 use core::ptr;
 use core::time::Duration;
 
@@ -180,14 +180,15 @@ impl Kernel {
     /// # Safety
     /// The actor's messages are of type `M`.
     pub(crate) unsafe fn hand_over<M: Send + 'static>(&mut self, owner: u32, message: M, told: bool) {
-        let mut room = [0u64; RECORD_MAX];
+        let mut room = MaybeUninit::<[u64; RECORD_MAX]>::uninit();
+        let room = room.as_mut_ptr().cast::<u64>();
         let to = self.address_of(owner);
         let message = ManuallyDrop::new(message);
         // SAFETY: the room is that of the largest record; the message is moved there once, and from there once.
         unsafe {
-            record::write(room.as_mut_ptr(), to, Kind::Message, ManuallyDrop::into_inner(message));
-            let head = record::Head::read(room.as_ptr());
-            let payload = room.as_ptr().add(RECORD_HEAD);
+            record::write(room, to, Kind::Message, ManuallyDrop::into_inner(message));
+            let head = record::Head::read(room);
+            let payload = room.add(RECORD_HEAD).cast_const();
             match self.memory.header(owner).identity.get().gate() {
                 Gate::Ready => self.receive_now(owner, payload),
                 Gate::Duty => {
@@ -195,10 +196,10 @@ impl Kernel {
                     self.receive_now(owner, payload);
                 }
                 Gate::Suspended | Gate::Backlog | Gate::Starting if told => {
-                    self.append_to_backlog(head, room.as_ptr());
+                    self.append_to_backlog(head, room);
                 }
                 Gate::Suspended | Gate::Backlog | Gate::Starting => {
-                    match parcel::wrap_record(&mut self.memory, room.as_ptr()) {
+                    match parcel::wrap_record(&mut self.memory, room) {
                         Some(parcel) => self.chain_to_backlog(owner, parcel),
                         None => self.drop_message(head, payload, DeadReason::OutOfMemory),
                     }

@@ -56,7 +56,9 @@ impl<T> fmt::Debug for Handle<T> {
     }
 }
 
-const TAKEN: u32 = u32::MAX;
+/// The mark of a slot in use. No slot stands there (a region ends before), and granule zero holds another number: so one
+/// look at the mark finds out a missing handle as well as a stale one.
+const TAKEN: u32 = u32::MAX - 1;
 
 #[repr(C, align(8))]
 struct Slot<T> {
@@ -149,7 +151,7 @@ impl<T> Pool<T> {
         // SAFETY: the number is one of this pool's slots; it is taken, as checked, so its value is there and is read
         // once before the mark says free.
         unsafe {
-            assert!(number != NONE && (*slot).mark == TAKEN, "a kernel record was freed twice");
+            assert!((*slot).mark == TAKEN, "a kernel record was freed twice");
             let value = (*slot).value.assume_init_read();
             (*slot).mark = self.free;
             self.free = number;
@@ -164,11 +166,11 @@ impl<T> Pool<T> {
     /// If the slot is not taken.
     #[inline]
     pub(crate) fn get(&self, handle: Handle<T>) -> &T {
-        assert!(handle.0 != NONE, "a kernel record is missing");
-        // SAFETY: the number is one of this pool's slots, and the mark says that its value is there.
+        // SAFETY: the number is one of this pool's slots, or granule zero, whose first bytes are no mark; the mark says
+        // that the value is there.
         unsafe {
             let slot = self.slot(handle.0).as_ref();
-            assert!(slot.mark == TAKEN, "a kernel record was used after it was freed");
+            assert!(slot.mark == TAKEN, "a kernel record is missing or was freed");
             slot.value.assume_init_ref()
         }
     }
@@ -179,11 +181,10 @@ impl<T> Pool<T> {
     /// If the slot is not taken.
     #[inline]
     pub(crate) fn get_mut(&mut self, handle: Handle<T>) -> &mut T {
-        assert!(handle.0 != NONE, "a kernel record is missing");
         // SAFETY: as for `get`; the pool is borrowed exclusively, and so are all its values.
         unsafe {
             let slot = self.slot(handle.0).as_mut();
-            assert!(slot.mark == TAKEN, "a kernel record was used after it was freed");
+            assert!(slot.mark == TAKEN, "a kernel record is missing or was freed");
             slot.value.assume_init_mut()
         }
     }

@@ -86,7 +86,8 @@ impl Region {
         if bytes < REGION_MIN {
             return Err(RegionError::TooSmall { bytes, needed: REGION_MIN });
         }
-        let bytes = (bytes as u64).min(REGION_MAX) as usize;
+        // Sixteen granules less than could be numbered: the highest numbers mean something else.
+        let bytes = (bytes as u64).min(REGION_MAX - 16 * GRANULE as u64) as usize;
         // SAFETY: `skip` is at most `len`.
         let base = unsafe { base.add(skip) };
         Ok(Region { base, granules: (bytes / GRANULE) as u32 })

@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code)]
 
+use core::mem::MaybeUninit;
 use core::time::Duration;
 
 use crate::address::Gate;
@@ -300,21 +301,20 @@ impl Kernel {
     }
 
     fn deliver_clone(&mut self, owner: u32, parcel: u32, clone: unsafe fn(*const u64, *mut u64)) {
-        let mut room = [0u64; RECORD_MAX];
+        let mut room = MaybeUninit::<[u64; RECORD_MAX]>::uninit();
+        let payload = room.as_mut_ptr().cast::<u64>();
         let from = parcel::record(&self.memory, parcel);
         self.running = owner;
         // SAFETY: the parcel holds a record of the type that `clone` clones; the room is that of the largest record.
         // The clone is moved out by the handler, or dropped as a dead letter.
         unsafe {
             let head = Head::read(from);
-            clone(from.add(RECORD_HEAD), room.as_mut_ptr().add(RECORD_HEAD));
+            clone(from.add(RECORD_HEAD), payload);
             match self.memory.header(owner).identity.get().gate() {
                 Gate::Stopping | Gate::Dead | Gate::Free => {
-                    let payload = room.as_ptr().add(RECORD_HEAD);
                     self.drop_message(head, payload, crate::letters::DeadReason::NoActor);
                 }
                 _ => {
-                    let payload = room.as_ptr().add(RECORD_HEAD);
                     self.do_duties(head, payload);
                     self.receive_now(owner, payload);
                 }
