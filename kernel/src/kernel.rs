@@ -107,7 +107,9 @@ pub struct Stats {
     pub used_bytes: usize,
 }
 
-/// One core's worth of actors. See the [module](self).
+/// One core's worth of actors.
+///
+/// It belongs to its driver: a shard's thread, a microcontroller's main loop, a simulation.
 pub struct Kernel {
     pub(crate) memory: Memory,
     pub(crate) place: Place,

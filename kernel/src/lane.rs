@@ -24,7 +24,9 @@ use crate::error::TellError;
 use crate::limits::RECORD_HEAD;
 use crate::record::{self, CallType, First, Kind, Payload};
 use crate::scope::Scope;
-use crate::sync::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+#[cfg(feature = "alloc")]
+use crate::sync::Arc;
+use crate::sync::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 
 /// What the two ends of a lane share besides the words.
 struct Shared {
@@ -40,20 +42,20 @@ struct Shared {
 
 impl Shared {
     #[cfg(not(loom))]
-    const fn new() -> Shared {
+    const fn new(start: usize) -> Shared {
         Shared {
-            tail: CachePadded::new(AtomicUsize::new(0)),
-            head: CachePadded::new(AtomicUsize::new(0)),
+            tail: CachePadded::new(AtomicUsize::new(start)),
+            head: CachePadded::new(AtomicUsize::new(start)),
             place: AtomicU32::new(0),
             closed: AtomicBool::new(false),
         }
     }
 
     #[cfg(all(loom, feature = "alloc"))]
-    fn new() -> Shared {
+    fn new(start: usize) -> Shared {
         Shared {
-            tail: CachePadded::new(AtomicUsize::new(0)),
-            head: CachePadded::new(AtomicUsize::new(0)),
+            tail: CachePadded::new(AtomicUsize::new(start)),
+            head: CachePadded::new(AtomicUsize::new(start)),
             place: AtomicU32::new(0),
             closed: AtomicBool::new(false),
         }
@@ -80,7 +82,7 @@ impl<const WORDS: usize> LaneMemory<WORDS> {
     pub const fn new() -> Self {
         const { assert!(WORDS.is_power_of_two() && WORDS >= 8, "a lane has a power of two of words, at least 8") };
         LaneMemory {
-            shared: Shared::new(),
+            shared: Shared::new(0),
             taken: AtomicBool::new(false),
             words: UnsafeCell::new([MaybeUninit::uninit(); WORDS]),
         }
@@ -98,7 +100,7 @@ impl<const WORDS: usize> LaneMemory<WORDS> {
             #[cfg(feature = "alloc")]
             _heap: None,
         };
-        Some(ends(ring.clone(), ring))
+        Some(ends(ring.clone(), ring, 0))
     }
 }
 
@@ -133,10 +135,16 @@ unsafe impl Send for HeapLane {}
 /// If `words` is less than 8.
 #[cfg(feature = "alloc")]
 pub fn lane(words: usize) -> (LaneSender, LaneReceiver) {
+    lane_from(words, 0)
+}
+
+/// A lane whose cursors start at `start`: for tests of what happens when they pass the end of their numbers.
+#[cfg(feature = "alloc")]
+pub(crate) fn lane_from(words: usize, start: usize) -> (LaneSender, LaneReceiver) {
     assert!(words >= 8, "a lane has at least 8 words, not {words}");
     let capacity = words.next_power_of_two();
-    let heap = alloc::sync::Arc::new(HeapLane {
-        shared: Shared::new(),
+    let heap = Arc::new(HeapLane {
+        shared: Shared::new(start),
         described: AtomicBool::new(false),
         words: (0..capacity).map(|_| UnsafeCell::new(MaybeUninit::uninit())).collect(),
         #[cfg(loom)]
@@ -149,7 +157,7 @@ pub fn lane(words: usize) -> (LaneSender, LaneReceiver) {
         capacity,
         _heap: Some(heap),
     };
-    ends(ring.clone(), ring)
+    ends(ring.clone(), ring, start)
 }
 
 #[derive(Clone)]
@@ -158,7 +166,7 @@ struct Ring {
     words: NonNull<u64>,
     capacity: usize,
     #[cfg(feature = "alloc")]
-    _heap: Option<alloc::sync::Arc<HeapLane>>,
+    _heap: Option<Arc<HeapLane>>,
 }
 
 impl Ring {
@@ -178,17 +186,26 @@ impl Ring {
     #[inline(always)]
     fn touch(&self, _cursor: usize, _words: usize, _write: bool) {
         #[cfg(all(loom, feature = "alloc"))]
-        for i in _cursor.._cursor + _words {
-            let cell = &self._heap.as_ref().expect("a heap lane").shadow[i & (self.capacity - 1)];
+        for i in 0.._words {
+            let at = _cursor.wrapping_add(i) & (self.capacity - 1);
+            let cell = &self._heap.as_ref().expect("a heap lane").shadow[at];
             if _write { cell.with_mut(|_| ()) } else { cell.with(|_| ()) }
         }
     }
 }
 
-fn ends(a: Ring, b: Ring) -> (LaneSender, LaneReceiver) {
+fn ends(a: Ring, b: Ring, start: usize) -> (LaneSender, LaneReceiver) {
     (
-        LaneSender { ring: a, place: Place::NOWHERE, write: 0, published: 0, head: 0 },
-        LaneReceiver { ring: b, read: 0, released: 0, tail: 0 },
+        LaneSender {
+            ring: a,
+            place: Place::NOWHERE,
+            #[cfg(feature = "alloc")]
+            described: false,
+            write: start,
+            published: start,
+            head: start,
+        },
+        LaneReceiver { ring: b, read: start, released: start, tail: start },
     )
 }
 
@@ -196,6 +213,8 @@ fn ends(a: Ring, b: Ring) -> (LaneSender, LaneReceiver) {
 pub struct LaneSender {
     ring: Ring,
     place: Place,
+    #[cfg(feature = "alloc")]
+    described: bool,
     write: usize,
     published: usize,
     /// The receiver's `head` when last looked at.
@@ -271,6 +290,13 @@ impl LaneSender {
         self.ring.shared().closed.load(Ordering::Acquire)
     }
 
+    /// Asked after publishing: whether what was published may never be looked at, because the receiver went meanwhile.
+    /// `false` says that the receiver takes it, or drops it when it goes. Costs a fence.
+    pub fn is_refused(&self) -> bool {
+        fence(Ordering::SeqCst);
+        self.is_closed()
+    }
+
     /// The kernel at the other end, once it has taken the lane.
     #[inline(always)]
     pub fn place(&mut self) -> Option<Place> {
@@ -301,9 +327,10 @@ impl LaneSender {
     /// Says that all records of this lane are written by [`LaneSender::put`], once, before the first.
     fn describe(&mut self) {
         #[cfg(feature = "alloc")]
-        if self.write == 0
+        if !self.described
             && let Some(heap) = &self.ring._heap
         {
+            self.described = true;
             heap.described.store(true, Ordering::Relaxed);
         }
     }
@@ -377,7 +404,7 @@ impl fmt::Debug for LaneSender {
     }
 }
 
-/// The end of a lane that a kernel takes messages from; see [`Kernel::add_lane`].
+/// The end of a lane that a kernel takes messages from; see [`Kernel::add_lane`](crate::Kernel::add_lane).
 pub struct LaneReceiver {
     ring: Ring,
     read: usize,
@@ -408,7 +435,10 @@ impl LaneReceiver {
     pub(crate) fn is_orphan(&self) -> bool {
         #[cfg(feature = "alloc")]
         if let Some(heap) = &self.ring._heap {
-            return alloc::sync::Arc::strong_count(heap) == 1;
+            let alone = Arc::strong_count(heap) == 1;
+            // The count is read without order: what the sender published before it let go is seen from here on.
+            fence(Ordering::Acquire);
+            return alone;
         }
         false
     }
@@ -459,9 +489,19 @@ impl LaneReceiver {
         }
     }
 
-    /// Refuses what is told from now on.
+    /// Refuses what is told from now on. See [`LaneSender::is_refused`] for what was being told meanwhile.
     pub(crate) fn close(&mut self) {
         self.ring.shared().closed.store(true, Ordering::Release);
+        fence(Ordering::SeqCst);
+    }
+}
+
+impl Drop for LaneReceiver {
+    /// Nobody takes what is told from now on, and what was taken is nobody's any more: a panic may have come between
+    /// taking a record and giving its room back.
+    fn drop(&mut self) {
+        self.close();
+        self.release();
     }
 }
 

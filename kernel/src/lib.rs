@@ -1,4 +1,84 @@
-//! placeholder
+//! The kernel of Corelane: one core's worth of actors, and nothing else.
+//!
+//! No threads, no sockets, no clock, no allocator, no `std`. Memory is handed over once, as a [`Region`]; time is
+//! handed over at each [`Kernel::turn`]. So the same kernel runs under a pinned thread, on a microcontroller, and inside
+//! a simulation.
+//!
+//! ```
+//! use core::mem::MaybeUninit;
+//! use corelane_kernel::{Actor, ActorRef, Ctx, Kernel, KernelConfig, Outcome, Region, Time};
+//!
+//! struct Greeter { greeted: u32 }
+//!
+//! impl Actor for Greeter {
+//!     type Msg = &'static str;
+//!     fn receive(&mut self, name: &'static str, ctx: &mut Ctx<'_, Self>) -> Outcome {
+//!         self.greeted += 1;
+//!         if name == "last" { ctx.stop_self(); }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let memory = Box::leak(Box::new([MaybeUninit::<u8>::uninit(); 64 * 1024]));
+//! let mut kernel = Kernel::new(Region::from_static(memory)?, KernelConfig::default())?;
+//! let greeter: ActorRef<&'static str> = kernel.spawn(Greeter { greeted: 0 })?;
+//! kernel.tell(greeter, "first");
+//! kernel.tell(greeter, "last");
+//! while kernel.turn(Time::ZERO).more {}
+//! assert_eq!(kernel.stats().actors, 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Vocabulary
+//!
+//! | word | meaning |
+//! |---|---|
+//! | actor | state that handles messages of one type, one at a time ([`Actor`]) |
+//! | cell | where an actor lives: a 32-byte header, then the state; its *index* is its offset in the region |
+//! | identity | generation, protocol, group and gate of a cell in one word; an address carries the same word |
+//! | gate | the part of the identity that says whether messages may run; zero means yes |
+//! | record | a message as it lies in a queue or a lane: two words of head, then the message itself |
+//! | queue | a FIFO of records in segments; one for each scheduling group ([`Group`]), one for signals |
+//! | lane | a single-producer, single-consumer ring of records between two cores ([`LaneSender`], [`LaneReceiver`]) |
+//! | exit, inlet | the lanes that lead out of a kernel, and into it |
+//! | parcel | a record that waits outside a queue: stashed, behind a suspension, in a timer |
+//! | side record | what only some actors need (children, watchers, timers, stash), kept out of the header |
+//! | signal | what overtakes messages: start, stop, watch, the end of a watched actor, a child's failure |
+//! | turn | one round of everything a kernel has to do, within budgets ([`Kernel::turn`]) |
+//! | realm, seat | a set of kernels that know each other's addresses, and the right to be one of them ([`Seat`]) |
+//!
+//! # A cell's life
+//!
+//! ```text
+//!   free --spawn--> starting --start--> ready <--suspend/resume--> suspended, backlog
+//!    ^                 |                  |                              |
+//!    |                 +--fail, stop------+------------------------------+
+//!    |                                    v
+//!    +----- dead <---- closing <---- stopping (children first)
+//!        watchers told    hook, drop
+//! ```
+//!
+//! The numbered drawing, with the function of each arc, is at the top of `lifecycle/mod.rs`.
+//!
+//! # A message's life
+//!
+//! [`Ctx::tell`] writes a record into the queue of the target's group (same place) or into the lane of its shard (another
+//! place). A turn reads records in order, compares the identity in the record with the one in the cell, and calls the
+//! actor's code with the message moved out. Unequal means that the target is gone, suspended, or has duties; that is
+//! sorted out off the hot path. Nothing on the way allocates.
+//!
+//! # Reading order
+//!
+//! `address`, `limits` (what an address is, every bound) → `region`, `pool`, `shelf`, `parcel` (memory) → `record`,
+//! `queue`, `lane` (messages in memory) → `behavior` (types erased) → `kernel`, `dispatch` (telling and turns) →
+//! `lifecycle/` (births and ends) → `watch`, `wheel`, `timers`, `ask`, `backlog`, `names` (what actors can do) →
+//! `context`, `scope` (how they do it) → `exit`, `inlet` (other cores).
+//!
+//! # Features
+//!
+//! `alloc`: messages larger than [`limits::MESSAGE_INLINE_MAX`] travel in a box (without it they are a compile error), and
+//! lanes can be made on the heap (`lane`).
+
 #![no_std]
 #[cfg(feature = "alloc")]
 extern crate alloc;
@@ -21,6 +101,10 @@ mod failure;
 mod inlet;
 mod kernel;
 mod lane;
+#[cfg(all(test, loom, feature = "alloc"))]
+mod lane_model;
+#[cfg(all(test, not(loom), feature = "alloc"))]
+mod lane_wrap;
 mod letters;
 mod lifecycle;
 pub mod limits;

@@ -134,8 +134,9 @@ impl<T: Timed> Wheel<T> {
 
     /// Takes a timer out, wherever it stands.
     pub(crate) fn remove(&mut self, pool: &mut Pool<T>, timer: Handle<T>) {
-        let Place { spot, next, prev, .. } = *pool.get_mut(timer).place();
-        pool.get_mut(timer).place().spot = Spot::Out;
+        let Place { deadline, spot, next, prev } = *pool.get_mut(timer).place();
+        // It forgets its neighbours: one that stands nowhere may be removed again.
+        *pool.get_mut(timer).place() = Place { deadline, ..Place::out() };
         if next.is_some() {
             pool.get_mut(next).place().prev = prev;
         }

@@ -1,4 +1,27 @@
-//! placeholder
+//! Corelane's shards: one pinned thread per core, each with a kernel of actors, and the system they make together.
+//!
+//! A [`System`] starts its shards on the cores that [`topology`] chooses or the [`Builder`] names. Actors are spawned on a
+//! shard ([`On`]) and stay there; an [`ActorRef`](corelane_kernel::ActorRef) works from any actor on any shard, and from
+//! any thread through a [`Gateway`]. Between two shards lie two lanes, and nothing else is shared on the way of a message.
+//!
+//! ```text
+//!      threads that are no shard                      shard 0 (core 0)              shard 1 (core 1)
+//!   ┌──────────┐  gateway's lanes  ┌────────────────────────────┐   lanes   ┌────────────────────────────┐
+//!   │ Gateway  │ ────────────────▶ │ inlets → kernel → exits    │ ◀───────▶ │ inlets → kernel → exits    │
+//!   └──────────┘                   │ futures, inbox, idle       │           │ futures, inbox, idle       │
+//!   ┌──────────┐  requests         │                            │           │                            │
+//!   │ Handle   │ ────────────────▶ │ (spawn, call: rare)        │           └────────────────────────────┘
+//!   └──────────┘                   └────────────────────────────┘
+//! ```
+//!
+//! # Reading order
+//!
+//! `turn` (what a shard's thread does) → `wake`, `idle` (how it waits) → `mesh`, `inbox`, `shared` (what it shares) →
+//! `system`, `config` (how it starts and ends) → `gateway`, `local`, `future`, `blocking` (what uses it) → `topology`,
+//! `affinity`, `memory` (what it runs on).
+//!
+//! A handler must not block: its shard does nothing else meanwhile. Futures run on the shard and answer with a message
+//! ([`ShardCtx::spawn_future`]); blocking work goes to a pool and answers with a message ([`ShardCtx::offload`]).
 
 mod affinity;
 mod blocking;

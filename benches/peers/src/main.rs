@@ -1,10 +1,11 @@
-//! Corelane's peers beside one another: actix, kameo, ractor and plain tokio, in the same workloads with the same
+//! Corelane beside its peers: actix, kameo, ractor and plain tokio, in the same workloads with the same
 //! counts, interleaved in one run. Every figure is a cost, so smaller is better.
 //!
 //! Reading order: `system` (what a system must offer), `workload` (what is measured), `harness` (how it is run), then
 //! one file for each system. To add a system, write its file, declare it below and name it in [`SYSTEMS`].
 
 mod actix;
+mod corelane;
 mod harness;
 mod kameo;
 mod place;
@@ -29,7 +30,8 @@ use crate::system::System;
 use crate::workload::{WORKLOADS, Workload, idle_bytes};
 
 /// Every system, in the order of the table.
-const SYSTEMS: &[&dyn System] = &[&tokio_mpsc::Tokio, &actix::Actix, &kameo::Kameo, &ractor::Ractor];
+const SYSTEMS: &[&dyn System] =
+    &[&corelane::Corelane, &tokio_mpsc::Tokio, &actix::Actix, &kameo::Kameo, &ractor::Ractor];
 
 /// Measures actor systems side by side. Every figure is a cost: nanoseconds per message, round trip or actor, or bytes
 /// per idle actor.

@@ -1,0 +1,271 @@
+//! The lane under the model checker: every interleaving of two threads, and every order in which memory may show their
+//! stores, for lanes as small as they come. See `scripts/loom.sh`.
+//!
+//! The lane's shadow cells (see `lane::Ring::touch`) make the checker fail when one end writes words that the other may
+//! still read. Payloads are counted, so that one that is lost, or dropped twice, shows as well.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::vec::Vec;
+
+use loom::thread;
+
+use crate::address::{ActorRef, Address, Gate, Group, Identity, Place, Seat};
+use crate::lane::{LaneReceiver, LaneSender, lane_from};
+use crate::limits::RECORD_HEAD;
+use crate::record::{self, Head, Kind, Payload};
+
+/// Explores every execution with at most `preemptions` preemptions; all of them for `None`.
+fn check(preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = preemptions;
+    builder.max_branches = 10_000;
+    builder.check(model);
+}
+
+/// Writes a record of two words (an empty one) or three (with a number) as an exit does.
+fn push(sender: &mut LaneSender, number: u64) -> bool {
+    let even = number % 2 == 0;
+    let words = if even { Payload::<()>::WORDS } else { Payload::<u64>::WORDS };
+    let Some(at) = sender.reserve(words) else { return false };
+    // SAFETY: the words were reserved.
+    #[allow(unsafe_code)]
+    unsafe {
+        if even {
+            record::write(at, Address::NOBODY, Kind::Message, ());
+        } else {
+            record::write(at, Address::NOBODY, Kind::Message, number);
+        }
+    }
+    sender.commit(words);
+    true
+}
+
+/// Takes the next record, if there is one: it must be that of this number.
+fn pop(receiver: &mut LaneReceiver, number: u64) -> bool {
+    let Some(at) = receiver.peek() else { return false };
+    // SAFETY: a whole record, which is taken after it was read.
+    #[allow(unsafe_code)]
+    unsafe {
+        let words = Head::words_at(at);
+        if number % 2 == 0 {
+            assert_eq!(words, Payload::<()>::WORDS);
+        } else {
+            assert_eq!(words, Payload::<u64>::WORDS);
+            assert_eq!(Payload::<u64>::take(at.add(RECORD_HEAD)), number);
+        }
+        receiver.take(words);
+    }
+    true
+}
+
+/// Sends `count` records from a thread and takes them here, publishing every `batch` and giving room back every
+/// `release`.
+fn stream(words: usize, start: usize, count: u64, batch: u64, release: u64) {
+    let (mut sender, mut receiver) = lane_from(words, start);
+    let producer = thread::spawn(move || {
+        for number in 0..count {
+            while !push(&mut sender, number) {
+                sender.publish();
+                thread::yield_now();
+            }
+            if (number + 1) % batch == 0 {
+                sender.publish();
+            }
+        }
+        // What is left of a batch is published as the sender goes.
+    });
+    let mut number = 0;
+    while number < count {
+        if pop(&mut receiver, number) {
+            number += 1;
+            if number % release == 0 {
+                receiver.release();
+            }
+        } else {
+            receiver.release();
+            thread::yield_now();
+        }
+    }
+    producer.join().unwrap();
+    assert!(receiver.peek().is_none());
+}
+
+#[test]
+fn eight_words_carry_records_in_order_across_pads() {
+    check(None, || stream(8, 0, 5, 1, 1));
+}
+
+#[test]
+fn batches_are_published_and_given_back_whole() {
+    check(None, || stream(8, 0, 5, 2, 2));
+    check(None, || stream(16, 0, 8, 3, 4));
+}
+
+#[test]
+fn cursors_pass_the_end_of_their_numbers() {
+    for start in [usize::MAX, usize::MAX - 1, usize::MAX - 2, usize::MAX - 4, usize::MAX - 7] {
+        check(None, move || stream(8, start, 4, 1, 1));
+    }
+    check(None, || stream(16, usize::MAX - 16, 8, 2, 1));
+}
+
+/// Counts how often it is dropped.
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A place, and an address of an actor that could live there.
+fn somewhere() -> (Place, ActorRef<Counted>) {
+    let place = Seat::realm(1).unwrap().next().unwrap().place();
+    let identity = Identity::carved(None).occupied(1, Group::Normal, false, Gate::Ready);
+    (place, Address { identity, index: 1, place }.typed())
+}
+
+/// Takes a counted message, if there is one, and drops it.
+fn take(receiver: &mut LaneReceiver) -> bool {
+    let Some(at) = receiver.peek() else { return false };
+    // SAFETY: a whole record with a counted message, taken once.
+    #[allow(unsafe_code)]
+    unsafe {
+        receiver.take(Head::words_at(at));
+        drop(Payload::<Counted>::take(at.add(RECORD_HEAD)));
+    }
+    true
+}
+
+/// Two messages told into a lane whose receiver takes up to `taken` and goes, having refused more first if `closed`.
+/// However the ends go, each message is dropped once.
+fn leave(start: usize, taken: usize, closed: bool) {
+    let drops = Arc::new(AtomicUsize::new(0));
+    let (place, to) = somewhere();
+    let (mut sender, mut receiver) = lane_from(16, start);
+    receiver.bind(place);
+    let counter = drops.clone();
+    let producer = thread::spawn(move || {
+        for _ in 0..2 {
+            // Refused ones come back, and are dropped with their error.
+            let told = sender.try_tell(to, Counted(counter.clone())).is_ok();
+            if told && sender.publish() && !sender.is_refused() {
+                continue;
+            }
+        }
+    });
+    for _ in 0..taken {
+        if !take(&mut receiver) {
+            break;
+        }
+    }
+    if closed {
+        receiver.close();
+        while take(&mut receiver) {}
+    }
+    drop(receiver);
+    producer.join().unwrap();
+    assert_eq!(drops.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn what_both_ends_leave_behind_is_dropped_once() {
+    for taken in 0..=2 {
+        check(None, move || leave(0, taken, false));
+    }
+    check(None, || leave(usize::MAX - 3, 1, false));
+}
+
+#[test]
+fn a_closed_lane_refuses_or_gives_up_what_it_took() {
+    check(None, || leave(0, 0, true));
+    check(None, || leave(0, 1, true));
+}
+
+#[test]
+fn what_was_not_refused_is_looked_at() {
+    check(None, || {
+        let drops = Arc::new(AtomicUsize::new(0));
+        let (place, to) = somewhere();
+        let (mut sender, mut receiver) = lane_from(16, 0);
+        receiver.bind(place);
+        let counter = drops.clone();
+        let producer = thread::spawn(move || {
+            let told = sender.try_tell(to, Counted(counter)).is_ok();
+            sender.publish();
+            (sender, told)
+        });
+        receiver.close();
+        while take(&mut receiver) {}
+        let (sender, told) = producer.join().unwrap();
+        let refused = sender.is_refused();
+        // Joined, the sender sees that the lane is closed; what was told before that may lie there.
+        assert!(refused && (told || drops.load(Ordering::Relaxed) == 1));
+        drop((sender, receiver));
+        assert_eq!(drops.load(Ordering::Relaxed), 1);
+    });
+    check(None, || {
+        let drops = Arc::new(AtomicUsize::new(0));
+        let (place, to) = somewhere();
+        let (mut sender, mut receiver) = lane_from(16, 0);
+        receiver.bind(place);
+        let counter = drops.clone();
+        let producer = thread::spawn(move || {
+            let told = sender.try_tell(to, Counted(counter)).is_ok();
+            sender.publish();
+            let refused = sender.is_refused();
+            (sender, !told || refused)
+        });
+        receiver.close();
+        let mut taken = 0;
+        while take(&mut receiver) {
+            taken += 1;
+        }
+        let (sender, refused) = producer.join().unwrap();
+        assert!(refused || taken == 1, "neither taken nor refused");
+        drop((sender, receiver));
+        assert_eq!(drops.load(Ordering::Relaxed), 1);
+    });
+}
+
+#[test]
+fn an_orphan_that_is_empty_stays_empty() {
+    check(None, || {
+        let (mut sender, mut receiver) = lane_from(8, 0);
+        let producer = thread::spawn(move || {
+            assert!(push(&mut sender, 0));
+            sender.publish();
+            assert!(push(&mut sender, 1));
+        });
+        let mut number = 0;
+        loop {
+            let orphan = receiver.is_orphan();
+            while pop(&mut receiver, number) {
+                number += 1;
+            }
+            if orphan {
+                break;
+            }
+            thread::yield_now();
+        }
+        assert_eq!(number, 2);
+        producer.join().unwrap();
+    });
+}
+
+#[test]
+fn a_lane_that_was_bound_may_be_told_into() {
+    check(None, || {
+        let places: Vec<Place> = Seat::realm(2).unwrap().map(|seat| seat.place()).collect();
+        let (mut sender, mut receiver) = lane_from(8, 0);
+        let place = places[1];
+        let producer = thread::spawn(move || {
+            let seen = sender.place();
+            assert!(seen.is_none() || seen == Some(place));
+        });
+        receiver.bind(place);
+        assert!(receiver.is_bound_to(place) && !receiver.is_bound_to(places[0]));
+        producer.join().unwrap();
+    });
+}
