@@ -10,6 +10,7 @@
 #![allow(unsafe_code)]
 
 use crate::address::{Address, Gate, Group, Identity};
+use crate::inlet::Stretch;
 use crate::kernel::{Kernel, Stage};
 use crate::letters::DeadReason;
 use crate::limits::{LOOK_AHEAD, RECORD_HEAD};
@@ -87,30 +88,59 @@ impl Kernel {
     /// Handles what lies in the lanes, straight out of their memory.
     fn run_lanes(&mut self) -> u32 {
         let before = self.handled;
-        for at in 0..self.inlets.messages.len() {
+        for lane in 0..self.inlets.messages.len() {
             let mut budget = self.config.budget;
-            while budget > 0 {
-                let Some(record) = self.inlets.messages[at].peek() else { break };
-                budget -= 1;
-                // SAFETY: published records are whole, and stay where they are until the lane is released.
-                unsafe {
-                    let (first, identity) = (First::read(record), Head::identity_at(record));
-                    if first.index() != NONE && may_wait(identity) {
-                        // Groups that may wait go to their queue, so that what comes behind them need not.
-                        if !self.queues[identity.group()].push_record(&mut self.memory, record) {
-                            break;
-                        }
-                        self.inlets.messages[at].take(first.words());
-                        continue;
-                    }
-                    self.inlets.messages[at].take(first.words());
-                    self.handled += 1;
-                    self.deliver(record);
+            while budget > 0
+                && let Some(stretch) = self.inlets.begin(lane)
+            {
+                // SAFETY: the stretch is of whole published records, which stay until the inlet is settled.
+                let blocked = unsafe { self.run_stretch(&stretch, &mut budget) };
+                self.inlets.settle();
+                if blocked {
+                    break;
                 }
             }
-            self.inlets.messages[at].release();
         }
         (self.handled - before) as u32
+    }
+
+    /// Handles a stretch of records. Says whether it met one that must stay where it is.
+    ///
+    /// # Safety
+    /// Each record that begins in the stretch is whole, stays readable, and is given up to this call.
+    unsafe fn run_stretch(&mut self, stretch: &Stretch, budget: &mut u32) -> bool {
+        let far = self.memory.outgrows_cache();
+        let mut at = stretch.start;
+        while at < stretch.end && *budget > 0 {
+            *budget -= 1;
+            // SAFETY: whole records lie between `at` and the end; a pad, which may be a single word, has index zero.
+            unsafe {
+                let first = First::read(at);
+                let next = at.add(first.words());
+                if first.index() == NONE && first.is_pad() {
+                    self.inlets.advance(next);
+                    return false;
+                }
+                if may_wait(Head::identity_at(at)) && first.index() != NONE {
+                    // Groups that may wait go to their queue, so that what comes behind them need not.
+                    let group = Head::identity_at(at).group();
+                    if !self.queues[group].push_record(&mut self.memory, at) {
+                        return true;
+                    }
+                    self.inlets.advance(next);
+                } else {
+                    if far && next < stretch.end {
+                        prefetch(self.memory.at::<u8>(First::read(next).index()).as_ptr());
+                    }
+                    // Taken before it is delivered: a panic finds it gone.
+                    self.inlets.advance(next);
+                    self.handled += 1;
+                    self.deliver(at);
+                }
+                at = next;
+            }
+        }
+        false
     }
 
     fn run_signal_lanes(&mut self) -> u32 {

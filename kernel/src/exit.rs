@@ -20,6 +20,7 @@ use crate::record::{self, CallType, Head, Kind, Payload};
 use crate::region::Memory;
 use crate::scope::Scope;
 use crate::shelf::Shelf;
+use crate::watch::Ended;
 
 pub(crate) struct Exit {
     messages: LaneSender,
@@ -49,6 +50,11 @@ impl Exits {
     }
 
     pub(crate) fn connect(&mut self, shard: usize, messages: LaneSender, signals: LaneSender) {
+        assert!(
+            signals.fits(Payload::<Ended>::WORDS),
+            "a lane for signals must hold at least twice {} words, those of the largest signal",
+            Payload::<Ended>::WORDS
+        );
         self.by_shard[shard] = Some(Exit {
             messages,
             signals,
@@ -148,6 +154,7 @@ fn drain(from: &mut Queue, to: &mut LaneSender, memory: &mut Memory) {
 
 impl Kernel {
     /// Tells an actor that lives elsewhere.
+    #[inline(always)]
     pub(crate) fn send_away<M: Send + 'static>(
         &mut self,
         to: Address,
@@ -195,9 +202,21 @@ impl Kernel {
     /// Publishes what was told to other shards, after moving along what spilled. Part of every turn; also for drivers
     /// that tell from outside a turn.
     pub fn flush(&mut self) {
-        for exit in self.exits.by_shard.iter_mut().flatten() {
-            exit.flush(&mut self.memory);
+        for shard in 0..self.exits.by_shard.len() {
+            let Some(exit) = &mut self.exits.by_shard[shard] else { continue };
+            if exit.messages.is_closed() {
+                self.lose_exit(shard);
+            } else {
+                exit.flush(&mut self.memory);
+            }
         }
+    }
+
+    /// The kernel at the other end is gone: what waits for it is dropped, and no way leads there from now on.
+    #[cold]
+    fn lose_exit(&mut self, shard: usize) {
+        self.drop_spilled_to(shard);
+        self.exits.by_shard[shard] = None;
     }
 
     /// Calls `wake` with each shard to which something was published since the last call.
@@ -232,17 +251,21 @@ impl Kernel {
 
     /// Drops what still waits for other shards, when the kernel is dropped.
     pub(crate) fn drop_spilled(&mut self) {
-        for at in 0..self.exits.by_shard.len() {
-            while let Some(Some(exit)) = self.exits.by_shard.get_mut(at)
-                && let Some(record) = exit.outbox.pop(&mut self.memory)
-            {
-                // SAFETY: a whole record that `spill` wrote; its payload is dropped once, here, as its last word says.
-                unsafe {
-                    let last = record.add(Head::words_at(record) - 1);
-                    let drop = last.cast::<unsafe fn(*const u64)>().read();
-                    self.letters.count_one(DeadReason::Unreachable);
-                    drop(record.add(RECORD_HEAD));
-                }
+        for shard in 0..self.exits.by_shard.len() {
+            self.drop_spilled_to(shard);
+        }
+    }
+
+    fn drop_spilled_to(&mut self, shard: usize) {
+        while let Some(Some(exit)) = self.exits.by_shard.get_mut(shard)
+            && let Some(record) = exit.outbox.pop(&mut self.memory)
+        {
+            // SAFETY: a whole record that `spill` wrote; its payload is dropped once, here, as its last word says.
+            unsafe {
+                let last = record.add(Head::words_at(record) - 1);
+                let drop = last.cast::<unsafe fn(*const u64)>().read();
+                self.letters.count_one(DeadReason::Unreachable);
+                drop(record.add(RECORD_HEAD));
             }
         }
     }

@@ -35,7 +35,8 @@ use crate::wheel::Wheel;
 /// Settings of a kernel. Start from [`KernelConfig::default`].
 #[derive(Clone, Debug)]
 pub struct KernelConfig {
-    /// Messages each scheduling group may handle in one turn, indexed by [`Group`]: its share. None may be zero. Small
+    /// Messages each scheduling group may handle in one turn, indexed by [`Group`]: its share,
+    /// rounded up to a multiple of eight. None may be zero. Small
     /// values let an urgent message wait less behind other groups; large ones pay the round's overhead less often.
     pub shares: [u32; GROUPS],
     /// Records taken from each lane in one turn, and timers fired and waiting messages handled in one turn. Not zero.
@@ -301,7 +302,8 @@ impl Kernel {
     /// that shard's kernel.
     ///
     /// # Panics
-    /// If `shard` is not another shard of the realm.
+    /// If `shard` is not another shard of the realm, or the lane for signals has less than 64 words: it could never pass
+    /// on the largest signal, nor what comes behind it.
     pub fn connect(&mut self, shard: usize, messages: LaneSender, signals: LaneSender) {
         assert!(shard != self.place.shard(), "a shard needs no lane to itself");
         self.exits.connect(shard, messages, signals);
@@ -358,7 +360,12 @@ impl Kernel {
 
     #[inline(never)]
     fn tell_slowly<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
-        if let Err(refused) = self.send(to, message) {
+        let sent = if to.place() == self.place {
+            self.send(to, message)
+        } else {
+            self.send_away(to.address(), message)
+        };
+        if let Err(refused) = sent {
             self.bury(to, refused);
         }
     }

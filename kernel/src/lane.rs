@@ -21,6 +21,7 @@ use crossbeam_utils::CachePadded;
 
 use crate::address::{ActorRef, Address, Place};
 use crate::error::TellError;
+use crate::inlet::Stretch;
 use crate::limits::RECORD_HEAD;
 use crate::record::{self, CallType, First, Kind, Payload};
 use crate::scope::Scope;
@@ -373,6 +374,19 @@ impl Drop for LaneSender {
     }
 }
 
+/// Drops the payload of a record whose last word says how.
+///
+/// # Safety
+/// [`LaneSender::put`] wrote the record, and nobody takes its payload.
+#[cfg(feature = "alloc")]
+unsafe fn drop_described(record: *const u64) {
+    // SAFETY: the caller's.
+    unsafe {
+        let drop = record.add(First::read(record).words() - 1).cast::<unsafe fn(*const u64)>().read();
+        drop(record.add(RECORD_HEAD));
+    }
+}
+
 #[cfg(feature = "alloc")]
 impl Drop for HeapLane {
     fn drop(&mut self) {
@@ -387,12 +401,10 @@ impl Drop for HeapLane {
             // record's last word says how to drop its payload.
             unsafe {
                 let first = First::read(record);
-                let words = first.words();
+                at = at.wrapping_add(first.words());
                 if !first.is_pad() {
-                    let drop = record.add(words - 1).cast::<unsafe fn(*const u64)>().read();
-                    drop(record.add(RECORD_HEAD));
+                    drop_described(record);
                 }
-                at = at.wrapping_add(words);
             }
         }
     }
@@ -469,6 +481,29 @@ impl LaneReceiver {
         None
     }
 
+    /// The records from the next on that were published when last looked, up to the ring's end and to a quarter of its
+    /// words, so that room is given back before the lane can run full. The last may reach beyond the stretch's end.
+    pub(crate) fn stretch(&mut self) -> Option<Stretch> {
+        if !self.has_more() {
+            return None;
+        }
+        let published = self.tail.wrapping_sub(self.read);
+        let contiguous = self.ring.capacity - (self.read & (self.ring.capacity - 1));
+        let words = published.min(contiguous);
+        self.ring.touch(self.read, words, false);
+        let start = self.ring.at(self.read).cast_const();
+        // SAFETY: inside the ring, or one past its end.
+        Some(Stretch { start, end: unsafe { start.add(words.min(self.ring.capacity / 4)) } })
+    }
+
+    /// Takes all records of the last stretch that lie before `at`.
+    pub(crate) fn take_until(&mut self, at: *const u64) {
+        // SAFETY: both lie in the ring's words, or one past them.
+        let words = unsafe { at.offset_from(self.ring.at(self.read)) };
+        debug_assert!(words >= 0);
+        self.read = self.read.wrapping_add(words as usize);
+    }
+
     /// Takes the record of `words` that [`LaneReceiver::peek`] showed. It stays readable, and its payload is the
     /// caller's to move out or drop, until this or [`LaneReceiver::release`] is called again.
     #[inline(always)]
@@ -496,12 +531,35 @@ impl LaneReceiver {
     }
 }
 
+impl LaneReceiver {
+    /// Drops what lies in a lane whose records say how.
+    fn drop_described(&mut self) {
+        #[cfg(feature = "alloc")]
+        while let Some(record) = self.peek()
+            && self.ring._heap.as_ref().is_some_and(|heap| heap.described.load(Ordering::Relaxed))
+        {
+            // SAFETY: a whole record that says how to drop its payload, taken once.
+            unsafe {
+                self.take(First::read(record).words());
+                drop_described(record);
+            }
+        }
+    }
+}
+
 impl Drop for LaneReceiver {
     /// Nobody takes what is told from now on, and what was taken is nobody's any more: a panic may have come between
     /// taking a record and giving its room back.
     fn drop(&mut self) {
+        /// Gives the room back also when a payload's drop panics.
+        struct Release<'l>(&'l mut LaneReceiver);
+        impl Drop for Release<'_> {
+            fn drop(&mut self) {
+                self.0.release();
+            }
+        }
         self.close();
-        self.release();
+        Release(self).0.drop_described();
     }
 }
 

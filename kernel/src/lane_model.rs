@@ -13,7 +13,7 @@ use loom::thread;
 use crate::address::{ActorRef, Address, Gate, Group, Identity, Place, Seat};
 use crate::lane::{LaneReceiver, LaneSender, lane_from};
 use crate::limits::RECORD_HEAD;
-use crate::record::{self, Head, Kind, Payload};
+use crate::record::{self, First, Kind, Payload};
 
 /// Explores every execution with at most `preemptions` preemptions; all of them for `None`.
 fn check(preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static) {
@@ -47,7 +47,7 @@ fn pop(receiver: &mut LaneReceiver, number: u64) -> bool {
     // SAFETY: a whole record, which is taken after it was read.
     #[allow(unsafe_code)]
     unsafe {
-        let words = Head::words_at(at);
+        let words = First::read(at).words();
         if number % 2 == 0 {
             assert_eq!(words, Payload::<()>::WORDS);
         } else {
@@ -59,55 +59,119 @@ fn pop(receiver: &mut LaneReceiver, number: u64) -> bool {
     true
 }
 
-/// Sends `count` records from a thread and takes them here, publishing every `batch` and giving room back every
-/// `release`.
-fn stream(words: usize, start: usize, count: u64, batch: u64, release: u64) {
+/// A run in which neither end waits for the other, so that every execution ends and all can be explored.
+#[derive(Clone, Copy)]
+struct Run {
+    /// Words of the lane.
+    words: usize,
+    /// Where its cursors start.
+    start: usize,
+    /// Records that lie in it when the two ends part.
+    before: u64,
+    /// Records that the sender tries to add.
+    pushes: u64,
+    /// Records that it publishes at once.
+    batch: u64,
+    /// Records that the receiver tries to take.
+    pops: u64,
+    /// Records whose room it gives back at once.
+    release: u64,
+}
+
+/// However the two ends meet, what was accepted comes whole, in order and once.
+fn run(Run { words, start, before, pushes, batch, pops, release }: Run) {
     let (mut sender, mut receiver) = lane_from(words, start);
+    for number in 0..before {
+        assert!(push(&mut sender, number));
+    }
+    sender.publish();
     let producer = thread::spawn(move || {
-        for number in 0..count {
-            while !push(&mut sender, number) {
-                sender.publish();
-                thread::yield_now();
+        let mut number = before;
+        for attempt in 1..=pushes {
+            if push(&mut sender, number) {
+                number += 1;
             }
-            if (number + 1) % batch == 0 {
+            if attempt % batch == 0 {
                 sender.publish();
             }
         }
         // What is left of a batch is published as the sender goes.
+        number
     });
     let mut number = 0;
-    while number < count {
+    for attempt in 1..=pops {
         if pop(&mut receiver, number) {
             number += 1;
-            if number % release == 0 {
-                receiver.release();
-            }
-        } else {
+        }
+        if attempt % release == 0 {
             receiver.release();
-            thread::yield_now();
         }
     }
-    producer.join().unwrap();
-    assert!(receiver.peek().is_none());
+    let accepted = producer.join().unwrap();
+    while pop(&mut receiver, number) {
+        number += 1;
+    }
+    assert_eq!(number, accepted);
 }
 
 #[test]
-fn eight_words_carry_records_in_order_across_pads() {
-    check(None, || stream(8, 0, 5, 1, 1));
+fn a_lane_of_eight_words_carries_records_in_order_across_pads() {
+    for start in 0..8 {
+        check(None, move || {
+            run(Run { words: 8, start, before: 2, pushes: 4, batch: 1, pops: 4, release: 1 });
+        });
+    }
 }
 
 #[test]
 fn batches_are_published_and_given_back_whole() {
-    check(None, || stream(8, 0, 5, 2, 2));
-    check(None, || stream(16, 0, 8, 3, 4));
+    for start in [0, 6, 7] {
+        check(None, move || {
+            run(Run { words: 8, start, before: 3, pushes: 4, batch: 2, pops: 4, release: 2 });
+        });
+        check(None, move || {
+            run(Run { words: 16, start, before: 5, pushes: 5, batch: 3, pops: 5, release: 3 });
+        });
+    }
 }
 
 #[test]
 fn cursors_pass_the_end_of_their_numbers() {
     for start in [usize::MAX, usize::MAX - 1, usize::MAX - 2, usize::MAX - 4, usize::MAX - 7] {
-        check(None, move || stream(8, start, 4, 1, 1));
+        check(None, move || {
+            run(Run { words: 8, start, before: 2, pushes: 4, batch: 1, pops: 3, release: 1 });
+        });
     }
-    check(None, || stream(16, usize::MAX - 16, 8, 2, 1));
+    check(None, || {
+        run(Run { words: 16, start: usize::MAX - 16, before: 6, pushes: 4, batch: 2, pops: 4, release: 2 });
+    });
+}
+
+#[test]
+fn ends_that_wait_for_each_other_both_get_on() {
+    check(Some(2), || {
+        let (mut sender, mut receiver) = lane_from(8, usize::MAX - 4);
+        let producer = thread::spawn(move || {
+            for number in 0..5 {
+                while !push(&mut sender, number) {
+                    sender.publish();
+                    thread::yield_now();
+                }
+                sender.publish();
+            }
+        });
+        let mut number = 0;
+        while number < 5 {
+            if pop(&mut receiver, number) {
+                number += 1;
+            } else {
+                receiver.release();
+                thread::yield_now();
+            }
+        }
+        producer.join().unwrap();
+        assert!(receiver.peek().is_none());
+    });
 }
 
 /// Counts how often it is dropped.
@@ -132,7 +196,7 @@ fn take(receiver: &mut LaneReceiver) -> bool {
     // SAFETY: a whole record with a counted message, taken once.
     #[allow(unsafe_code)]
     unsafe {
-        receiver.take(Head::words_at(at));
+        receiver.take(First::read(at).words());
         drop(Payload::<Counted>::take(at.add(RECORD_HEAD)));
     }
     true

@@ -7,7 +7,7 @@ use std::vec::Vec;
 use crate::address::{Address, Place};
 use crate::lane::{LaneReceiver, LaneSender, lane_from};
 use crate::limits::RECORD_HEAD;
-use crate::record::{self, Head, Kind};
+use crate::record::{self, First, Kind};
 
 /// Records sent in a run of each test.
 const RECORDS: u64 = if cfg!(debug_assertions) { 300_000 } else { 20_000_000 };
@@ -40,7 +40,7 @@ fn pop(receiver: &mut LaneReceiver, number: u64) -> bool {
     // SAFETY: a whole record, readable until it is given back.
     #[allow(unsafe_code)]
     let payload = unsafe {
-        assert_eq!((Head::kind_at(at), Head::words_at(at)), (Kind::Message, words_of(number)));
+        assert_eq!(First::read(at).words(), words_of(number));
         core::slice::from_raw_parts(at.add(RECORD_HEAD), words_of(number) - RECORD_HEAD)
     };
     assert!(payload.iter().all(|word| *word == number), "{number}: {payload:?}");
@@ -88,8 +88,7 @@ fn a_lane_of_many_batches_keeps_order_and_content() {
 #[test]
 fn a_place_that_was_bound_once_stays() {
     let (mut sender, mut receiver) = lane_from(8, 0);
-    let places: Vec<Place> =
-        crate::address::Seat::realm(2).unwrap().map(|seat| seat.place()).collect();
+    let places: Vec<Place> = crate::address::Seat::realm(2).unwrap().map(|seat| seat.place()).collect();
     assert_eq!(sender.place(), None);
     receiver.bind(places[0]);
     receiver.bind(places[1]);

@@ -21,7 +21,9 @@ use core::ptr::NonNull;
 
 use crate::address::Identity;
 use crate::behavior::Behavior;
-use crate::limits::{BLOCK_MAX, BLOCK_MIN, CACHE_BYTES, CELL_MAX, GRANULE, HEADER, REGION_MAX, STATE_ALIGN_MAX};
+use crate::limits::{
+    BLOCK_MAX, BLOCK_MIN, CACHE_BYTES, CELL_MAX, GRANULE, HEADER, REGION_MAX, STATE_ALIGN_MAX,
+};
 
 /// No cell, no parcel, no slot: granule zero belongs to the region itself.
 pub(crate) const NONE: u32 = 0;

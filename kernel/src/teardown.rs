@@ -33,6 +33,8 @@ impl Kernel {
 
     /// Refuses what comes over lanes from now on, and drops what has come.
     pub(crate) fn close_inlets(&mut self) {
+        // A panic may have come between taking a record and noting it.
+        self.inlets.settle();
         for at in 0..self.inlets.messages.len() {
             self.inlets.messages[at].close();
             while let Some(record) = self.inlets.messages[at].peek() {

@@ -18,7 +18,10 @@ use crate::shared::Shared;
 /// How long a blocking ask looks for its answer before its thread sleeps.
 const SPIN: Duration = Duration::from_micros(50);
 
-/// A thread's own way into a system; see the [module](self).
+/// A thread's own way into a system.
+///
+/// It has a lane of its own to each shard: telling takes no lock and shares nothing with other threads. `Send`, but not
+/// `Clone`: one for each thread, or a pool of them. What was told before it is dropped is still delivered.
 pub struct Gateway {
     shared: Arc<Shared>,
     /// One for each shard.
