@@ -40,30 +40,46 @@ impl Kernel {
         assert!(self.running == NONE, "a turn within a turn");
         self.now = self.now.max(now);
         self.stage = Stage::Handler;
-        let mut handled = self.run_deferred() + self.run_signal_lanes();
+        let mut handled = 0;
+        if !self.deferred.is_empty() {
+            handled += self.run_deferred();
+        }
+        handled += self.run_signal_lanes();
         if self.pressing {
             handled += self.run_pressing();
         }
         handled += self.run_lanes();
         for group in Group::ROUND {
-            handled += self.run_group(group as usize);
+            if !self.queues[group as usize].is_empty() {
+                handled += self.run_group(group as usize);
+            }
         }
-        handled += self.run_timers() + self.run_ring();
-        self.running = NONE;
-        self.run_mourning();
-        if self.pressing {
-            handled += self.run_pressing();
-        }
-        self.running = NONE;
+        // What was told so far goes out before the turn's smaller duties: it is waited for on another core.
         self.flush();
+        if self.has_small_duties() {
+            handled += self.run_timers() + self.run_ring();
+            self.running = NONE;
+            self.run_mourning();
+            if self.pressing {
+                handled += self.run_pressing();
+            }
+            self.flush();
+        }
+        self.running = NONE;
         let more = self.pressing
             || self.queues.iter().any(|queue| !queue.is_empty())
             || !self.deferred.is_empty()
             // Watchers that were told of an end in this turn may have ended over it, and are watched themselves.
-            || self.mourned.iter().any(|(first, _)| *first != NONE)
+            || self.mourners != 0
             || self.ring.is_busy()
             || self.wheel.is_due();
         Turn { handled, more }
+    }
+
+    /// Whether timers, waiting messages or the dead ask for anything.
+    #[inline(always)]
+    fn has_small_duties(&self) -> bool {
+        self.pressing || self.mourners != 0 || self.ring.is_busy() || !self.timers.is_empty()
     }
 
     /// Handles one group's messages up to its share.

@@ -22,7 +22,16 @@ use crate::scope::Scope;
 use crate::shelf::Shelf;
 use crate::watch::Ended;
 
+/// Messages that spill between two looks at whether the lane has room again.
+const LOOK_EVERY: u32 = 32;
+
 pub(crate) struct Exit {
+    /// The kernel at the other end.
+    place: Place,
+    /// Messages wait in the outbox: what is told now goes behind them.
+    spilling: bool,
+    /// Messages to spill before the lane is looked at again.
+    patience: u32,
     messages: LaneSender,
     signals: LaneSender,
     outbox: Queue,
@@ -49,13 +58,16 @@ impl Exits {
         Some(Exits { by_shard, outbox_segments, batch_words: config.batch_words })
     }
 
-    pub(crate) fn connect(&mut self, shard: usize, messages: LaneSender, signals: LaneSender) {
+    pub(crate) fn connect(&mut self, shard: usize, mut messages: LaneSender, signals: LaneSender) {
         assert!(
             signals.fits(Payload::<Ended>::WORDS),
             "a lane for signals must hold at least twice {} words, those of the largest signal",
             Payload::<Ended>::WORDS
         );
         self.by_shard[shard] = Some(Exit {
+            place: messages.place().unwrap_or(Place::NOWHERE),
+            spilling: false,
+            patience: 0,
             messages,
             signals,
             outbox: Queue::new(self.outbox_segments),
@@ -67,7 +79,7 @@ impl Exits {
     #[inline(always)]
     fn to(&mut self, place: Place) -> Option<&mut Exit> {
         let exit = self.by_shard.get_mut(place.shard())?.as_mut()?;
-        (exit.messages.place() == Some(place)).then_some(exit)
+        if exit.place == place || exit.is_now_at(place) { Some(exit) } else { None }
     }
 }
 
@@ -78,6 +90,13 @@ impl Exits {
 }
 
 impl Exit {
+    /// The kernel at the other end may take its lane after it was connected here.
+    #[cold]
+    fn is_now_at(&mut self, place: Place) -> bool {
+        self.place = self.messages.place().unwrap_or(Place::NOWHERE);
+        self.place == place
+    }
+
     /// Writes a record into the lane, or behind it into the outbox.
     #[inline(always)]
     fn put<T>(
@@ -89,7 +108,7 @@ impl Exit {
         value: T,
     ) -> Result<(), TellError<T>> {
         let words = Payload::<T>::WORDS;
-        if self.outbox.is_empty()
+        if !self.spilling
             && let Some(at) = self.messages.reserve(words)
         {
             // SAFETY: the words were reserved.
@@ -113,13 +132,29 @@ impl Exit {
         kind: Kind,
         value: T,
     ) -> Result<(), TellError<T>> {
-        // What is in the lane makes no progress while it is not published.
-        self.published |= self.messages.publish();
+        if !self.spilling {
+            // What is in the lane makes no progress while it is not published.
+            self.published |= self.messages.publish();
+            (self.spilling, self.patience) = (true, LOOK_EVERY);
+        } else {
+            self.patience -= 1;
+            if self.patience == 0 && self.unspill(memory) {
+                return self.put(memory, usize::MAX, to, kind, value);
+            }
+        }
         let words = Payload::<T>::WORDS + 1;
         if !self.messages.fits(words) {
+            self.unspill(memory);
             return Err(TellError::TooLarge(value));
         }
-        let Some(at) = self.outbox.reserve(memory, words) else { return Err(TellError::Full(value)) };
+        let mut room = self.outbox.reserve(memory, words);
+        if room.is_none() {
+            if self.unspill(memory) {
+                return self.put(memory, usize::MAX, to, kind, value);
+            }
+            room = self.outbox.reserve(memory, words);
+        }
+        let Some(at) = room else { return Err(TellError::Full(value)) };
         // SAFETY: the words were reserved; the record's own count includes the last one.
         unsafe {
             record::write(at, to, kind, value);
@@ -130,11 +165,25 @@ impl Exit {
         Ok(())
     }
 
-    /// Moves what spilled into the lanes as far as they have room, and publishes both.
-    fn flush(&mut self, memory: &mut Memory) {
-        drain(&mut self.signal_outbox, &mut self.signals, memory);
-        self.published |= self.signals.publish();
+    /// Moves what spilled into the lane as far as it has room, and publishes it. Says whether nothing is left.
+    #[inline(never)]
+    fn unspill(&mut self, memory: &mut Memory) -> bool {
         drain(&mut self.outbox, &mut self.messages, memory);
+        self.published |= self.messages.publish();
+        (self.spilling, self.patience) = (!self.outbox.is_empty(), LOOK_EVERY);
+        !self.spilling
+    }
+
+    /// Moves what spilled into the lanes as far as they have room, and publishes both.
+    #[inline(always)]
+    fn flush(&mut self, memory: &mut Memory) {
+        if !self.signal_outbox.is_empty() {
+            drain(&mut self.signal_outbox, &mut self.signals, memory);
+        }
+        self.published |= self.signals.publish();
+        if self.spilling {
+            self.unspill(memory);
+        }
         self.published |= self.messages.publish();
     }
 }

@@ -64,7 +64,7 @@ impl Default for KernelConfig {
             shares,
             budget: 512,
             queue_share: 64,
-            outbox_bytes: 1 << 20,
+            outbox_bytes: 64 << 10,
             batch_words: 256,
             generations: None,
         }
@@ -134,6 +134,8 @@ pub struct Kernel {
     pub(crate) notices: Notices,
     /// Dead cells whose watchers wait for a queue to pass their end, one list per group.
     pub(crate) mourned: [(u32, u32); GROUPS],
+    /// How many cells are in these lists.
+    pub(crate) mourners: u32,
     pub(crate) timers: Pool<Timer>,
     pub(crate) wheel: Wheel<Timer>,
     /// Number of the timer that was set last.
@@ -208,6 +210,7 @@ impl Kernel {
             obituaries: Pool::new(&memory),
             notices: Notices::new(),
             mourned: [(NONE, NONE); GROUPS],
+            mourners: 0,
             timers: Pool::new(&memory),
             wheel: Wheel::new(),
             serial: 0,

@@ -515,6 +515,12 @@ impl LaneReceiver {
         self.read = self.read.wrapping_add(words);
     }
 
+    /// Tells the model checker that the record of `words` that was just taken is being read.
+    #[cfg(all(test, loom, feature = "alloc"))]
+    pub(crate) fn touch_taken(&self, words: usize) {
+        self.ring.touch(self.read.wrapping_sub(words), words, false);
+    }
+
     /// Gives the room of everything taken so far back to the sender.
     #[inline(always)]
     pub(crate) fn release(&mut self) {

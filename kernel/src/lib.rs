@@ -91,6 +91,7 @@ mod ask;
 mod attachment;
 mod backlog;
 mod behavior;
+mod compile_fail;
 mod context;
 mod dispatch;
 mod erased;

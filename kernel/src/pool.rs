@@ -89,6 +89,12 @@ impl<T> Pool<T> {
         Pool { base: memory.at::<u8>(0), free: NONE, cursor: NONE, end: NONE, live: 0, slots: PhantomData }
     }
 
+    /// No slot is in use.
+    #[inline(always)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.live == 0
+    }
+
     /// Slots in use.
     #[cfg(test)]
     fn len(&self) -> u32 {

@@ -61,9 +61,10 @@ impl Pool {
         let (sender, receiver) = oneshot::async_channel();
         let job: Job = Box::new(move || {
             let result = catch_unwind(AssertUnwindSafe(work));
+            let result =
+                result.map_err(|panic| unwind::tell(panic, |text| OffloadError::Panicked(text.to_owned())));
             // Whoever asked may be gone.
-            let _ =
-                sender.send(result.map_err(|panic| OffloadError::Panicked(unwind::text(&*panic).to_owned())));
+            let _ = sender.send(result);
         });
         self.push(job);
         receiver
@@ -99,18 +100,27 @@ impl Pool {
             (std::mem::take(&mut state.jobs), std::mem::take(&mut state.threads))
         };
         let left = jobs.len() as u64;
-        drop(jobs);
+        for job in jobs {
+            dispose(|| drop(job));
+        }
         self.inner.changed.notify_all();
         for thread in threads {
             while !thread.is_finished() && Instant::now() < deadline {
                 std::thread::park_timeout(Duration::from_millis(1));
             }
             if thread.is_finished() {
-                // A job's panic is caught in the job.
+                // A job's panic does not end its thread.
                 let _ = thread.join();
             }
         }
         left
+    }
+}
+
+/// Runs what may drop values that nobody wants any more. Their panics have no one to go to.
+fn dispose(f: impl FnOnce()) {
+    if let Err(failure) = unwind::guard(f) {
+        tracing::error!(%failure, "dropping blocking work or its result panicked");
     }
 }
 
@@ -120,7 +130,7 @@ impl Inner {
         loop {
             if let Some(job) = state.jobs.pop_front() {
                 drop(state);
-                job();
+                dispose(job);
                 state = self.lock();
             } else if state.closed {
                 return;

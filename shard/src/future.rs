@@ -143,7 +143,7 @@ impl Executor {
                     Deliver::Tell => scope.tell(owner, message),
                     Deliver::Resume => scope.resume_with(owner, message),
                 }),
-                Ok(Err(panic)) => fail(owner.address(), &*panic),
+                Ok(Err(panic)) => fail(owner.address(), panic),
                 // The actor has ended.
                 Err(_) => Box::new(|_| {}),
             };
@@ -156,7 +156,8 @@ impl Executor {
 
     /// What the next future that has ended wants done.
     pub(crate) fn next_done(&self) -> Option<Done> {
-        self.inner.ready.flag.store(false, Ordering::Release);
+        // Read as well as written: whatever was woken before the flag that is taken down here must be seen by the poll.
+        self.inner.ready.flag.swap(false, Ordering::AcqRel);
         let mut running = self.inner.running.borrow_mut();
         running.extend(self.inner.arrived.borrow_mut().drain(..));
         if running.is_empty() {
@@ -171,15 +172,17 @@ impl Executor {
         }
     }
 
-    /// Drops all futures; gives how many.
-    pub(crate) fn clear(&self) -> u64 {
-        let running = std::mem::take(&mut *self.inner.running.borrow_mut());
-        let arrived = std::mem::take(&mut *self.inner.arrived.borrow_mut());
-        (running.len() + arrived.len()) as u64
+    /// Gives all futures up; gives how many. Each is dropped when [`Executor::next_done`] comes to it, so that a drop
+    /// that panics takes no other with it.
+    pub(crate) fn give_up(&self) -> u64 {
+        for future in self.inner.owners.borrow().values().flat_map(|owned| owned.running.values()) {
+            future.abort();
+        }
+        (self.inner.running.borrow().len() + self.inner.arrived.borrow().len()) as u64
     }
 }
 
-fn fail(owner: Address, panic: &(dyn Any + Send)) -> Done {
-    let failure = Failure::panic(unwind::text(panic));
+fn fail(owner: Address, panic: Box<dyn Any + Send>) -> Done {
+    let failure = unwind::tell(panic, Failure::panic);
     Box::new(move |scope| scope.fail(owner, failure))
 }

@@ -148,6 +148,10 @@ impl Gateway {
             std::thread::yield_now();
         }
         self.publish(shard);
+        if self.lanes[shard].is_refused() {
+            // The shard ended meanwhile: the question may lie in the lane for as long as this gateway lives.
+            return Err(GatewayAskError::Unreachable);
+        }
         Ok(())
     }
 

@@ -45,6 +45,8 @@ pub mod topology;
 mod turn;
 mod unwind;
 mod wake;
+#[cfg(all(test, loom))]
+mod wake_model;
 
 pub use config::{Builder, REGION_BYTES_MAX};
 pub use error::{CallError, GatewayAskError, OffloadError, SpawnOnError, StartError};

@@ -18,8 +18,10 @@ pub(crate) enum Phase {
     Running = 0,
     /// Actors are being stopped; what they still say is delivered.
     Stopping = 1,
-    /// Nothing is left: threads end.
+    /// Nothing is left: no shard takes another turn.
     Ending = 2,
+    /// All shards have taken their last: what is still in lanes and kernels is dropped.
+    Over = 3,
 }
 
 /// One shard as other threads see it.
@@ -33,6 +35,8 @@ pub(crate) struct Post {
     pub(crate) quiet: AtomicBool,
     /// Turns in which something moved: quiet means little if this changes.
     pub(crate) active_turns: AtomicU64,
+    /// It has taken its last turn, and has published what it said.
+    pub(crate) ended: AtomicBool,
 }
 
 /// A shard's counts, as it last published them: at least every few thousand turns, and before it sleeps.
@@ -77,7 +81,8 @@ impl Shared {
         match self.phase.load(Ordering::Acquire) {
             0 => Phase::Running,
             1 => Phase::Stopping,
-            _ => Phase::Ending,
+            2 => Phase::Ending,
+            _ => Phase::Over,
         }
     }
 
@@ -89,13 +94,16 @@ impl Shared {
         }
     }
 
-    /// Has a shard run a closure between turns.
+    /// Has a shard run a closure between turns. Refused once the end has begun.
     pub(crate) fn run_on(
         &self,
         shard: usize,
         call: impl FnOnce(&mut Scope<'_>) + Send + 'static,
     ) -> Result<(), CallError> {
         let post = self.posts.get(shard).ok_or(CallError::NoSuchShard)?;
+        if self.phase() != Phase::Running {
+            return Err(CallError::ShuttingDown);
+        }
         post.inbox.push(Request::Run(Box::new(call)), &post.wake).map_err(|_| CallError::ShuttingDown)
     }
 

@@ -101,6 +101,7 @@ impl System {
             gauges: Gauges::default(),
             quiet: AtomicBool::new(false),
             active_turns: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
         });
         let shared = Arc::new(Shared::new(clock, posts.collect(), may_spin));
         let corners = mesh::weave(&places, builder.lane_bytes / 8, SIGNAL_WORDS);
@@ -179,6 +180,13 @@ impl System {
         }
         let jobs_left = self.pool.close(deadline);
         shared.enter(Phase::Ending);
+        while !self.have_ended() && Instant::now() < deadline {
+            std::thread::park_timeout(Duration::from_micros(200));
+        }
+        shared.enter(Phase::Over);
+        for thread in &self.threads {
+            thread.thread().unpark();
+        }
         let mut report =
             Report { ran: self.started.elapsed(), shards: Vec::new(), unfinished: Vec::new(), jobs_left };
         for (shard, thread) in self.threads.drain(..).enumerate() {
@@ -202,9 +210,19 @@ impl System {
         let posts = &self.handle.shared.posts;
         let turns = || -> u64 { posts.iter().map(|post| post.active_turns.load(Ordering::SeqCst)).sum() };
         let before = turns();
-        let threads_gone = self.threads.iter().all(JoinHandle::is_finished);
-        let quiet = posts.iter().all(|post| post.quiet.load(Ordering::SeqCst) && !post.inbox.has_requests());
-        threads_gone || (quiet && turns() == before)
+        // A thread that is gone (it could not start, or has panicked) says nothing any more.
+        let quiet = self.threads.iter().zip(posts).all(|(thread, post)| {
+            thread.is_finished() || (post.quiet.load(Ordering::SeqCst) && !post.inbox.has_requests())
+        });
+        quiet && turns() == before
+    }
+
+    /// No shard takes another turn.
+    fn have_ended(&self) -> bool {
+        let posts = &self.handle.shared.posts;
+        self.threads.iter().zip(posts).all(|(thread, post)| {
+            thread.is_finished() || post.ended.load(Ordering::Acquire)
+        })
     }
 }
 

@@ -65,7 +65,8 @@ impl Worker<'_> {
                     self.note_activity();
                 }
             }
-            match self.shared.phase() {
+            let phase = self.shared.phase();
+            match phase {
                 Phase::Running => {}
                 Phase::Stopping => {
                     if !stopping {
@@ -74,23 +75,29 @@ impl Worker<'_> {
                         continue;
                     }
                 }
-                Phase::Ending => break,
+                Phase::Ending | Phase::Over => break,
             }
             if moved || turn.more {
                 continue;
             }
             if stopping {
+                if self.kernel.stats().actors > 0 {
+                    // Spawned since: by a hook, or by a request that came before the end began.
+                    self.kernel.scope().stop_all();
+                    continue;
+                }
                 self.note_quiet();
             }
             match self.idler.rest(now) {
+                // The time read after the last turn is less than a microsecond old, and will do for the next.
                 Rest::Spin => self.spin(),
                 Rest::Sleep => {
                     sleeps += 1;
                     self.publish_gauges(turns, sleeps);
-                    self.sleep(now);
+                    self.sleep(now, phase);
+                    now = self.shared.clock.now();
                 }
             }
-            now = self.shared.clock.now();
         }
         self.end(turns, sleeps)
     }
@@ -109,7 +116,8 @@ impl Worker<'_> {
         self.kernel.has_input() || self.executor.has_ready() || self.post().inbox.has_requests()
     }
 
-    fn sleep(&mut self, now: Time) {
+    /// Sleeps until something comes, a timer is due, or the phase is no longer the one last looked at.
+    fn sleep(&mut self, now: Time, phase: Phase) {
         if self.kernel.spilled() {
             // What waits for a full lane moves on when its reader has worked: soon, and without telling us.
             std::thread::yield_now();
@@ -120,7 +128,6 @@ impl Worker<'_> {
             return;
         }
         let shared = self.shared.clone();
-        let phase = shared.phase();
         shared.posts[self.shard].wake.sleep(timeout, || self.has_input() || shared.phase() != phase);
     }
 
@@ -166,13 +173,26 @@ impl Worker<'_> {
 
     fn run_futures(&mut self) -> bool {
         let mut moved = false;
-        while let Some(done) = self.executor.next_done() {
-            moved = true;
-            if let Err(failure) = guard(|| done(&mut self.kernel.scope())) {
-                self.recover(failure);
+        loop {
+            // What a future panics with is its actor's; what comes out here is from the drop of one that was given up.
+            match guard(|| self.executor.next_done()) {
+                Ok(None) => return moved,
+                Ok(Some(done)) => {
+                    if let Err(failure) = guard(|| done(&mut self.kernel.scope())) {
+                        self.recover(failure);
+                    }
+                }
+                Err(failure) => self.recover(failure),
             }
+            moved = true;
         }
-        moved
+    }
+
+    /// Runs what may drop values that nobody wants any more. Their panics have no one to go to.
+    fn dispose(&self, f: impl FnOnce()) {
+        if let Err(failure) = guard(f) {
+            tracing::error!(shard = self.shard, %failure, "dropping what was left panicked");
+        }
     }
 
     fn publish_actors(&self) {
@@ -211,12 +231,23 @@ impl Worker<'_> {
 
     /// The system ends: nothing comes any more, and what is left is reported.
     fn end(self, turns: u64, sleeps: u64) -> ShardReport {
-        let left = self.post().inbox.close();
-        let requests = left.iter().filter(|request| matches!(request, Request::Run(_))).count() as u64;
-        drop(left);
-        let futures = self.executor.clear();
+        self.kernel.flush();
+        self.post().ended.store(true, Ordering::Release);
+        let mut requests = 0;
+        for request in self.post().inbox.close() {
+            requests += u64::from(matches!(request, Request::Run(_)));
+            self.dispose(|| drop(request));
+        }
+        let futures = self.executor.give_up();
+        while let Some(done) = guard(|| self.executor.next_done()).transpose() {
+            self.dispose(|| drop(done));
+        }
         self.publish_gauges(turns, sleeps);
         let stats = self.kernel.stats();
+        // What others said last is in our lanes only when they have all said it.
+        while self.shared.phase() != Phase::Over {
+            std::thread::park();
+        }
         ShardReport {
             shard: self.shard,
             core: self.post().core,

@@ -9,11 +9,21 @@ use corelane_kernel::Failure;
 /// Runs `f`; a panic becomes a failure with its message.
 pub(crate) fn guard<T>(f: impl FnOnce() -> T) -> Result<T, Failure> {
     // The kernel keeps itself whole at every point where it calls foreign code; see `Kernel::recover`.
-    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| Failure::panic(text(&*payload)))
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| tell(payload, Failure::panic))
+}
+
+/// Gives `to` what a panic's payload says, and drops the payload, whose drop may panic as well.
+pub(crate) fn tell<T>(payload: Box<dyn Any + Send>, to: impl FnOnce(&str) -> T) -> T {
+    let told = to(text(&*payload));
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        // Somebody means it: the second payload is not given the chance.
+        std::mem::forget(again);
+    }
+    told
 }
 
 /// What a panic's payload says.
-pub(crate) fn text(payload: &(dyn Any + Send)) -> &str {
+fn text(payload: &(dyn Any + Send)) -> &str {
     payload
         .downcast_ref::<&'static str>()
         .copied()

@@ -64,7 +64,9 @@ impl Wake {
     /// Sleeps until woken, for at most `timeout`, unless `has_work` finds something after the shard has said that it
     /// sleeps. May return early.
     pub(crate) fn sleep(&self, timeout: Option<Duration>, has_work: impl FnOnce() -> bool) {
-        self.state.store(ASLEEP, Ordering::Relaxed);
+        // Exchanged, not stored, here and below: each change of the state then follows the last one, whoever made it, and
+        // a waker cannot be shown one that is over.
+        self.state.swap(ASLEEP, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         if !has_work() {
             while self.state.load(Ordering::Acquire) == ASLEEP {
@@ -78,6 +80,6 @@ impl Wake {
                 }
             }
         }
-        self.state.store(AWAKE, Ordering::Relaxed);
+        self.state.swap(AWAKE, Ordering::Relaxed);
     }
 }

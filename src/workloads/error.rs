@@ -58,6 +58,8 @@ pub enum WorkloadError {
     NoReport {
         /// How long was waited.
         waited: Duration,
+        /// Dead letters of the system until then.
+        dead_letters: u64,
     },
 }
 
@@ -89,7 +91,9 @@ impl fmt::Display for WorkloadError {
                 write!(f, "wrong result: {what} should be {expected} and is {found}")
             }
             Self::Runtime { doing, source } => write!(f, "{doing}: {source}"),
-            Self::NoReport { waited } => write!(f, "no result came within {} s", waited.as_secs()),
+            Self::NoReport { waited, dead_letters } => {
+                write!(f, "no result came within {} s, with {dead_letters} dead letters", waited.as_secs())
+            }
             Self::Unclean { report } => write!(f, "the system did not end in order: {report}"),
             Self::Panicked => f.write_str("a thread of the workload panicked"),
         }

@@ -15,7 +15,7 @@ use super::WorkloadError;
 use super::error::check;
 
 /// The longest that a run may take. Every workload ends in a fraction of it on any machine that can run it.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What an actor that saw the end of a workload has to tell.
 #[derive(Debug, Clone, Copy)]
@@ -129,7 +129,10 @@ impl Stage {
 
     /// The next report.
     pub(super) fn wait(&self) -> Result<Report, WorkloadError> {
-        self.reports.recv_timeout(PATIENCE).map_err(|_| WorkloadError::NoReport { waited: PATIENCE })
+        self.reports.recv_timeout(PATIENCE).map_err(|_| {
+            let dead_letters = self.system.stats().iter().map(|shard| shard.dead_letters).sum();
+            WorkloadError::NoReport { waited: PATIENCE, dead_letters }
+        })
     }
 
     /// The next report, after which the stage ends in order.

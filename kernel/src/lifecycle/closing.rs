@@ -95,6 +95,7 @@ impl Kernel {
         let header = self.memory.header(cell);
         header.identity.set(header.identity.get().with_gate(Gate::Dead));
         header.next.set(NONE);
+        self.mourners += 1;
         let (first, last) = self.mourned[group];
         if last == NONE {
             self.mourned[group] = (cell, cell);
@@ -115,6 +116,7 @@ impl Kernel {
                     break;
                 }
                 let next = self.memory.header(cell).next.get();
+                self.mourners -= 1;
                 self.mourned[group] = if next == NONE { (NONE, NONE) } else { (next, self.mourned[group].1) };
                 self.notify_watchers(cell, side);
                 self.bury_cell(cell);

@@ -1,0 +1,204 @@
+//! The `corelane` command, run as a user runs it: arguments, output for programs, exit codes, interruption.
+#![cfg(feature = "cli")]
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Output, Stdio};
+
+use corelane::workloads::WORKLOADS;
+use serde_json::Value;
+
+fn corelane(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_corelane"))
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the command starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// What the command printed for programs; it must have succeeded.
+fn json(output: &Output) -> Value {
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("standard output is one JSON value")
+}
+
+#[test]
+fn bad_arguments_end_with_code_2_and_say_what_is_wrong() {
+    for (args, complaint) in [
+        (&[][..], "Usage: corelane <COMMAND>"),
+        (&["measure"], "'measure'"),
+        (&["--json"], "'--json'"),
+        (&["bench", "local.tell"], "'local.tell'"),
+        (&["bench", "--only"], "--only <NAME>"),
+        (&["bench", "--only", "lokal"], "`lokal`"),
+        (&["bench", "--only", "local.tell", "lokal"], "`lokal`"),
+        (&["bench", "--runs", "0"], "'0' for '--runs <N>'"),
+        (&["bench", "--runs", "some"], "'some' for '--runs <N>'"),
+        (&["bench", "--cores", "0,x"], "character 3"),
+        (&["bench", "--cores", "1000000"], "core"),
+        (&["topology", "--cores", "2-1"], "2-1"),
+        (&["topology", "--cores", "65000"], "no core 65000"),
+        (&["topology", "--shards", "0"], "at least one shard"),
+        (&["topology", "--shards", "two"], "'two' for '--shards <N>'"),
+    ] {
+        let output = corelane(args);
+        let complaints = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {complaints}");
+        assert_eq!(text(&output.stdout), "", "{args:?}");
+        assert!(complaints.contains(complaint), "{args:?}: {complaints}");
+    }
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    for (args, part) in [
+        (&["--help"][..], "topology"),
+        (&["bench", "--help"], "local.random.10m"),
+        (&["topology", "--help"], "--shards"),
+        (&["--version"], env!("CARGO_PKG_VERSION")),
+    ] {
+        let output = corelane(args);
+        assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""), "{args:?}");
+        assert!(text(&output.stdout).contains(part), "{args:?}");
+    }
+}
+
+// --- topology ----------------------------------------------------------------------------------------------------
+
+#[test]
+fn topology_tells_the_cores_and_the_pinning_it_would_choose() {
+    let machine = json(&corelane(["topology", "--json"]));
+    let numbers = |list: &Value| -> Vec<u64> {
+        list.as_array().expect("a list").iter().map(|number| number.as_u64().expect("a number")).collect()
+    };
+    let allowed = numbers(&machine["allowed"]);
+    assert!(!allowed.is_empty());
+    for key in ["online", "offline", "isolated", "cores", "physical_cores", "caches", "nodes", "notes"] {
+        assert!(machine[key].is_array(), "{key} is {}", machine[key]);
+    }
+    let shards = machine["plan"]["shards"].as_array().expect("a list");
+    assert!(!shards.is_empty());
+    for (number, shard) in shards.iter().enumerate() {
+        assert_eq!(shard["shard"], number);
+        assert!(allowed.contains(&shard["core"].as_u64().expect("a number")), "{shard}");
+        assert!(shard["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{shard}");
+    }
+
+    let last = allowed.last().expect("a core");
+    let asked = json(&corelane(["topology", "--json", "--cores", &last.to_string()]));
+    assert_eq!(asked["plan"]["shards"].as_array().map(Vec::len), Some(1));
+    assert_eq!(asked["plan"]["shards"][0]["core"], *last);
+}
+
+#[test]
+fn topology_prints_a_page_for_people() {
+    let output = corelane(["topology", "--shards", "1"]);
+    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
+    let page = text(&output.stdout);
+    for heading in ["Machine\n", "Physical cores\n", "Caches\n", "NUMA nodes\n", "Pinning: 1 shard\n"] {
+        assert!(page.contains(heading), "{heading:?} is not in\n{page}");
+    }
+}
+
+// --- bench -------------------------------------------------------------------------------------------------------
+
+/// One element of the array has all its fields, of the right kind, and they fit together.
+fn check_element(element: &Value) {
+    let name = element["name"].as_str().expect("a name");
+    let workload = WORKLOADS.iter().find(|workload| workload.name == name).expect("the name of a workload");
+    let keys: Vec<_> = element.as_object().expect("an object").keys().map(String::as_str).collect();
+    let mut wanted = ["name", "unit", "median", "min", "max", "raw", "ratio"];
+    wanted.sort_unstable();
+    assert_eq!(
+        {
+            let mut keys = keys;
+            keys.sort_unstable();
+            keys
+        },
+        wanted
+    );
+    assert_eq!(element["unit"], workload.unit.as_str());
+
+    let figure = |key: &str| element[key].as_f64().filter(|figure| *figure > 0.0);
+    let [min, median, max] = ["min", "median", "max"].map(|key| figure(key).expect("a positive number"));
+    assert!(min <= median && median <= max, "{element}");
+    if workload.raw.is_none() {
+        assert!(element["raw"].is_null() && element["ratio"].is_null(), "{element}");
+        return;
+    }
+    let (raw, ratio) =
+        (figure("raw").expect("a positive number"), figure("ratio").expect("a positive number"));
+    // All three are rounded to a thousandth.
+    let most = (median + 0.0006) / (raw - 0.0006) + 0.0006;
+    let least = (median - 0.0006) / (raw + 0.0006) - 0.0006;
+    assert!((least..=most).contains(&ratio), "{element}");
+}
+
+#[test]
+fn bench_prints_one_array_for_programs() {
+    let output = corelane(["bench", "--quick", "--only", "local.tell", "--json", "--runs", "2"]);
+    let array = json(&output);
+    let elements = array.as_array().expect("an array");
+    assert_eq!(elements.len(), 1);
+    assert_eq!(elements[0]["name"], "local.tell");
+    check_element(&elements[0]);
+}
+
+#[test]
+fn bench_prints_a_table_for_people() {
+    let output = corelane(["bench", "--quick", "--only", "savina.count", "--runs", "1"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let table = text(&output.stdout);
+    let row = table.lines().find(|line| line.starts_with("savina.count")).expect("a row");
+    assert!(row.contains("ns/message") && row.contains("messages/s"), "{row}");
+    assert!(table.lines().any(|line| line.starts_with("name") && line.ends_with("ratio")), "{table}");
+}
+
+/// The first line of the table says that the handler is set; from then on an interrupt ends the run in progress, in
+/// order and without half an array.
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_in_order() {
+    let mut bench = Command::new(env!("CARGO_BIN_EXE_corelane"))
+        .args(["bench", "--quick", "--only", "local.tell", "--runs", "1000000"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    let mut stdout = BufReader::new(bench.stdout.take().expect("a pipe"));
+    let mut line = String::new();
+    stdout.read_line(&mut line).expect("a first line");
+    assert!(line.starts_with("corelane "), "{line}");
+    let sent = Command::new("kill").args(["-INT", &bench.id().to_string()]).status().expect("kill starts");
+    assert!(sent.success());
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).expect("text");
+    let output = bench.wait_with_output().expect("the command ends");
+    let complaints = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{complaints}");
+    assert!(complaints.lines().any(|line| line.ends_with("interrupted")), "{complaints}");
+    assert!(!rest.lines().any(|line| line.starts_with("local.tell")), "{rest}");
+}
+
+/// For whoever has run the whole suite with `--json` into a file, named in `CORELANE_BENCH_JSON`.
+#[test]
+#[ignore = "looks at a file that `corelane bench --json` has written; .ci/run writes one"]
+fn a_file_holds_the_whole_suite() {
+    let path = std::env::var_os("CORELANE_BENCH_JSON").expect("CORELANE_BENCH_JSON names a file");
+    let file = std::fs::read(&path).expect("the file can be read");
+    let array: Value = serde_json::from_slice(&file).expect("the file is one JSON value");
+    let elements = array.as_array().expect("an array");
+    elements.iter().for_each(check_element);
+    let names: Vec<_> = elements.iter().map(|element| element["name"].as_str()).collect();
+    // What needs two cores is left out where there is one.
+    let allowed = json(&corelane(["topology", "--json"]))["plan"]["shards"].as_array().map_or(0, Vec::len);
+    let wanted = WORKLOADS.iter().filter(|workload| allowed > 1 || workload.name.starts_with("local."));
+    for workload in wanted {
+        assert!(names.contains(&Some(workload.name)), "{} is missing", workload.name);
+    }
+}
