@@ -77,14 +77,11 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    match run(&Args::parse()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            complain(error);
-            ExitCode::FAILURE
-        }
-    }
+    let all_read = run(&Args::parse()).unwrap_or_else(|error| {
+        complain(error);
+        false
+    });
+    if all_read { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Names a problem on standard error. Whoever closed that does not want to know.
@@ -113,7 +110,7 @@ fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
 
     let (report, finished) = mpsc::channel();
     let (paths, of) = (args.paths.clone(), counters.clone());
-    system.spawn(move || Walk::new(paths.clone(), readers.clone(), of.clone(), report.clone()))?;
+    system.spawn(move || Walk::new(paths.clone(), readers.clone(), &of, report.clone()))?;
     let unreadable = finished.recv().map_err(|_| "the search for files failed")??;
 
     let (mut gateway, mut counts) = (system.gateway()?, Counts::new());
@@ -214,10 +211,7 @@ struct Done {
 }
 
 /// An open file.
-struct Input {
-    path: PathBuf,
-    file: File,
-}
+type Input = (PathBuf, File);
 
 /// What the pool brings from a file.
 enum Chunk {
@@ -229,7 +223,7 @@ enum Chunk {
 /// Opens a file and reads its first chunk. Blocks.
 fn open(path: PathBuf) -> Chunk {
     match File::open(&path) {
-        Ok(file) => read(Input { path, file }),
+        Ok(file) => read((path, file)),
         Err(error) => {
             complain(format_args!("{}: {error}", path.display()));
             Chunk::Unreadable
@@ -238,15 +232,15 @@ fn open(path: PathBuf) -> Chunk {
 }
 
 /// Reads the next chunk. Blocks.
-fn read(input: Input) -> Chunk {
+fn read((path, file): Input) -> Chunk {
     let mut bytes = Vec::with_capacity(CHUNK);
-    match (&input.file).take(CHUNK as u64).read_to_end(&mut bytes) {
+    match (&file).take(CHUNK as u64).read_to_end(&mut bytes) {
         Ok(0) => Chunk::End,
-        Ok(_) => Chunk::Bytes(bytes, input),
+        Ok(_) => Chunk::Bytes(bytes, (path, file)),
         // What came before the error is counted; reading on meets the error again.
-        Err(_) if !bytes.is_empty() => Chunk::Bytes(bytes, input),
+        Err(_) if !bytes.is_empty() => Chunk::Bytes(bytes, (path, file)),
         Err(error) => {
-            complain(format_args!("{}: {error}", input.path.display()));
+            complain(format_args!("{}: {error}", path.display()));
             Chunk::Unreadable
         }
     }
@@ -308,12 +302,10 @@ impl Reader {
     }
 
     fn send(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        for (counter, batch) in self.counters.iter().zip(&mut self.batches) {
-            if !batch.is_empty() {
-                self.uncounted += batch.len();
-                let words = std::mem::take(batch);
-                ctx.try_tell(*counter, Count::Words { words, counted: self.counted })?;
-            }
+        for (counter, batch) in self.counters.iter().zip(&mut self.batches).filter(|(_, it)| !it.is_empty()) {
+            self.uncounted += batch.len();
+            let words = std::mem::take(batch);
+            ctx.try_tell(*counter, Count::Words { words, counted: self.counted })?;
         }
         Ok(())
     }
@@ -380,6 +372,9 @@ enum Search {
     Done(Done),
 }
 
+/// The search for files, which goes on where it stopped.
+type Files = Box<dyn Iterator<Item = walkdir::Result<DirEntry>> + Send>;
+
 /// Files, and the rest of the search unless it has ended.
 struct Found {
     paths: VecDeque<PathBuf>,
@@ -387,41 +382,30 @@ struct Found {
     rest: Option<Files>,
 }
 
-/// The search for files, which goes on where it stopped.
-struct Files {
-    entries: Box<dyn Iterator<Item = walkdir::Result<DirEntry>> + Send>,
-}
-
-impl Files {
-    fn below(roots: Vec<PathBuf>) -> Files {
-        let entries = roots.into_iter().flat_map(|root| WalkDir::new(root).follow_links(true));
-        Files { entries: Box::new(entries) }
-    }
-
-    /// Looks for up to [`PATHS`] files. Blocks.
-    fn look(mut self) -> Found {
-        let mut found = Found { paths: VecDeque::new(), unreadable: 0, rest: None };
-        while found.paths.len() < PATHS {
-            match self.entries.next() {
-                Some(Ok(entry)) if entry.file_type().is_dir() => {}
-                // What the user named is read whatever it is, what lies in a folder if it is a regular file.
-                Some(Ok(entry)) if entry.depth() > 0 && !entry.file_type().is_file() => {}
-                Some(Ok(entry)) => found.paths.push_back(entry.into_path()),
-                Some(Err(error)) => {
-                    complain(error);
-                    found.unreadable += 1;
-                }
-                None => return found,
+/// Looks for up to [`PATHS`] files. Blocks.
+fn look(mut files: Files) -> Found {
+    let mut found = Found { paths: VecDeque::new(), unreadable: 0, rest: None };
+    while found.paths.len() < PATHS {
+        match files.next() {
+            Some(Ok(entry)) if entry.file_type().is_dir() => {}
+            // What the user named is read whatever it is, what lies in a folder if it is a regular file.
+            Some(Ok(entry)) if entry.depth() > 0 && !entry.file_type().is_file() => {}
+            Some(Ok(entry)) => found.paths.push_back(entry.into_path()),
+            Some(Err(error)) => {
+                complain(error);
+                found.unreadable += 1;
             }
+            None => return found,
         }
-        found.rest = Some(self);
-        found
     }
+    found.rest = Some(files);
+    found
 }
 
 struct Walk {
-    counters: Arc<[ActorRef<Count>]>,
-    readers: Vec<ActorRef<Read>>,
+    /// All others, none of which ends before the count does.
+    others: Vec<Address>,
+    readers: usize,
     /// Readers without a file.
     idle: Vec<ActorRef<Read>>,
     /// Files that no reader has yet.
@@ -441,15 +425,17 @@ impl Walk {
     fn new(
         paths: Vec<PathBuf>,
         readers: Vec<ActorRef<Read>>,
-        counters: Arc<[ActorRef<Count>]>,
+        counters: &[ActorRef<Count>],
         report: mpsc::Sender<Result<u64, String>>,
     ) -> Walk {
+        let others = readers.iter().map(|reader| reader.address());
+        let files = paths.into_iter().flat_map(|path| WalkDir::new(path).follow_links(true));
         Walk {
-            counters,
-            idle: readers.clone(),
-            readers,
+            others: others.chain(counters.iter().map(|counter| counter.address())).collect(),
+            readers: readers.len(),
+            idle: readers,
             paths: VecDeque::new(),
-            files: Some(Files::below(paths)),
+            files: Some(Box::new(files)),
             all_found: false,
             unreadable: 0,
             done: ReplyTo::nobody(),
@@ -459,18 +445,17 @@ impl Walk {
 
     /// Hands out what was found, and looks for more when all of it is.
     fn go_on(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        while let Some(reader) = self.idle.pop() {
-            let Some(path) = self.paths.pop_front() else {
-                self.idle.push(reader);
-                break;
-            };
+        while !self.idle.is_empty()
+            && let Some(path) = self.paths.pop_front()
+            && let Some(reader) = self.idle.pop()
+        {
             ctx.try_tell(reader, Read::File { path, done: self.done })?;
         }
         if self.paths.is_empty() {
             if let Some(files) = self.files.take() {
-                ctx.offload(move || files.look(), Search::Found)?;
+                ctx.offload(move || look(files), Search::Found)?;
             }
-            if self.all_found && self.idle.len() == self.readers.len() {
+            if self.all_found && self.idle.len() == self.readers {
                 // Nobody listens when the program is on its way out.
                 let _ = self.report.send(Ok(self.unreadable));
             }
@@ -484,11 +469,8 @@ impl Actor for Walk {
 
     fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
         self.done = ctx.adapter(Search::Done)?;
-        for reader in &self.readers {
-            ctx.watch(*reader)?;
-        }
-        for counter in self.counters.iter() {
-            ctx.watch(*counter)?;
+        for other in &self.others {
+            ctx.watch(*other)?;
         }
         self.go_on(ctx)
     }
@@ -510,7 +492,7 @@ impl Actor for Walk {
         self.go_on(ctx)
     }
 
-    /// Nobody ends before the count does, unless it failed.
+    /// One of the others failed.
     fn terminated(&mut self, gone: &Terminated, _: &mut Ctx<'_, Self>) -> Outcome {
         let why = match &gone.reason {
             StopReason::Failed(failure) => failure.to_string(),

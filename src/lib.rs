@@ -41,8 +41,8 @@ pub mod workloads;
 /// What most programs import.
 pub mod prelude {
     pub use corelane_kernel::{
-        Actor, ActorRef, Address, AskError, Ctx, DeadLetter, DeadReason, Failure, Group, Outcome, ReplyTo, Scope,
-        StopReason, TellError, Terminated, Time,
+        Actor, ActorRef, Address, AskError, Ctx, DeadLetter, DeadReason, Failure, Group, Outcome, ReplyTo,
+        Scope, StopReason, TellError, Terminated, Time,
     };
     pub use corelane_shard::{Gateway, Handle, Idle, On, Report, ShardCtx, System};
 }

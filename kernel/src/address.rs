@@ -214,6 +214,15 @@ impl Seat {
     ///
     /// # Panics
     /// If `shards` is zero or more than [`SHARDS_MAX`].
+    ///
+    /// ```
+    /// use corelane_kernel::Seat;
+    ///
+    /// let places: Vec<_> = Seat::realm(3)?.map(|seat| seat.place()).collect();
+    /// assert_eq!(places[2].shard(), 2);
+    /// assert!(places[0].same_realm(places[2]));
+    /// # Ok::<(), corelane_kernel::RealmsExhausted>(())
+    /// ```
     pub fn realm(shards: usize) -> Result<impl Iterator<Item = Seat>, RealmsExhausted> {
         assert!((1..=SHARDS_MAX).contains(&shards), "a system has 1 to {SHARDS_MAX} shards, not {shards}");
         let realm = REALMS

@@ -140,6 +140,29 @@ impl<'k, A: Actor> Ctx<'k, A> {
     ///
     /// # Errors
     /// [`OutOfMemory`] when the region is used up; the closure is dropped.
+    ///
+    /// ```
+    /// # use corelane_kernel::{Actor, ActorRef, Ctx, Outcome};
+    /// /// What a sensor tells whoever subscribes.
+    /// struct Reading(f32);
+    ///
+    /// struct Subscribe(ActorRef<Reading>);
+    ///
+    /// enum Msg { Start, Warm, Cold }
+    ///
+    /// struct Heater { sensor: ActorRef<Subscribe> }
+    ///
+    /// impl Actor for Heater {
+    ///     type Msg = Msg;
+    ///     fn receive(&mut self, msg: Msg, ctx: &mut Ctx<'_, Self>) -> Outcome {
+    ///         if let Msg::Start = msg {
+    ///             let readings = ctx.adapter(|Reading(degrees)| if degrees < 19.0 { Msg::Cold } else { Msg::Warm })?;
+    ///             ctx.tell(self.sensor, Subscribe(readings));
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
     pub fn adapter<R: Send + 'static>(
         &mut self,
         map: impl FnMut(R) -> A::Msg + 'static,
@@ -204,6 +227,27 @@ impl<'k, A: Actor> Ctx<'k, A> {
     ///
     /// # Errors
     /// [`OutOfMemory`] when the region is used up: it is not watched.
+    ///
+    /// ```
+    /// # use corelane_kernel::{Actor, ActorRef, Ctx, Outcome, StopReason, Terminated};
+    /// struct Pool { workers: Vec<ActorRef<u64>> }
+    ///
+    /// impl Actor for Pool {
+    ///     type Msg = ActorRef<u64>;
+    ///     fn receive(&mut self, worker: ActorRef<u64>, ctx: &mut Ctx<'_, Self>) -> Outcome {
+    ///         ctx.watch(worker)?;
+    ///         self.workers.push(worker);
+    ///         Ok(())
+    ///     }
+    ///     fn terminated(&mut self, gone: &Terminated, _: &mut Ctx<'_, Self>) -> Outcome {
+    ///         self.workers.retain(|worker| worker.address() != gone.address);
+    ///         if let StopReason::Failed(failure) = &gone.reason {
+    ///             eprintln!("a worker is lost: {failure}");
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
     pub fn watch(&mut self, actor: impl Into<Address>) -> Result<(), OutOfMemory> {
         self.kernel.watch_cell(self.cell, actor.into(), NONE)
     }
@@ -241,6 +285,32 @@ impl<'k, A: Actor> Ctx<'k, A> {
     ///
     /// # Errors
     /// [`OutOfMemory`] when the region is used up; nothing has changed, and the message is dropped.
+    ///
+    /// ```
+    /// # use corelane_kernel::{Actor, Ctx, Outcome};
+    /// # use core::time::Duration;
+    /// #[derive(Clone)]
+    /// enum Msg { Input, Idle, Tick }
+    ///
+    /// struct Session;
+    ///
+    /// impl Actor for Session {
+    ///     type Msg = Msg;
+    ///     fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+    ///         ctx.set_periodic("tick", Duration::from_millis(100), Msg::Tick)?;
+    ///         Ok(())
+    ///     }
+    ///     fn receive(&mut self, msg: Msg, ctx: &mut Ctx<'_, Self>) -> Outcome {
+    ///         match msg {
+    ///             // Replaces the one before.
+    ///             Msg::Input => ctx.set_timer("idle", Duration::from_secs(30), Msg::Idle)?,
+    ///             Msg::Idle => ctx.stop_self(),
+    ///             Msg::Tick => {}
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
     pub fn set_timer(
         &mut self,
         key: impl Into<TimerKey>,
@@ -292,6 +362,28 @@ impl<'k, A: Actor> Ctx<'k, A> {
     ///
     /// # Errors
     /// [`StashError`] with the message: the stash holds as many as its bound allows, or the region is used up.
+    ///
+    /// ```
+    /// # use corelane_kernel::{Actor, Ctx, Failure, Outcome};
+    /// enum Msg { Opened, Query(String) }
+    ///
+    /// struct Store { open: bool }
+    ///
+    /// impl Actor for Store {
+    ///     type Msg = Msg;
+    ///     fn receive(&mut self, msg: Msg, ctx: &mut Ctx<'_, Self>) -> Outcome {
+    ///         match msg {
+    ///             Msg::Opened => {
+    ///                 self.open = true;
+    ///                 ctx.unstash_all();
+    ///             }
+    ///             waits if !self.open => ctx.stash(waits).map_err(|_| Failure::new("too many wait"))?,
+    ///             Msg::Query(_) => {}
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
     pub fn stash(&mut self, message: A::Msg) -> Result<(), StashError<A::Msg>> {
         self.kernel.stash_message(self.cell, message)
     }
@@ -321,6 +413,34 @@ impl<'k, A: Actor> Ctx<'k, A> {
     ///
     /// # Errors
     /// [`OutOfMemory`] when the region is used up; it runs on then.
+    ///
+    /// ```
+    /// # use corelane_kernel::{Actor, ActorRef, Ctx, Outcome};
+    /// struct Load { whom: ActorRef<u64> }
+    ///
+    /// struct Cache { loader: ActorRef<Load> }
+    ///
+    /// impl Actor for Cache {
+    ///     type Msg = u64;
+    ///     fn receive(&mut self, _: u64, ctx: &mut Ctx<'_, Self>) -> Outcome {
+    ///         // Nothing is handled until the loader has done its part, and resumes this one.
+    ///         let whom = ctx.me();
+    ///         ctx.tell(self.loader, Load { whom });
+    ///         ctx.suspend_self()?;
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// struct Loader;
+    ///
+    /// impl Actor for Loader {
+    ///     type Msg = Load;
+    ///     fn receive(&mut self, load: Load, ctx: &mut Ctx<'_, Self>) -> Outcome {
+    ///         ctx.scope().resume(load.whom);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
     pub fn suspend_self(&mut self) -> Result<(), OutOfMemory> {
         self.kernel.suspend_cell(self.cell)
     }

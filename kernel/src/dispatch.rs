@@ -13,7 +13,7 @@ use crate::address::{Address, Gate, Group, Identity};
 use crate::inlet::Stretch;
 use crate::kernel::{Kernel, Stage};
 use crate::letters::DeadReason;
-use crate::limits::{LOOK_AHEAD, RECORD_HEAD};
+use crate::limits::{LOOK_AHEAD, NEAR_ACTORS, RECORD_HEAD};
 use crate::prefetch::prefetch;
 use crate::record::{CallType, First, Head, Kind};
 use crate::region::NONE;
@@ -24,7 +24,8 @@ use crate::time::Time;
 pub struct Turn {
     /// Messages, signals, calls and timers that were handled. Zero means that nothing moved.
     pub handled: u32,
-    /// More is waiting already: another turn at once has something to do.
+    /// More is waiting already: another turn at once has something to do. What lies in lanes is not looked at for this:
+    /// see [`Kernel::has_input`].
     pub more: bool,
 }
 
@@ -88,7 +89,7 @@ impl Kernel {
         let end = before + u64::from(self.config.shares[group]);
         'share: while self.handled < end {
             let memory = &self.memory;
-            if memory.outgrows_cache() {
+            if self.actors > NEAR_ACTORS {
                 self.queues[group].look_ahead(|cell| prefetch(memory.at::<u8>(cell).as_ptr()));
             }
             for _ in 0..LOOK_AHEAD {
@@ -125,7 +126,7 @@ impl Kernel {
     /// # Safety
     /// Each record that begins in the stretch is whole, stays readable, and is given up to this call.
     unsafe fn run_stretch(&mut self, stretch: &Stretch, budget: &mut u32) -> bool {
-        let far = self.memory.outgrows_cache();
+        let far = self.actors > NEAR_ACTORS;
         let mut at = stretch.start;
         while at < stretch.end && *budget > 0 {
             *budget -= 1;

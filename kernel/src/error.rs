@@ -6,6 +6,19 @@ use crate::address::RealmsExhausted;
 use crate::region::RegionError;
 
 /// Why a message was refused. It was not queued anywhere, and comes back.
+///
+/// ```
+/// use corelane_kernel::{ActorRef, Kernel, TellError};
+///
+/// /// Tells, or keeps the message for later.
+/// fn offer(kernel: &mut Kernel, to: ActorRef<String>, text: String, later: &mut Vec<String>) {
+///     match kernel.try_tell(to, text) {
+///         Ok(()) => {}
+///         Err(TellError::Full(text) | TellError::MailboxFull(text)) => later.push(text),
+///         Err(lost) => eprintln!("{lost}"),
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TellError<M> {

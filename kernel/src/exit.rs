@@ -168,6 +168,11 @@ impl Exit {
     /// Moves what spilled into the lane as far as it has room, and publishes it. Says whether nothing is left.
     #[inline(never)]
     fn unspill(&mut self, memory: &mut Memory) -> bool {
+        if self.messages.is_closed() {
+            // Nobody takes what lies in the lane; what stays here is dropped when the turn's end finds out.
+            self.patience = LOOK_EVERY;
+            return false;
+        }
         drain(&mut self.outbox, &mut self.messages, memory);
         self.published |= self.messages.publish();
         (self.spilling, self.patience) = (!self.outbox.is_empty(), LOOK_EVERY);

@@ -26,6 +26,19 @@ pub enum FailureKind {
 ///
 /// Any error converts into one, so handlers may use `?`. The error itself is not kept: its type can be asked for with
 /// [`Failure::is`], its text is cut at [`TEXT_MAX`] bytes. `Clone`, `Send`, no allocation.
+///
+/// ```
+/// use corelane_kernel::{Failure, FailureKind};
+///
+/// fn parse(text: &str) -> Result<u8, Failure> {
+///     Ok(text.parse()?)
+/// }
+///
+/// let failure = parse("many").unwrap_err();
+/// assert_eq!(failure.kind(), FailureKind::Error);
+/// assert!(failure.is::<core::num::ParseIntError>());
+/// assert_eq!(failure.text(), "invalid digit found in string");
+/// ```
 #[derive(Clone)]
 pub struct Failure {
     kind: FailureKind,

@@ -24,6 +24,7 @@ use crate::pool::{Handle, Pool};
 use crate::probe::Probe;
 use crate::protocol::Protocols;
 use crate::queue::Queue;
+use crate::record::Kind;
 use crate::region::{Memory, NONE, Region};
 use crate::scope::Scope;
 use crate::side::Side;
@@ -111,6 +112,22 @@ pub struct Stats {
 /// One core's worth of actors.
 ///
 /// It belongs to its driver: a shard's thread, a microcontroller's main loop, a simulation.
+///
+/// A driver's loop: turns while there is something to do, then sleeps until the next deadline or until something comes over a
+/// lane.
+///
+/// ```
+/// use corelane_kernel::{Kernel, Time};
+///
+/// fn run(kernel: &mut Kernel, clock: impl Fn() -> Time, sleep_until: impl Fn(Option<Time>)) {
+///     while kernel.stats().actors > 0 {
+///         let turn = kernel.turn(clock());
+///         if turn.handled == 0 && !turn.more && !kernel.has_input() {
+///             sleep_until(kernel.next_deadline());
+///         }
+///     }
+/// }
+/// ```
 pub struct Kernel {
     pub(crate) memory: Memory,
     pub(crate) place: Place,
@@ -363,39 +380,41 @@ impl Kernel {
 
     #[inline(never)]
     fn tell_slowly<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
-        let sent = if to.place() == self.place {
-            self.send(to, message)
-        } else {
-            self.send_away(to.address(), message)
-        };
-        if let Err(refused) = sent {
+        if let Err(refused) = self.send_slowly(to, message) {
             self.bury(to, refused);
         }
     }
 
+    /// Sends, or gives the message back. The common case is inlined; all others are one call away.
     #[inline(always)]
     pub(crate) fn send<M: Send + 'static>(
         &mut self,
         to: ActorRef<M>,
         message: M,
     ) -> Result<(), TellError<M>> {
-        let address = to.address();
-        if address.place == self.place && !address.identity.bounded() {
-            return self.enqueue(address, crate::record::Kind::Message, message).map_err(TellError::Full);
+        let mut message = message;
+        if to.address().is_simply_at(self.place) {
+            match self.enqueue_here(to.address(), message) {
+                Ok(()) => return Ok(()),
+                Err(back) => message = back,
+            }
         }
-        self.send_elsewhere(to, message)
+        self.send_slowly(to, message)
     }
 
     #[inline(never)]
-    fn send_elsewhere<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), TellError<M>> {
+    fn send_slowly<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), TellError<M>> {
         let address = to.address();
         if address.place != self.place {
             return self.send_away(address, message);
         }
+        if !address.identity.bounded() {
+            return self.enqueue(address, Kind::Message, message).map_err(TellError::Full);
+        }
         if !self.take_credit(address) {
             return Err(TellError::MailboxFull(message));
         }
-        self.enqueue(address, crate::record::Kind::Counted, message).map_err(|message| {
+        self.enqueue(address, Kind::Counted, message).map_err(|message| {
             self.give_credit(address.index);
             TellError::Full(message)
         })

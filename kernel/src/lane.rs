@@ -22,6 +22,7 @@ use crossbeam_utils::CachePadded;
 use crate::address::{ActorRef, Address, Place};
 use crate::error::TellError;
 use crate::inlet::Stretch;
+#[cfg(feature = "alloc")]
 use crate::limits::RECORD_HEAD;
 use crate::record::{self, CallType, First, Kind, Payload};
 use crate::scope::Scope;
@@ -65,6 +66,30 @@ impl Shared {
 
 /// Memory for one lane of `WORDS` eight-byte words, to be a `static` where there is no allocator. `WORDS` must be a
 /// power of two, and at least twice the words of the largest message with its two-word head.
+///
+/// ```
+/// # use corelane_kernel::{Actor, Ctx, Kernel, KernelConfig, LaneMemory, Outcome, Region, Time};
+/// # struct Sum(u64);
+/// # impl Actor for Sum {
+/// #     type Msg = u64;
+/// #     fn receive(&mut self, n: u64, _: &mut Ctx<'_, Self>) -> Outcome { self.0 += n; Ok(()) }
+/// # }
+/// # let memory = Box::leak(Box::new([core::mem::MaybeUninit::<u8>::uninit(); 64 * 1024]));
+/// # let mut kernel = Kernel::new(Region::from_static(memory)?, KernelConfig::default())?;
+/// static LANE: LaneMemory<256> = LaneMemory::new();
+///
+/// let (mut sender, receiver) = LANE.split().expect("taken once");
+/// kernel.add_lane(receiver).map_err(|_| "no room for a lane")?;
+/// let sum = kernel.spawn(Sum(0))?;
+///
+/// // In an interrupt handler, or on another thread:
+/// sender.try_tell(sum, 7)?;
+/// sender.publish();
+///
+/// kernel.turn(Time::ZERO);
+/// assert_eq!(kernel.stats().handled, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[cfg(not(loom))]
 pub struct LaneMemory<const WORDS: usize> {
     shared: Shared,

@@ -57,6 +57,30 @@ impl fmt::Display for DeadReason {
 }
 
 /// What is told of a dead letter: not the message, which is dropped, but all about it.
+///
+/// ```
+/// # use corelane_kernel::{Actor, ActorRef, Ctx, DeadLetter, DeadReason, Kernel, KernelConfig, Outcome, Region, Time};
+/// struct Clerk;
+///
+/// impl Actor for Clerk {
+///     type Msg = DeadLetter;
+///     fn receive(&mut self, letter: DeadLetter, ctx: &mut Ctx<'_, Self>) -> Outcome {
+///         assert_eq!((letter.message, letter.reason), ("u64", DeadReason::Unreachable));
+///         ctx.stop_self();
+///         Ok(())
+///     }
+/// }
+///
+/// # let memory = Box::leak(Box::new([core::mem::MaybeUninit::<u8>::uninit(); 64 * 1024]));
+/// # let mut kernel = Kernel::new(Region::from_static(memory)?, KernelConfig::default())?;
+/// let clerk = kernel.spawn(Clerk)?;
+/// kernel.scope().subscribe_dead_letters(clerk)?;
+/// kernel.tell(ActorRef::nobody(), 7u64);
+/// while kernel.turn(Time::ZERO).more {}
+/// assert_eq!(kernel.dead_letters(DeadReason::Unreachable), 1);
+/// # assert_eq!((kernel.stats().actors, kernel.stats().failed), (0, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
     /// Whom it was for.

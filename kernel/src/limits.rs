@@ -31,8 +31,8 @@ pub const STASH_DEFAULT: u32 = 1024;
 /// Records whose target cells are prefetched ahead of the one being handled.
 pub(crate) const LOOK_AHEAD: usize = 8;
 
-/// A second-level cache of this many bytes can be expected of a core that has any.
-pub(crate) const CACHE_BYTES: usize = 512 * 1024;
+/// So many actors' cells are taken to be near: in a second-level cache, where looking ahead costs more than it gains.
+pub(crate) const NEAR_ACTORS: u64 = 8192;
 
 /// Largest cell, header included, in bytes.
 pub(crate) const CELL_MAX: usize = 32 * 1024;

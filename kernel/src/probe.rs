@@ -5,6 +5,27 @@ use crate::failure::Failure;
 use crate::letters::DeadLetter;
 
 /// Sees what a kernel's driver may want to log. Called off the hot path only. Must not block.
+///
+/// ```
+/// # use corelane_kernel::{Address, DeadLetter, Failure, Kernel, Observe, OutOfMemory};
+/// struct Printer;
+///
+/// impl Observe for Printer {
+///     fn dead_letter(&mut self, letter: &DeadLetter) {
+///         eprintln!("{:?} did not get a {}: {}", letter.target, letter.message, letter.reason);
+///     }
+///     fn failed(&mut self, address: Address, actor: &'static str, failure: &Failure) {
+///         eprintln!("{actor} {address:?} failed: {failure}");
+///     }
+///     fn panicked(&mut self, failure: &Failure) {
+///         eprintln!("{failure}");
+///     }
+/// }
+///
+/// fn prepare(kernel: &mut Kernel) -> Result<(), OutOfMemory> {
+///     kernel.scope().observe(Printer)
+/// }
+/// ```
 pub trait Observe: 'static {
     /// A message was not handled.
     fn dead_letter(&mut self, letter: &DeadLetter);

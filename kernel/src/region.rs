@@ -21,14 +21,22 @@ use core::ptr::NonNull;
 
 use crate::address::Identity;
 use crate::behavior::Behavior;
-use crate::limits::{
-    BLOCK_MAX, BLOCK_MIN, CACHE_BYTES, CELL_MAX, GRANULE, HEADER, REGION_MAX, STATE_ALIGN_MAX,
-};
+use crate::limits::{BLOCK_MAX, BLOCK_MIN, CELL_MAX, GRANULE, HEADER, REGION_MAX, STATE_ALIGN_MAX};
 
 /// No cell, no parcel, no slot: granule zero belongs to the region itself.
 pub(crate) const NONE: u32 = 0;
 
 /// The memory of one kernel, not yet in use.
+///
+/// ```
+/// use core::mem::MaybeUninit;
+/// use corelane_kernel::{Kernel, KernelConfig, Region};
+///
+/// let memory: &'static mut [MaybeUninit<u8>] = Box::leak(Box::new_uninit_slice(64 * 1024));
+/// let kernel = Kernel::new(Region::from_static(memory)?, KernelConfig::default())?;
+/// assert_eq!(kernel.stats().actors, 0);
+/// # Ok::<(), corelane_kernel::KernelError>(())
+/// ```
 pub struct Region {
     base: NonNull<u8>,
     granules: u32,
@@ -229,13 +237,6 @@ impl Memory {
     /// Bytes of the region, and how many of them have been taken into use.
     pub(crate) fn usage(&self) -> (usize, usize) {
         (self.granules as usize * GRANULE, self.frontier as usize * GRANULE)
-    }
-
-    /// So much of the region is in use that cells may be far from the core. Below that, looking ahead costs more than it
-    /// gains.
-    #[inline(always)]
-    pub(crate) fn outgrows_cache(&self) -> bool {
-        self.frontier as usize > CACHE_BYTES / GRANULE
     }
 
     /// Bytes of a block: the unit in which queues and classes take memory.

@@ -225,6 +225,24 @@ impl fmt::Debug for Scope<'_> {
 }
 
 /// How an actor is to be spawned: name, scheduling group, mailbox bound.
+///
+/// ```
+/// # use corelane_kernel::{Actor, Ctx, Group, Kernel, KernelConfig, Outcome, Region, SpawnError};
+/// struct Indexer;
+///
+/// impl Actor for Indexer {
+///     type Msg = u64;
+///     fn receive(&mut self, _: u64, _: &mut Ctx<'_, Self>) -> Outcome { Ok(()) }
+/// }
+///
+/// # let memory = Box::leak(Box::new([core::mem::MaybeUninit::<u8>::uninit(); 64 * 1024]));
+/// # let mut kernel = Kernel::new(Region::from_static(memory)?, KernelConfig::default())?;
+/// let mut scope = kernel.scope();
+/// let indexer = scope.spawner().name("indexer").group(Group::Bulk).mailbox(1000).spawn_from(|| Indexer)?;
+/// assert_eq!(scope.named("indexer"), Some(indexer.address()));
+/// assert_eq!(scope.spawner().name("indexer").spawn(Indexer), Err(SpawnError::NameTaken));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "a spawner does nothing until `spawn` or `spawn_from` is called"]
 pub struct Spawner<'k> {
     kernel: &'k mut Kernel,

@@ -8,6 +8,16 @@ use core::ops::{Add, Sub};
 use core::time::Duration;
 
 /// A point in time, in nanoseconds since an origin that the driver chose. Covers 584 years.
+///
+/// ```
+/// use core::time::Duration;
+/// use corelane_kernel::Time;
+///
+/// let start = Time::from_millis(5);
+/// let later = start + Duration::from_millis(2);
+/// assert_eq!(later.since(start), Duration::from_millis(2));
+/// assert_eq!(start.since(later), Duration::ZERO);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Time(u64);
 
@@ -43,7 +53,7 @@ impl Add<Duration> for Time {
 
     /// Saturates at [`Time::MAX`].
     fn add(self, by: Duration) -> Time {
-        let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+        let nanos = by.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(by.subsec_nanos()));
         Time(self.0.saturating_add(nanos))
     }
 }

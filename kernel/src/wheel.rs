@@ -216,7 +216,7 @@ impl<T: Timed> Wheel<T> {
             return Some(Time::from_nanos(self.now << TICK_SHIFT));
         }
         let (start, ..) = self.next_slot()?;
-        Some(Time::from_nanos(start.checked_mul(1 << TICK_SHIFT).unwrap_or(u64::MAX)))
+        Some(Time::from_nanos(start.saturating_mul(1 << TICK_SHIFT)))
     }
 }
 

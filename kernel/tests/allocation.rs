@@ -9,8 +9,8 @@ use std::mem::MaybeUninit;
 use std::time::Duration;
 
 use corelane_kernel::{
-    Actor, ActorRef, AskError, Ctx, DeadLetter, Failure, Group, Kernel, KernelConfig, LaneMemory, LaneReceiver,
-    LaneSender, Outcome, Region, ReplyTo, Seat, Terminated, Time,
+    Actor, ActorRef, AskError, Ctx, DeadLetter, Failure, Group, Kernel, KernelConfig, LaneMemory,
+    LaneReceiver, LaneSender, Outcome, Region, ReplyTo, Seat, Terminated, Time,
 };
 
 thread_local! {
@@ -63,25 +63,16 @@ fn the_allocator_counts() {
     assert_eq!(allocations(|| ()), 0);
 }
 
-/// Tells the next so often, with messages of several sizes.
-struct Link {
-    next: ActorRef<Load>,
-    handled: u64,
+/// Passes a message of so many words on, as often as it says.
+struct Link<const N: usize> {
+    next: ActorRef<(u64, [u64; N])>,
 }
 
-enum Load {
-    Small(u64),
-    Large(u64, #[allow(dead_code)] [u64; 60]),
-}
-
-impl Actor for Link {
-    type Msg = Load;
-    fn receive(&mut self, load: Load, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        self.handled += 1;
-        let (Load::Small(left) | Load::Large(left, _)) = load;
+impl<const N: usize> Actor for Link<N> {
+    type Msg = (u64, [u64; N]);
+    fn receive(&mut self, (left, load): Self::Msg, ctx: &mut Ctx<'_, Self>) -> Outcome {
         if left > 0 {
-            let next = left - 1;
-            ctx.tell(self.next, if next.is_multiple_of(2) { Load::Small(next) } else { Load::Large(next, [next; 60]) });
+            ctx.tell(self.next, (left - 1, load));
         }
         Ok(())
     }
@@ -90,14 +81,16 @@ impl Actor for Link {
 #[test]
 fn nothing_allocates_on_the_way_of_a_message_on_one_core() {
     let mut kernel = Kernel::new(region(4 << 20), KernelConfig::default()).unwrap();
-    let end = kernel.spawn(Link { next: ActorRef::nobody(), handled: 0 }).unwrap();
-    let start = kernel.spawn(Link { next: end, handled: 0 }).unwrap();
+    let end = kernel.spawn(Link::<0> { next: ActorRef::nobody() }).unwrap();
+    let start = kernel.spawn(Link { next: end }).unwrap();
+    let large_end = kernel.spawn(Link::<60> { next: ActorRef::nobody() }).unwrap();
+    let large_start = kernel.spawn(Link { next: large_end }).unwrap();
     settle(&mut kernel, Time::ZERO);
     // From the very first message on.
     let allocated = allocations(|| {
         for n in 0..50_000 {
-            kernel.tell(start, Load::Small(1));
-            kernel.tell(start, Load::Large(1, [n; 60]));
+            kernel.tell(start, (1, []));
+            kernel.tell(large_start, (1, [n; 60]));
             kernel.turn(Time::from_nanos(n));
         }
         settle(&mut kernel, Time::from_nanos(50_000));
@@ -124,16 +117,19 @@ fn nothing_allocates_on_the_way_of_a_message_between_two_cores() {
         kernels[to].add_signal_lane(signals_out).unwrap();
         kernels[from].connect(to, sender, signals);
     }
-    let end = kernels[0].spawn(Link { next: ActorRef::nobody(), handled: 0 }).unwrap();
-    let middle = kernels[1].spawn(Link { next: end, handled: 0 }).unwrap();
-    let start = kernels[0].spawn(Link { next: middle, handled: 0 }).unwrap();
+    let end = kernels[0].spawn(Link::<0> { next: ActorRef::nobody() }).unwrap();
+    let middle = kernels[1].spawn(Link { next: end }).unwrap();
+    let start = kernels[0].spawn(Link { next: middle }).unwrap();
+    let large_end = kernels[0].spawn(Link::<60> { next: ActorRef::nobody() }).unwrap();
+    let large_middle = kernels[1].spawn(Link { next: large_end }).unwrap();
+    let large_start = kernels[0].spawn(Link { next: large_middle }).unwrap();
     let mut spilled = false;
     let allocated = allocations(|| {
         for n in 0..2000 {
             // In bursts that are more than a lane holds.
             for _ in 0..if n % 8 == 0 { 20 } else { 0 } {
-                kernels[0].tell(start, Load::Small(2));
-                kernels[0].tell(start, Load::Large(2, [n; 60]));
+                kernels[0].tell(start, (2, []));
+                kernels[0].tell(large_start, (2, [n; 60]));
             }
             for kernel in &mut kernels {
                 kernel.turn(Time::from_nanos(n));
@@ -149,7 +145,10 @@ fn nothing_allocates_on_the_way_of_a_message_between_two_cores() {
     assert_eq!(allocated, 0);
     assert!(spilled);
     let handled: u64 = kernels.iter().map(|kernel| kernel.stats().handled).sum();
-    assert_eq!((handled, kernels[0].stats().dead_letters, kernels[1].stats().dead_letters), (3 * 10_000, 0, 0));
+    assert_eq!(
+        (handled, kernels[0].stats().dead_letters, kernels[1].stats().dead_letters),
+        (3 * 10_000, 0, 0)
+    );
 }
 
 #[test]
@@ -157,11 +156,12 @@ fn nothing_allocates_on_the_way_through_a_gateways_lane() {
     let mut kernel = Kernel::new(region(1 << 20), KernelConfig::default()).unwrap();
     let (mut gateway, receiver) = lane::<1024>();
     kernel.add_lane(receiver).unwrap();
-    let a = kernel.spawn(Link { next: ActorRef::nobody(), handled: 0 }).unwrap();
+    let a = kernel.spawn(Link::<0> { next: ActorRef::nobody() }).unwrap();
+    let large = kernel.spawn(Link::<60> { next: ActorRef::nobody() }).unwrap();
     let allocated = allocations(|| {
         for n in 0..10_000u64 {
-            gateway.try_tell(a, Load::Small(0)).unwrap();
-            gateway.try_tell(a, Load::Large(0, [n; 60])).unwrap();
+            gateway.try_tell(a, (0, [])).unwrap();
+            gateway.try_tell(large, (0, [n; 60])).unwrap();
             gateway.try_call(move |scope| _ = std::hint::black_box((scope.now(), n))).map_err(|_| n).unwrap();
             gateway.publish();
             kernel.turn(Time::from_nanos(n));
@@ -180,7 +180,7 @@ struct Busy {
 enum Work {
     Round(u64),
     Question(u64, ReplyTo<u64>),
-    Answer(Result<u64, AskError>),
+    Answer(#[allow(dead_code)] Result<u64, AskError>),
     Stashed,
     Timer,
     Gone,
@@ -204,7 +204,11 @@ impl Actor for Busy {
                 ctx.watch_with(child, Work::Gone)?;
                 ctx.attach(n)?;
                 ctx.tell(child, Work::Timer);
-                if n.is_multiple_of(2) { ctx.stop(child) } else { ctx.tell(child, Work::Fail) }
+                if n.is_multiple_of(2) {
+                    ctx.stop(child)
+                } else {
+                    ctx.tell(child, Work::Fail)
+                }
                 let named = ctx.spawner().name("named").group(Group::Bulk).mailbox(3);
                 let named = named.spawn(Busy { other: ActorRef::nobody(), done: 0 })?;
                 ctx.watch(named)?;

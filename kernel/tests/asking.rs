@@ -53,7 +53,12 @@ impl Actor for Clerk {
 }
 
 /// Has a puppet ask, and log the answer.
-fn ask(clerk: ActorRef<Question>, within: Duration, question: fn(u64, ReplyTo<u64>) -> Question, n: u64) -> Order {
+fn ask(
+    clerk: ActorRef<Question>,
+    within: Duration,
+    question: fn(u64, ReplyTo<u64>) -> Question,
+    n: u64,
+) -> Order {
     order(move |_, ctx| ctx.ask(clerk, within, move |reply| question(n, reply), heard))
 }
 
@@ -149,10 +154,15 @@ fn the_asking_actors_end_ends_its_asks() {
     let tokens = [census.token(), census.token()];
     world.have(a, move |_, ctx| {
         for token in tokens {
-            ctx.ask(clerk, ms(10), |reply| Question::Later(1, reply), move |answer| {
-                drop(token);
-                heard(answer)
-            });
+            ctx.ask(
+                clerk,
+                ms(10),
+                |reply| Question::Later(1, reply),
+                move |answer| {
+                    drop(token);
+                    heard(answer)
+                },
+            );
         }
     });
     census.expect(2);
@@ -215,7 +225,7 @@ fn each_of_many_questions_gets_its_own_answer() {
 #[test]
 fn asks_take_no_memory_for_good() {
     let (mut world, a, clerk) = world();
-    let mut round = |world: &mut World| {
+    let round = |world: &mut World| {
         for n in 0..300 {
             world.tell(a, ask(clerk, ms(10), if n % 3 == 0 { Question::Later } else { Question::Now }, n));
         }
@@ -341,10 +351,15 @@ fn a_reply_address_cannot_be_stopped_watched_suspended_failed_or_hung_on() {
             let (census, slot) = (Census::default(), Arc::new(Mutex::new(None)));
             let (clerk, token) = (world.spawn(Catch(slot.clone())).unwrap(), census.token());
             world.have(a, move |_, ctx| {
-                ctx.ask(clerk, ms(10), |reply| reply, move |answer| {
-                    drop(token);
-                    heard(answer)
-                });
+                ctx.ask(
+                    clerk,
+                    ms(10),
+                    |reply| reply,
+                    move |answer| {
+                        drop(token);
+                        heard(answer)
+                    },
+                );
             });
             let reply: ReplyTo<u64> = lock(&slot).take().unwrap();
             deal(&mut world, reply, &census);
@@ -404,10 +419,15 @@ fn a_driver_may_ask() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let ask = |world: &mut World, question: fn(u64, ReplyTo<u64>) -> Question, of, token| {
         let heard = heard.clone();
-        world.scope().ask(of, ms(10), move |reply| question(1, reply), move |answer: Result<u64, AskError>| {
-            drop(token);
-            lock(&heard).push(answer);
-        });
+        world.scope().ask(
+            of,
+            ms(10),
+            move |reply| question(1, reply),
+            move |answer: Result<u64, AskError>| {
+                drop(token);
+                lock(&heard).push(answer);
+            },
+        );
         world.settle();
     };
     let census = Census::default();
@@ -540,9 +560,12 @@ fn a_full_queue_answers_a_question_with_not_sent() {
             }
             assert!(n > 10);
             let store = store.clone();
-            ctx.ask(clerk, ms(10), |reply| Question::Now(1, reply), move |answer| {
-                order(move |_, _| lock(&store).push(answer))
-            });
+            ctx.ask(
+                clerk,
+                ms(10),
+                |reply| Question::Now(1, reply),
+                move |answer| order(move |_, _| lock(&store).push(answer)),
+            );
         }),
     );
     world.settle();

@@ -59,7 +59,10 @@ fn a_million_actors_spawned_and_stopped_ten_times_use_the_region_no_further() {
     }
     assert!(used.iter().all(|bytes| *bytes == used[0]), "{used:?}");
     let stats = world.stats();
-    assert_eq!((stats.spawned, stats.handled, stats.failed, stats.dead_letters), (10 * MANY + 1, 10 * MANY, 0, 0));
+    assert_eq!(
+        (stats.spawned, stats.handled, stats.failed, stats.dead_letters),
+        (10 * MANY + 1, 10 * MANY, 0, 0)
+    );
     // No watch is left to tell of.
     world.stop(hub);
     assert_eq!(world.events(), ["hub started", "hub stopped"]);

@@ -18,14 +18,8 @@ enum End {
     WithTheKernelUnsettled,
 }
 
-const ENDS: [End; 6] = [
-    End::Stop,
-    End::Fail,
-    End::Panic,
-    End::WithItsParent,
-    End::WithTheKernel,
-    End::WithTheKernelUnsettled,
-];
+const ENDS: [End; 6] =
+    [End::Stop, End::Fail, End::Panic, End::WithItsParent, End::WithTheKernel, End::WithTheKernelUnsettled];
 
 /// Brings an actor with a parent to its end.
 fn end(mut world: World, census: &Census, parent: ActorRef<Order>, a: ActorRef<Order>, how: End) {
@@ -332,7 +326,7 @@ fn a_periodic_timers_message_and_its_clones_are_dropped_once() {
 
 #[test]
 fn a_panicking_drop_does_not_keep_the_kernel_from_dropping_the_rest() {
-    struct Bomb(Token, bool);
+    struct Bomb(#[allow(dead_code)] Token, bool);
     impl Drop for Bomb {
         fn drop(&mut self) {
             assert!(!self.1, "meant to");

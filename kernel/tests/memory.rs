@@ -285,7 +285,10 @@ fn a_used_up_region_still_stops_every_actor_and_tells_every_watcher() {
             world.scope().stop(*filler);
         }
         world.stop(p);
-        assert_eq!(world.events(), ["c stopped", "c stopped", "c stopped", "p stopped", "w hears: p stopped"]);
+        assert_eq!(
+            world.events(),
+            ["c stopped", "c stopped", "c stopped", "p stopped", "w hears: p stopped"]
+        );
         assert_eq!(world.stats().actors, 1);
     }
 }
@@ -404,7 +407,13 @@ fn do_everything(bytes: usize) -> Option<Tally> {
     world.pass(ms(1000));
     assert_eq!(world.stats().actors, 0, "{bytes} bytes");
     census.expect(usize::from(world.extension::<Token>().is_some()));
-    let reasons = [DeadReason::NoActor, DeadReason::Stopped, DeadReason::OutOfMemory, DeadReason::QueueFull, DeadReason::MailboxFull];
+    let reasons = [
+        DeadReason::NoActor,
+        DeadReason::Stopped,
+        DeadReason::OutOfMemory,
+        DeadReason::QueueFull,
+        DeadReason::MailboxFull,
+    ];
     assert!(world.letters().iter().all(|(reason, _)| reasons.contains(reason)), "{:?}", world.letters());
     drop(world);
     census.expect_none();
@@ -428,8 +437,20 @@ fn running_out_at_any_operation_is_an_answer_and_nothing_is_lost() {
         bytes += limits::STATE_ALIGN_MAX;
     }
     let all = [
-        "adapter", "ask", "attach", "extension", "receive time-out", "spawn", "spawn a child", "stash",
-        "stash bound", "suspend", "tell", "timer", "watch", "watch with",
+        "adapter",
+        "ask",
+        "attach",
+        "extension",
+        "receive time-out",
+        "spawn",
+        "spawn a child",
+        "stash",
+        "stash bound",
+        "suspend",
+        "tell",
+        "timer",
+        "watch",
+        "watch with",
     ];
     let last = last.unwrap();
     assert_eq!(last.refused, [""; 0], "the largest region has room for all");
@@ -465,9 +486,7 @@ fn each_operation_alone_answers_when_the_region_is_used_up() {
             adapter == Err(OutOfMemory)
         }),
         ("suspend", |_, ctx, _| ctx.suspend_self() == Err(OutOfMemory)),
-        ("child", |me, ctx, token| {
-            ctx.spawn(me.other("c").keeping(token)) == Err(SpawnError::OutOfMemory)
-        }),
+        ("child", |me, ctx, token| ctx.spawn(me.other("c").keeping(token)) == Err(SpawnError::OutOfMemory)),
         ("extension", |_, ctx, token| {
             ctx.scope().set_extension([Some(token), None, None]) == Err(OutOfMemory)
         }),
@@ -508,10 +527,15 @@ fn an_ask_without_room_for_a_reply_address_is_answered_at_once() {
     let token = census.token();
     world.have(a, move |_, ctx| {
         let me = ctx.me();
-        ctx.ask(me, ms(1), |_: ActorRef<[u8; 3]>| unreachable!(), move |answer| {
-            drop(token);
-            Order::Say(format!("{answer:?}"))
-        });
+        ctx.ask(
+            me,
+            ms(1),
+            |_: ActorRef<[u8; 3]>| unreachable!(),
+            move |answer| {
+                drop(token);
+                Order::Say(format!("{answer:?}"))
+            },
+        );
     });
     assert_eq!(world.events(), ["a Err(OutOfMemory)"]);
     census.expect_none();
@@ -570,7 +594,11 @@ fn memory_given_back_is_used_again_for_its_own_kind() {
 }
 
 /// What makes a puppet, and holds a token as long as it could.
-fn factory(name: &'static str, log: &common::Log, token: Option<Token>) -> impl FnMut() -> Puppet + Send + 'static {
+fn factory(
+    name: &'static str,
+    log: &common::Log,
+    token: Option<Token>,
+) -> impl FnMut() -> Puppet + Send + 'static {
     let log = log.clone();
     move || {
         let _ = &token;
@@ -612,7 +640,11 @@ fn a_stop_that_finds_no_room_among_the_signals_is_not_lost() {
                 Err(error) => break error,
             }
         };
-        assert!(error == SpawnError::OutOfMemory && (20..100).contains(&children.len()), "{}", children.len());
+        assert!(
+            error == SpawnError::OutOfMemory && (20..100).contains(&children.len()),
+            "{}",
+            children.len()
+        );
         people.expect(children.len());
         // These were never made and end at once; the others are found when their turn comes.
         for child in &children[5..] {

@@ -91,7 +91,7 @@ fn a_name_is_taken_until_its_bearers_children_have_stopped() {
         ctx.stop(child);
         assert_eq!(ctx.spawner().name("n").spawn(me.other("d")), Err(SpawnError::NameTaken));
         let me = ctx.me();
-        ctx.tell(me, order(|me, ctx| drop(ctx.spawner().name("n").spawn(me.other("d")).unwrap().address())));
+        ctx.tell(me, order(|me, ctx| _ = ctx.spawner().name("n").spawn(me.other("d")).unwrap()));
     });
     assert_eq!(world.events(), ["p started", "c started", "c stopped", "c n", "d started"]);
 }

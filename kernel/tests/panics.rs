@@ -167,11 +167,7 @@ fn a_panicking_factory_is_a_failure_before_anything_was_handled() {
     });
     assert_eq!(
         world.events(),
-        [
-            "p started",
-            "p hears of child: somebody panic: no way",
-            "p hears: somebody failed (panic: no way)"
-        ]
+        ["p started", "p hears of child: somebody panic: no way", "p hears: somebody failed (panic: no way)"]
     );
     census.expect_none();
     assert_eq!(world.letters(), [(DeadReason::NoActor, 1)]);
@@ -284,10 +280,15 @@ impl Actor for Minefield {
             }
             Where::Ask => {
                 let me: ActorRef<Mine> = ctx.me();
-                ctx.ask(me, ms(50), |_: ReplyTo<u8>| Mine::Plain, move |_| {
-                    let _ = &bomb;
-                    Mine::Plain
-                });
+                ctx.ask(
+                    me,
+                    ms(50),
+                    |_: ReplyTo<u8>| Mine::Plain,
+                    move |_| {
+                        let _ = &bomb;
+                        Mine::Plain
+                    },
+                );
             }
             Where::Backlog | Where::Queue => defuse(bomb),
         }
@@ -313,7 +314,8 @@ fn mined(world: &mut World, places: &[Where], census: &Census) -> (ActorRef<Orde
     let slot = Arc::new(Mutex::new(None));
     let (store, log) = (slot.clone(), world.log.clone());
     world.have(p, move |_, ctx| {
-        let mined = Minefield { log, bombs: Vec::new(), laid: 0, watching_itself: false, panic_at_stop: false };
+        let mined =
+            Minefield { log, bombs: Vec::new(), laid: 0, watching_itself: false, panic_at_stop: false };
         *lock(&store) = Some(ctx.spawn(mined).unwrap());
     });
     let mined: ActorRef<Mine> = lock(&slot).take().unwrap();
@@ -426,9 +428,15 @@ fn a_panicking_map_or_closure_is_its_owners_failure() {
         let (store, other) = (slot.clone(), world.puppet("other"));
         world.have(c, move |_, ctx| match case {
             0 => *lock(&store) = Some(ctx.adapter(|_: u64| -> Order { panic!("boom") }).unwrap()),
-            1 => ctx.ask(other, ms(10), |reply| { *lock(&store) = Some(reply); Order::Note(1) }, |_: Result<u64, _>| {
-                panic!("boom")
-            }),
+            1 => ctx.ask(
+                other,
+                ms(10),
+                |reply| {
+                    *lock(&store) = Some(reply);
+                    Order::Note(1)
+                },
+                |_: Result<u64, _>| panic!("boom"),
+            ),
             _ => ctx.ask(other, ms(10), |_: ReplyTo<u64>| Order::Note(1), |_| panic!("boom")),
         });
         if let Some(address) = lock(&slot).take() {
@@ -489,13 +497,7 @@ fn a_panic_about_a_messages_influence_is_its_actors_failure_and_drops_the_messag
 #[test]
 fn a_panicking_clone_of_a_periodic_message_is_its_owners_failure() {
     struct Fragile;
-    #[derive(Debug)]
     struct Copyable(#[allow(dead_code)] Token);
-    impl std::fmt::Debug for Token {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("token")
-        }
-    }
     impl Clone for Copyable {
         fn clone(&self) -> Copyable {
             panic!("no copies")
@@ -554,7 +556,9 @@ fn a_panic_that_is_no_actors_is_shown_as_nobodys() {
     assert_eq!(realm.events(), ["panicked: panic: in a call", "s 1"]);
     // The drop of a dead letter.
     let log = realm.log();
-    let mined = realm.worlds[1].spawn(Minefield { log, bombs: Vec::new(), laid: 0, watching_itself: false, panic_at_stop: false }).unwrap();
+    let mined = realm.worlds[1]
+        .spawn(Minefield { log, bombs: Vec::new(), laid: 0, watching_itself: false, panic_at_stop: false })
+        .unwrap();
     realm.settle();
     realm.worlds[1].stop(mined);
     realm.worlds[1].tell(mined, Mine::Own(Bomb::new("in a drop", &census)));

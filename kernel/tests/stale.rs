@@ -78,7 +78,10 @@ fn live_and_let_die(steps: u64, seed: u64, config: KernelConfig, bytes: usize) -
                 match spawned {
                     Ok(known) => {
                         let address = known.address();
-                        assert!(dead.iter().all(|(_, old)| old.address() != address), "an address came again");
+                        assert!(
+                            dead.iter().all(|(_, old)| old.address() != address),
+                            "an address came again"
+                        );
                         living.push((born, known));
                     }
                     Err(error) => {
@@ -242,7 +245,9 @@ fn timers_asks_and_watches_of_the_dead_do_not_reach_the_heirs_of_their_cells() {
             ctx.set_receive_timeout(Some(common::ms(2))).unwrap();
             ctx.watch_with(t, Order::Say("an heir's trouble".to_owned())).unwrap();
             let question = |reply: ActorRef<u64>| {
-                order(move |_, ctx| ctx.set_timer(1, common::ms(1), order(move |_, ctx| ctx.tell(reply, 1))).unwrap())
+                order(move |_, ctx| {
+                    ctx.set_timer(1, common::ms(1), order(move |_, ctx| ctx.tell(reply, 1))).unwrap()
+                })
             };
             ctx.ask(t, common::ms(3), question, |_| Order::Say("an heir's trouble".to_owned()));
         });

@@ -185,7 +185,7 @@ fn what_comes_back_while_suspended_waits_first_in_line() {
 #[test]
 fn stashing_takes_no_memory_for_good() {
     let (mut world, a) = world();
-    let mut round = |world: &mut World| {
+    let round = |world: &mut World| {
         for n in 0..1000 {
             world.tell(a, Order::Stash(n));
         }

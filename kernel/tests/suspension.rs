@@ -109,10 +109,7 @@ fn signals_and_hooks_do_not_wait() {
     });
     world.scope().suspend(a).unwrap();
     world.stop(t);
-    assert_eq!(
-        world.events(),
-        ["a started", "t started", "c started", "t stopped", "a hears: t stopped"]
-    );
+    assert_eq!(world.events(), ["a started", "t started", "c started", "t stopped", "a hears: t stopped"]);
     world.stop(a);
     assert_eq!(world.events(), ["c stopped", "a stopped"]);
 }

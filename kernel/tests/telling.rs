@@ -26,7 +26,7 @@ impl<M: Send + 'static> Actor for Keeper<M> {
 fn arrives<M: Clone + PartialEq + Debug + Send + 'static>(world: &mut World, messages: &[M]) {
     let kept = Arc::new(Mutex::new(Vec::new()));
     let keeper = world.spawn(Keeper(kept.clone())).unwrap();
-    let mut tell_all = |world: &mut World| {
+    let tell_all = |world: &mut World| {
         for message in messages {
             world.tell(keeper, message.clone());
         }
@@ -117,61 +117,64 @@ fn messages_with_drops_and_niches_arrive_whole() {
     arrives(&mut world, &[core::num::NonZeroU64::MIN, core::num::NonZeroU64::MAX]);
 }
 
+/// A sender, a number, and ballast.
+type Numbered<const N: usize> = (u64, u64, [u64; N]);
+
+/// Sees to it that each sender's messages come in order.
+struct Judge<const N: usize> {
+    next: HashMap<u64, u64>,
+    seen: Arc<Mutex<u64>>,
+}
+
+impl<const N: usize> Actor for Judge<N> {
+    type Msg = Numbered<N>;
+    fn receive(&mut self, (from, n, ballast): Numbered<N>, _: &mut Ctx<'_, Self>) -> Outcome {
+        let next = self.next.entry(from).or_default();
+        assert_eq!((*next, [n; N]), (n, ballast), "from {from}");
+        *next += 1;
+        *lock(&self.seen) += 1;
+        Ok(())
+    }
+}
+
+struct Sender {
+    name: u64,
+    told: [u64; 3],
+    to: (ActorRef<Numbered<0>>, ActorRef<Numbered<9>>, ActorRef<Numbered<60>>),
+    random: Random,
+}
+
+impl Actor for Sender {
+    type Msg = u32;
+    fn receive(&mut self, left: u32, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        for _ in 0..self.random.below(20) {
+            let to = self.random.below(3);
+            let n = self.told[to];
+            match to {
+                0 => ctx.tell(self.to.0, (self.name, n, [])),
+                1 => ctx.tell(self.to.1, (self.name, n, [n; 9])),
+                _ => ctx.tell(self.to.2, (self.name, n, [n; 60])),
+            }
+            self.told[to] += 1;
+        }
+        if left > 0 {
+            let me = ctx.me();
+            ctx.tell(me, left - 1);
+        }
+        Ok(())
+    }
+}
+
 #[test]
-fn messages_between_two_actors_keep_their_order_whatever_their_sizes() {
-    #[allow(dead_code)]
-    enum Sized {
-        Small(u64),
-        Middle(u64, [u64; 9]),
-        Large(u64, [u64; 60]),
-    }
-    struct Judge {
-        next: HashMap<u64, u64>,
-        seen: Arc<Mutex<u64>>,
-    }
-    impl Actor for Judge {
-        type Msg = (u64, Sized);
-        fn receive(&mut self, (from, message): (u64, Sized), _: &mut Ctx<'_, Self>) -> Outcome {
-            let (Sized::Small(n) | Sized::Middle(n, _) | Sized::Large(n, _)) = message;
-            let next = self.next.entry(from).or_default();
-            assert_eq!(*next, n, "from {from}");
-            *next += 1;
-            *lock(&self.seen) += 1;
-            Ok(())
-        }
-    }
-    struct Sender {
-        name: u64,
-        next: u64,
-        to: ActorRef<(u64, Sized)>,
-        random: Random,
-    }
-    impl Actor for Sender {
-        type Msg = u32;
-        fn receive(&mut self, left: u32, ctx: &mut Ctx<'_, Self>) -> Outcome {
-            for _ in 0..self.random.below(20) {
-                let n = self.next;
-                let message = match self.random.below(3) {
-                    0 => Sized::Small(n),
-                    1 => Sized::Middle(n, [n; 9]),
-                    _ => Sized::Large(n, [n; 60]),
-                };
-                ctx.tell(self.to, (self.name, message));
-                self.next += 1;
-            }
-            if left > 0 {
-                let me = ctx.me();
-                ctx.tell(me, left - 1);
-            }
-            Ok(())
-        }
-    }
+fn messages_between_two_actors_keep_their_order_among_messages_of_all_sizes() {
     let mut world = World::sized(4 << 20);
     let seen = Arc::new(Mutex::new(0));
-    let judge = world.spawn(Judge { next: HashMap::new(), seen: seen.clone() }).unwrap();
+    fn judge<const N: usize>(world: &mut World, seen: &Arc<Mutex<u64>>) -> ActorRef<Numbered<N>> {
+        world.spawn(Judge { next: HashMap::new(), seen: seen.clone() }).unwrap()
+    }
+    let to = (judge(&mut world, &seen), judge(&mut world, &seen), judge(&mut world, &seen));
     for name in 0..5 {
-        let sender = Sender { name, next: 0, to: judge, random: Random(name) };
-        let sender = world.spawn(sender).unwrap();
+        let sender = world.spawn(Sender { name, told: [0; 3], to, random: Random(name) }).unwrap();
         world.tell(sender, 500);
     }
     world.settle();

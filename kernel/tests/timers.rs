@@ -172,14 +172,14 @@ fn a_timer_may_be_stopped_by_another_actor_in_the_turn_in_which_it_is_due() {
 
 /// An actor with a periodic timer, whose messages are `Clone`.
 struct Ticker {
-    ticks: Arc<Mutex<Vec<(u64, u64)>>>,
+    ticks: Ticks,
     cancel_at: Option<u64>,
 }
 
 #[derive(Clone)]
 enum Tick {
     Every(Duration, Option<common::Token>),
-    Tick(u64, #[allow(dead_code)] Option<common::Token>),
+    Beat(u64, #[allow(dead_code)] Option<common::Token>),
     Cancel,
 }
 
@@ -187,8 +187,8 @@ impl Actor for Ticker {
     type Msg = Tick;
     fn receive(&mut self, tick: Tick, ctx: &mut Ctx<'_, Self>) -> Outcome {
         match tick {
-            Tick::Every(period, token) => ctx.set_periodic("tick", period, Tick::Tick(1, token))?,
-            Tick::Tick(n, _) => {
+            Tick::Every(period, token) => ctx.set_periodic("tick", period, Tick::Beat(1, token))?,
+            Tick::Beat(n, _) => {
                 let mut ticks = lock(&self.ticks);
                 ticks.push((ctx.now().as_nanos() / 1_000_000, n));
                 if self.cancel_at == Some(ticks.len() as u64) {
@@ -201,7 +201,10 @@ impl Actor for Ticker {
     }
 }
 
-fn ticker(world: &mut World, cancel_at: Option<u64>) -> (ActorRef<Tick>, Arc<Mutex<Vec<(u64, u64)>>>) {
+/// When it ticked, in milliseconds, and with which number.
+type Ticks = Arc<Mutex<Vec<(u64, u64)>>>;
+
+fn ticker(world: &mut World, cancel_at: Option<u64>) -> (ActorRef<Tick>, Ticks) {
     let ticks = Arc::new(Mutex::new(Vec::new()));
     let ticker = world.spawn(Ticker { ticks: ticks.clone(), cancel_at }).unwrap();
     (ticker, ticks)
@@ -601,7 +604,7 @@ fn timers_of_a_flooded_group_still_fire() {
 #[test]
 fn timers_take_no_memory_for_good() {
     let (mut world, a) = world();
-    let mut round = |world: &mut World| {
+    let round = |world: &mut World| {
         world.have(a, |_, ctx| {
             for key in 0..500u64 {
                 ctx.set_timer(key, Duration::from_micros(100 * key), Order::Note(key)).unwrap();

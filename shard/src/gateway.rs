@@ -134,11 +134,15 @@ impl Gateway {
             return Err(GatewayAskError::Unreachable);
         }
         let mut call = move |scope: &mut Scope<'_>| scope.ask(to, within, question, answer);
-        let deadline = Instant::now() + patience;
+        let mut deadline = None;
         loop {
             call = match self.lanes[shard].try_call(call) {
                 Ok(()) => break,
-                Err(TellError::Full(call)) if Instant::now() < deadline => call,
+                Err(TellError::Full(call))
+                    if Instant::now() < *deadline.get_or_insert_with(|| Instant::now() + patience) =>
+                {
+                    call
+                }
                 Err(TellError::Full(_) | TellError::TooLarge(_)) => {
                     return Err(GatewayAskError::Ask(AskError::NotSent));
                 }
@@ -172,25 +176,27 @@ impl Gateway {
         T: Send + 'static,
         R: Send + 'static,
     {
-        let start = Instant::now();
         let (sender, receiver) = oneshot::channel();
         self.send_question(to, within, within, question, move |answer| {
             // Nobody waits any more if the time is over.
             let _ = sender.send(answer);
         })?;
+        // Reading the clock takes a good part of an answer's way: first look, then see how late it is.
+        let mut start = None;
         let spin = if self.shared.may_spin { SPIN.min(within) } else { Duration::ZERO };
-        loop {
-            for _ in 0..64 {
+        while start.is_none_or(|start: Instant| start.elapsed() < spin) {
+            for look in 1..=1024 {
                 if receiver.has_message() || receiver.is_closed() {
                     return finish(receiver.recv().ok());
                 }
-                std::hint::spin_loop();
+                if look % 16 == 0 {
+                    std::hint::spin_loop();
+                }
             }
-            if start.elapsed() >= spin {
-                break;
-            }
+            start.get_or_insert_with(Instant::now);
         }
-        match receiver.recv_timeout(within.saturating_sub(start.elapsed())) {
+        let spent = start.map_or(Duration::ZERO, |start| start.elapsed());
+        match receiver.recv_timeout(within.saturating_sub(spent)) {
             Ok(answer) => finish(Some(answer)),
             Err(oneshot::RecvTimeoutError::Timeout) => Err(GatewayAskError::Ask(AskError::Timeout)),
             Err(oneshot::RecvTimeoutError::Disconnected) => finish(None),

@@ -1,11 +1,11 @@
 //! The inbox of a shard: rare requests from other threads, each a closure. Messages go over lanes; what comes here
 //! (spawning from outside, a new gateway, the result of blocking work) may lock and allocate.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use corelane_kernel::{LaneReceiver, Scope};
 
-use crate::sync::{AtomicBool, Ordering};
+use crate::sync::{AtomicBool, Mutex, Ordering};
 use crate::wake::Wake;
 
 /// What a thread may ask of a shard.

@@ -23,9 +23,13 @@ struct Limit {
 #[derive(Debug, PartialEq, Eq)]
 enum Pass {
     /// Log it; `after` were kept back before.
-    Yes { after: u64 },
+    Yes {
+        after: u64,
+    },
     /// Log it, and say that silence follows.
-    Last { after: u64 },
+    Last {
+        after: u64,
+    },
     No,
 }
 

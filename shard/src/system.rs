@@ -150,7 +150,9 @@ impl System {
         drop(ready);
         for _ in 0..shards {
             // A thread that ends without a word has panicked, which its join reports.
-            started.recv().unwrap_or_else(|_| Err(StartError::Config("a shard's thread panicked".to_owned())))?;
+            started
+                .recv()
+                .unwrap_or_else(|_| Err(StartError::Config("a shard's thread panicked".to_owned())))?;
         }
         Ok(())
     }
@@ -220,9 +222,10 @@ impl System {
     /// No shard takes another turn.
     fn have_ended(&self) -> bool {
         let posts = &self.handle.shared.posts;
-        self.threads.iter().zip(posts).all(|(thread, post)| {
-            thread.is_finished() || post.ended.load(Ordering::Acquire)
-        })
+        self.threads
+            .iter()
+            .zip(posts)
+            .all(|(thread, post)| thread.is_finished() || post.ended.load(Ordering::Acquire))
     }
 }
 
@@ -284,9 +287,9 @@ impl Handle {
             // The caller waits; if its thread is gone all the same, nobody wants the result.
             let _ = sender.send(call(scope));
         })?;
-        receiver.recv().map_err(|_| {
-            if self.is_shutting_down() { CallError::ShuttingDown } else { CallError::Panicked }
-        })
+        receiver
+            .recv()
+            .map_err(|_| if self.is_shutting_down() { CallError::ShuttingDown } else { CallError::Panicked })
     }
 
     /// Spawns a top-level actor on some shard, one after the other; blocks until it is there. Must not be called from
@@ -431,8 +434,12 @@ impl House {
                 HousingError::Memory(error) => StartError::System { shard, error },
                 HousingError::Kernel(error) => StartError::Kernel { shard, error },
             })?;
-        let too_small =
-            || StartError::Config(format!("region_bytes is {}, too small for {} shards", self.region, self.shards));
+        let too_small = || {
+            StartError::Config(format!(
+                "region_bytes is {}, too small for {} shards",
+                self.region, self.shards
+            ))
+        };
         self.corner.furnish(&mut housed.kernel).ok_or_else(too_small)?;
         let executor = Executor::new(self.handle.shared.clone(), shard);
         let local =

@@ -64,8 +64,8 @@ impl Wake {
     /// Sleeps until woken, for at most `timeout`, unless `has_work` finds something after the shard has said that it
     /// sleeps. May return early.
     pub(crate) fn sleep(&self, timeout: Option<Duration>, has_work: impl FnOnce() -> bool) {
-        // Exchanged, not stored, here and below: each change of the state then follows the last one, whoever made it, and
-        // a waker cannot be shown one that is over.
+        // Exchanged, not stored, here and below: each change then plainly follows the last one, whoever made it. The
+        // model checker knows no other order of changes.
         self.state.swap(ASLEEP, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         if !has_work() {

@@ -12,6 +12,7 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU32, Ordering};
 use loom::thread;
 
+use crate::inbox::{Inbox, Request};
 use crate::wake::Wake;
 
 /// Explores every execution with at most `preemptions` preemptions; all of them for `None`.
@@ -202,4 +203,37 @@ fn lanes_of_two_senders_wake_one_shard() {
             drop(thread.join().unwrap());
         }
     });
+}
+
+#[test]
+fn a_request_left_in_the_inbox_wakes_its_shard() {
+    for (threads, requests) in [(1, 1), (1, 2), (2, 1)] {
+        check(Some(3), move || {
+            let shared = Arc::new((Wake::new(false), Inbox::new()));
+            let pushers: Vec<_> = (0..threads)
+                .map(|_| {
+                    let shared = shared.clone();
+                    thread::spawn(move || {
+                        let (wake, inbox) = &*shared;
+                        for _ in 0..requests {
+                            assert!(inbox.push(Request::Prune, wake).is_ok());
+                        }
+                    })
+                })
+                .collect();
+            let (wake, inbox) = &*shared;
+            wake.settle();
+            let mut taken = 0;
+            while taken < threads * requests {
+                if inbox.has_requests() {
+                    taken += inbox.take().len();
+                } else {
+                    wake.sleep(None, || inbox.has_requests());
+                }
+            }
+            for pusher in pushers {
+                pusher.join().unwrap();
+            }
+        });
+    }
 }

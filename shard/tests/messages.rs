@@ -4,7 +4,9 @@ mod common;
 
 use std::sync::mpsc::channel;
 
-use common::{Census, Collect, Collector, Job, LONG, builder, collected, end, next, puppet, system, tell, with};
+use common::{
+    Census, Collect, Collector, Job, LONG, builder, collected, end, next, puppet, system, tell, with,
+};
 use corelane_kernel::{Actor, ActorRef, Ctx, DeadReason, KernelConfig, Outcome, TellError};
 use corelane_shard::On;
 
@@ -167,13 +169,16 @@ fn a_full_way_hands_the_message_back_and_tell_makes_a_dead_letter_of_it() {
     let (done, is_done) = channel();
     common::await_some(|| {
         let done = done.clone();
-        with(&mut gateway, teller, move |ctx| ctx.try_tell(busy, Job::run(move |_| done.send(()).unwrap())).is_ok())
-            .then_some(())
+        with(&mut gateway, teller, move |ctx| {
+            ctx.try_tell(busy, Job::run(move |_| done.send(()).unwrap())).is_ok()
+        })
+        .then_some(())
     });
     next(&is_done);
     assert_eq!(census.count(), 0);
     let report = end(system);
-    let full: u64 = report.shards.iter().map(|shard| shard.dead_letters[DeadReason::QueueFull as usize].1).sum();
+    let full: u64 =
+        report.shards.iter().map(|shard| shard.dead_letters[DeadReason::QueueFull as usize].1).sum();
     assert_eq!((full, report.dead_letters()), (1, 1));
 }
 
@@ -224,7 +229,9 @@ fn a_call_on_another_shard_keeps_its_place_among_messages() {
     assert!(told.eq((0..100).map(|n| 2 * n)));
     let called = seen.iter().filter(|n| **n >= 1_000_000).map(|n| n - 1_000_000);
     assert!(called.eq(0..100));
-    let refused = with(&mut gateway, teller, |ctx| ctx.scope().call_on(7, |_| ()).map_err(|refused| format!("{refused:?}")));
+    let refused = with(&mut gateway, teller, |ctx| {
+        ctx.scope().call_on(7, |_| ()).map_err(|refused| format!("{refused:?}"))
+    });
     assert_eq!(refused, Err("Unreachable(..)".to_owned()));
     end(system);
 }
@@ -254,9 +261,12 @@ fn asks_between_shards_are_answered_or_time_out() {
     for n in 0..500 {
         let answers = answers.clone();
         with(&mut gateway, asker, move |ctx| {
-            ctx.ask(doubler, LONG, |reply| Question::Double(n, reply), move |answer| {
-                Job::run(move |_| answers.send(answer).unwrap())
-            });
+            ctx.ask(
+                doubler,
+                LONG,
+                |reply| Question::Double(n, reply),
+                move |answer| Job::run(move |_| answers.send(answer).unwrap()),
+            );
         });
     }
     let mut all: Vec<u64> = (0..500).map(|_| next(&answered).unwrap()).collect();

@@ -56,7 +56,7 @@ impl Actor for Ping {
 
 /// `cross.pingpong`: 1 M round trips between two shards that never park.
 pub(super) fn pingpong(plan: &Plan) -> Result<Cost, WorkloadError> {
-    rally(Stage::on(&plan.pair()?)?, plan.pick(1_000_000, 200_000))
+    rally(Stage::on(&plan.pair()?)?, plan.pick(1_000_000, 100_000))
 }
 
 /// `wake`: 20,000 round trips between two shards that park at once.

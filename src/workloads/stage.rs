@@ -154,3 +154,61 @@ impl Stage {
         check("the dead letters", 0, undelivered + report.dead_letters())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use corelane_kernel::{Ctx, Outcome};
+    use corelane_shard::topology::Topology;
+
+    use super::*;
+
+    /// Tells the number on, and reports it.
+    struct Relay {
+        to: ActorRef<u64>,
+        reporter: Reporter,
+    }
+
+    impl Actor for Relay {
+        type Msg = u64;
+
+        fn receive(&mut self, number: u64, ctx: &mut Ctx<'_, Self>) -> Outcome {
+            ctx.tell(self.to, number);
+            self.reporter.report(Duration::from_nanos(number), number);
+            Ok(())
+        }
+    }
+
+    /// A stage with a relay to nobody, and the relay.
+    fn relay() -> (Stage, ActorRef<u64>) {
+        let stage = Stage::drowsy(&Topology::read().allowed[..1]).expect("a stage on one core");
+        let reporter = stage.reporter();
+        let relay = stage.spawn(0, move || Relay { to: ActorRef::nobody(), reporter: reporter.clone() });
+        (stage, relay.expect("there is room for an actor"))
+    }
+
+    #[test]
+    fn a_report_comes_back_and_a_quiet_stage_ends_clean() {
+        let (stage, _) = relay();
+        stage.reporter().report(Duration::from_nanos(5), 7);
+        let report = stage.finish().expect("nothing was lost");
+        assert_eq!((report.elapsed, report.found), (Duration::from_nanos(5), 7));
+    }
+
+    #[test]
+    fn a_dead_letter_spoils_the_run() {
+        let (mut stage, relay) = relay();
+        stage.tell(relay, 3).expect("the way is free");
+        assert!(matches!(stage.finish(), Err(WorkloadError::WrongResult { expected: 0, found: 1, .. })));
+    }
+
+    #[test]
+    fn an_address_set_later_is_nobody_until_then() {
+        let (stage, relay) = relay();
+        let later = Later::default();
+        let copy = later.clone();
+        assert_eq!(copy.get(), ActorRef::nobody());
+        later.set(relay);
+        assert_eq!(copy.get(), relay);
+        stage.end().expect("nothing was lost");
+    }
+}

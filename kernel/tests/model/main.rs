@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use common::{Log, World, lock};
 use corelane_kernel::{
-    Actor, ActorRef, Address, Ctx, DeadReason, Failure, Group, KernelConfig, Outcome, StopReason, Terminated, Time,
+    Actor, ActorRef, Address, Ctx, DeadReason, Failure, Group, KernelConfig, Outcome, StopReason, Terminated,
+    Time,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};

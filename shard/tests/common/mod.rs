@@ -17,7 +17,12 @@ pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// A system of this many shards that leaves room for other tests: unpinned, 16 MiB each.
 pub(crate) fn builder(shards: usize) -> Builder {
-    System::builder().shards(shards).pinned(false).region_bytes(16 << 20).log_dead_letters(0).shutdown_within(LONG)
+    System::builder()
+        .shards(shards)
+        .pinned(false)
+        .region_bytes(16 << 20)
+        .log_dead_letters(0)
+        .shutdown_within(LONG)
 }
 
 pub(crate) fn system(shards: usize) -> System {
@@ -96,7 +101,10 @@ impl Puppet {
         self
     }
 
-    pub(crate) fn started(mut self, hook: impl FnMut(&mut Ctx<'_, Puppet>) -> Outcome + Send + 'static) -> Puppet {
+    pub(crate) fn started(
+        mut self,
+        hook: impl FnMut(&mut Ctx<'_, Puppet>) -> Outcome + Send + 'static,
+    ) -> Puppet {
         self.started = Some(Box::new(hook));
         self
     }
@@ -215,7 +223,10 @@ impl<T: Send + 'static> Collector<T> {
 }
 
 /// What a collector has by now, in order.
-pub(crate) fn collected<T: Debug + Send + 'static>(gateway: &mut Gateway, from: ActorRef<Collect<T>>) -> Vec<T> {
+pub(crate) fn collected<T: Debug + Send + 'static>(
+    gateway: &mut Gateway,
+    from: ActorRef<Collect<T>>,
+) -> Vec<T> {
     let (sender, receiver) = channel();
     gateway.tell_within(from, Collect::Get(sender), LONG).expect("the collector is told");
     next(&receiver)

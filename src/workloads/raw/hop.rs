@@ -77,7 +77,7 @@ fn receive(mut consumer: Consumer<Record>, records: u64) -> (Instant, u64) {
 /// # Errors
 /// A core that cannot be used, or a wrong sum.
 pub(in crate::workloads) fn pingpong(plan: &Plan) -> Result<Cost, WorkloadError> {
-    let rounds = plan.pick(1_000_000, 200_000);
+    let rounds = plan.pick(1_000_000, 100_000);
     let [near, far] = plan.pair()?;
     let (mut there, mut arriving) = RingBuffer::<Record>::new(BURST as usize);
     let (mut back, mut returning) = RingBuffer::<Record>::new(BURST as usize);
