@@ -291,7 +291,9 @@ pub struct ActorRef<M> {
     message: PhantomData<fn(M)>,
 }
 
-/// Where an answer goes: an ordinary [`ActorRef`], which an ask makes for one message.
+/// Where an answer goes: an ordinary [`ActorRef`], which an ask makes for one message. It ends with its answer, its
+/// deadline or the asking actor, and not otherwise: stopping or suspending it does nothing, and whoever watches it is
+/// told that it is not there.
 pub type ReplyTo<R> = ActorRef<R>;
 
 const _: () = assert!(size_of::<ActorRef<u64>>() == 16);

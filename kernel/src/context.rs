@@ -265,7 +265,8 @@ impl<'k, A: Actor> Ctx<'k, A> {
         })
     }
 
-    /// Ends a watch: its notice will not come, also if it was on its way. Says whether there was one.
+    /// Ends a watch: its notice will not come, also if it was on its way. Says whether there was one. A message of
+    /// [`Ctx::watch_with`] that waits behind a suspension has come already, and stays.
     pub fn unwatch(&mut self, actor: impl Into<Address>) -> bool {
         self.kernel.unwatch_cell(self.cell, actor.into())
     }

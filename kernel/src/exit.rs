@@ -11,13 +11,13 @@
 
 use crate::address::{Address, Place};
 use crate::error::TellError;
-use crate::kernel::{Kernel, KernelConfig};
+use crate::kernel::{Kernel, KernelConfig, Stage};
 use crate::lane::LaneSender;
 use crate::letters::DeadReason;
 use crate::limits::RECORD_HEAD;
 use crate::queue::Queue;
 use crate::record::{self, CallType, Head, Kind, Payload};
-use crate::region::Memory;
+use crate::region::{Memory, NONE};
 use crate::scope::Scope;
 use crate::shelf::Shelf;
 use crate::watch::Ended;
@@ -138,21 +138,38 @@ impl Exit {
             (self.spilling, self.patience) = (true, LOOK_EVERY);
         } else {
             self.patience -= 1;
-            if self.patience == 0 && self.unspill(memory) {
-                return self.put(memory, usize::MAX, to, kind, value);
+            if self.patience == 0 {
+                self.unspill(memory);
             }
         }
+        self.put_behind(memory, to, kind, value)
+    }
+
+    /// Writes a record into the outbox, or into the lane if nothing waits before it there.
+    fn put_behind<T>(
+        &mut self,
+        memory: &mut Memory,
+        to: Address,
+        kind: Kind,
+        value: T,
+    ) -> Result<(), TellError<T>> {
         let words = Payload::<T>::WORDS + 1;
         if !self.messages.fits(words) {
             self.unspill(memory);
             return Err(TellError::TooLarge(value));
         }
-        let mut room = self.outbox.reserve(memory, words);
+        let mut room = if self.spilling { self.outbox.reserve(memory, words) } else { None };
         if room.is_none() {
-            if self.unspill(memory) {
-                return self.put(memory, usize::MAX, to, kind, value);
+            if self.unspill(memory)
+                && let Some(at) = self.messages.reserve(Payload::<T>::WORDS)
+            {
+                // SAFETY: the words were reserved.
+                unsafe { record::write(at, to, kind, value) };
+                self.messages.commit(Payload::<T>::WORDS);
+                return Ok(());
             }
             room = self.outbox.reserve(memory, words);
+            self.spilling |= room.is_some();
         }
         let Some(at) = room else { return Err(TellError::Full(value)) };
         // SAFETY: the words were reserved; the record's own count includes the last one.
@@ -269,7 +286,10 @@ impl Kernel {
     /// The kernel at the other end is gone: what waits for it is dropped, and no way leads there from now on.
     #[cold]
     fn lose_exit(&mut self, shard: usize) {
+        // A panicking drop is nobody's failure.
+        (self.running, self.stage) = (NONE, Stage::Foreign);
         self.drop_spilled_to(shard);
+        self.stage = Stage::Handler;
         self.exits.by_shard[shard] = None;
     }
 

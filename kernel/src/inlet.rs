@@ -53,17 +53,22 @@ impl Inlets {
             || self.messages.iter_mut().any(LaneReceiver::has_more)
     }
 
-    pub(crate) fn prune(&mut self) {
+    /// Lets go of lanes whose sender is gone. Says whether some such lane still holds messages.
+    pub(crate) fn prune(&mut self) -> bool {
         self.settle();
+        let mut held = false;
         let mut at = 0;
         while at < self.messages.len() {
             // The order matters: an orphan gets nothing new, so what is empty after that stays empty.
-            if self.messages[at].is_orphan() && !self.messages[at].has_more() {
+            let orphan = self.messages[at].is_orphan();
+            if orphan && !self.messages[at].has_more() {
                 self.messages.swap_remove(at);
             } else {
+                held |= orphan;
                 at += 1;
             }
         }
+        held
     }
 
     pub(crate) fn add(&mut self, memory: &mut Memory, lane: LaneReceiver) -> Result<(), LaneReceiver> {

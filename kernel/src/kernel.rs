@@ -307,9 +307,10 @@ impl Kernel {
         self.inlets.add_signals(&mut self.memory, lane)
     }
 
-    /// Lets go of lanes whose sender is gone and that are empty.
-    pub fn prune_lanes(&mut self) {
-        self.inlets.prune();
+    /// Lets go of lanes whose sender is gone and that are empty. Says whether some lane without a sender still holds
+    /// messages, and is to be let go of later.
+    pub fn prune_lanes(&mut self) -> bool {
+        self.inlets.prune()
     }
 
     /// Whether something waits in a lane. A driver looks here before it sleeps, and while it spins.

@@ -61,6 +61,34 @@ fn pop(receiver: &mut LaneReceiver, number: u64) -> bool {
     true
 }
 
+/// Takes what a stretch shows, from the record of this number on, as the kernel takes messages: each is taken, then
+/// looked at, and room is given back when all are done with. Gives the number that comes next.
+fn pop_stretch(receiver: &mut LaneReceiver, mut number: u64) -> u64 {
+    let Some(stretch) = receiver.stretch() else { return number };
+    let mut at = stretch.start;
+    while at < stretch.end {
+        // SAFETY: a whole record begins wherever one ended before the stretch's end.
+        #[allow(unsafe_code)]
+        unsafe {
+            let first = First::read(at);
+            let record = at;
+            at = at.add(first.words());
+            receiver.take_until(at);
+            receiver.touch_taken(first.words());
+            if first.is_pad() {
+                break;
+            }
+            assert_eq!(first.words() == Payload::<()>::WORDS, number % 2 == 0);
+            if number % 2 == 1 {
+                assert_eq!(Payload::<u64>::take(record.add(RECORD_HEAD)), number);
+            }
+            number += 1;
+        }
+    }
+    receiver.release();
+    number
+}
+
 /// A run in which neither end waits for the other, so that every execution ends and all can be explored.
 #[derive(Clone, Copy)]
 struct Run {
@@ -74,14 +102,22 @@ struct Run {
     pushes: u64,
     /// Records that it publishes at once.
     batch: u64,
-    /// Records that the receiver tries to take.
+    /// Times that the receiver tries to take something.
     pops: u64,
-    /// Records whose room it gives back at once.
-    release: u64,
+    /// What it takes at a time.
+    take: Take,
+}
+
+#[derive(Clone, Copy)]
+enum Take {
+    /// One record, with room given back after so many.
+    Records(u64),
+    /// All that lies behind each other.
+    Stretches,
 }
 
 /// However the two ends meet, what was accepted comes whole, in order and once.
-fn run(Run { words, start, before, pushes, batch, pops, release }: Run) {
+fn run(Run { words, start, before, pushes, batch, pops, take }: Run) {
     let (mut sender, mut receiver) = lane_from(words, start);
     for number in 0..before {
         assert!(push(&mut sender, number));
@@ -102,11 +138,14 @@ fn run(Run { words, start, before, pushes, batch, pops, release }: Run) {
     });
     let mut number = 0;
     for attempt in 1..=pops {
-        if pop(&mut receiver, number) {
-            number += 1;
-        }
-        if attempt % release == 0 {
-            receiver.release();
+        match take {
+            Take::Stretches => number = pop_stretch(&mut receiver, number),
+            Take::Records(release) => {
+                number += u64::from(pop(&mut receiver, number));
+                if attempt % release == 0 {
+                    receiver.release();
+                }
+            }
         }
     }
     let accepted = producer.join().unwrap();
@@ -120,7 +159,7 @@ fn run(Run { words, start, before, pushes, batch, pops, release }: Run) {
 fn a_lane_of_eight_words_carries_records_in_order_across_pads() {
     for start in 0..8 {
         check(None, move || {
-            run(Run { words: 8, start, before: 2, pushes: 3, batch: 1, pops: 4, release: 1 });
+            run(Run { words: 8, start, before: 2, pushes: 3, batch: 1, pops: 4, take: Take::Records(1) });
         });
     }
 }
@@ -129,10 +168,10 @@ fn a_lane_of_eight_words_carries_records_in_order_across_pads() {
 fn batches_are_published_and_given_back_whole() {
     for start in [0, 6, 7] {
         check(None, move || {
-            run(Run { words: 8, start, before: 3, pushes: 4, batch: 2, pops: 4, release: 2 });
+            run(Run { words: 8, start, before: 3, pushes: 4, batch: 2, pops: 4, take: Take::Records(2) });
         });
         check(None, move || {
-            run(Run { words: 16, start, before: 5, pushes: 5, batch: 3, pops: 5, release: 3 });
+            run(Run { words: 16, start, before: 5, pushes: 5, batch: 3, pops: 5, take: Take::Records(3) });
         });
     }
 }
@@ -141,12 +180,32 @@ fn batches_are_published_and_given_back_whole() {
 fn cursors_pass_the_end_of_their_numbers() {
     for start in [usize::MAX, usize::MAX - 1, usize::MAX - 2, usize::MAX - 4, usize::MAX - 7] {
         check(None, move || {
-            run(Run { words: 8, start, before: 2, pushes: 4, batch: 1, pops: 3, release: 1 });
+            run(Run { words: 8, start, before: 2, pushes: 4, batch: 1, pops: 3, take: Take::Records(1) });
         });
     }
     check(None, || {
-        run(Run { words: 16, start: usize::MAX - 16, before: 6, pushes: 4, batch: 2, pops: 4, release: 2 });
+        run(Run {
+            words: 16,
+            start: usize::MAX - 16,
+            before: 6,
+            pushes: 4,
+            batch: 2,
+            pops: 4,
+            take: Take::Records(2),
+        });
     });
+}
+
+#[test]
+fn stretches_are_read_in_place_and_given_back_when_all_is_done_with_them() {
+    for start in [0, 5, 6, 7, usize::MAX, usize::MAX - 2, usize::MAX - 5] {
+        check(None, move || {
+            run(Run { words: 8, start, before: 2, pushes: 4, batch: 1, pops: 3, take: Take::Stretches });
+        });
+        check(None, move || {
+            run(Run { words: 16, start, before: 4, pushes: 4, batch: 2, pops: 3, take: Take::Stretches });
+        });
+    }
 }
 
 #[test]

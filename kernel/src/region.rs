@@ -373,10 +373,15 @@ impl Memory {
 pub(crate) mod tests {
     use super::*;
 
+    /// Regions stay reachable from here, so that a leak checker sees only what tests really leak.
+    static KEPT: std::sync::Mutex<std::vec::Vec<usize>> = std::sync::Mutex::new(std::vec::Vec::new());
+
     /// A region of leaked, test-sized memory.
     pub(crate) fn region(bytes: usize) -> Region {
-        Region::from_static(std::boxed::Box::leak(std::vec![MaybeUninit::uninit(); bytes].into_boxed_slice()))
-            .unwrap()
+        let memory: &'static mut [MaybeUninit<u8>] =
+            std::boxed::Box::leak(std::boxed::Box::new_uninit_slice(bytes));
+        KEPT.lock().unwrap().push(memory.as_ptr() as usize);
+        Region::from_static(memory).unwrap()
     }
 
     #[test]

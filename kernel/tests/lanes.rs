@@ -504,81 +504,176 @@ fn spawning_is_refused_and_not_half_done_when_a_kernel_has_no_room_for_lanes() {
     assert!(refused.is_some(), "the region is used up");
 }
 
-/// Runs two kernels on two threads that flood each other over tiny lanes, and checks that nothing is lost or reordered.
+#[cfg(feature = "alloc")]
+#[test]
+fn a_lane_on_the_heap_works_as_long_as_both_ends_are_there_and_is_pruned_when_it_is_empty() {
+    let mut world = World::new();
+    let census = Census::default();
+    let a = world.puppet("a");
+    world.events();
+    for _ in 0..100 {
+        let (mut sender, receiver) = corelane_kernel::lane(100);
+        world.add_lane(receiver).unwrap();
+        let mut told = 0;
+        while sender.try_tell(a, Order::Carry(census.token())).is_ok() {
+            told += 1;
+        }
+        assert!(told > 5, "128 words hold more than {told}");
+        // What was told is published with the sender's end.
+        drop(sender);
+        world.prune_lanes();
+        assert!(world.has_input(), "one that is not empty stays");
+        world.settle();
+        census.expect_none();
+        world.prune_lanes();
+        assert!(!world.has_input());
+    }
+    // Pruned lanes make room for new ones: the row of lanes did not grow.
+    assert!(world.stats().used_bytes < 64 << 10);
+}
+
+#[cfg(feature = "alloc")]
+#[test]
+fn what_lies_in_a_lane_whose_ends_are_both_gone_is_dropped_once() {
+    for order in 0..3 {
+        let mut world = World::new();
+        let census = Census::default();
+        let a = world.puppet("a");
+        world.settle();
+        let (mut sender, mut receiver) = corelane_kernel::lane(256);
+        receiver.bind(world.place());
+        for _ in 0..3 {
+            sender.try_tell(a, Order::Carry(census.token())).unwrap();
+            let token = census.token();
+            sender.try_call(move |_| drop(token)).map_err(|_| "refused").unwrap();
+        }
+        census.expect(6);
+        match order {
+            // It never reached a kernel.
+            0 => drop((receiver, sender)),
+            1 => drop((sender, receiver)),
+            _ => {
+                sender.publish();
+                world.add_lane(receiver).unwrap();
+                drop(world);
+                drop(sender);
+            }
+        }
+        census.expect_none();
+    }
+}
+
+/// Tells numbers, as many as are taken, and the rest in the next round.
+struct Flooder {
+    to: ActorRef<u64>,
+    next: u64,
+    end: u64,
+}
+
+impl Actor for Flooder {
+    type Msg = ();
+    fn receive(&mut self, (): (), ctx: &mut Ctx<'_, Self>) -> Outcome {
+        while self.next < self.end && ctx.try_tell(self.to, self.next).is_ok() {
+            self.next += 1;
+        }
+        if self.next < self.end {
+            let me = ctx.me();
+            ctx.tell(me, ());
+        }
+        Ok(())
+    }
+}
+
+/// Sees to it that each number comes once and in order.
+struct Flooded {
+    next: u64,
+    end: u64,
+    done: Arc<AtomicU64>,
+}
+
+impl Actor for Flooded {
+    type Msg = u64;
+    fn receive(&mut self, n: u64, _: &mut Ctx<'_, Self>) -> Outcome {
+        assert_eq!(n, self.next);
+        self.next += 1;
+        if self.next == self.end {
+            self.done.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(())
+    }
+}
+
 #[test]
 fn two_kernels_flooding_each_other_over_tiny_lanes_lose_and_reorder_nothing() {
-    const EACH: u64 = 40_000;
-    struct Sender {
-        to: ActorRef<u64>,
-        next: u64,
-    }
-    impl Actor for Sender {
-        type Msg = ();
-        fn receive(&mut self, (): (), ctx: &mut Ctx<'_, Self>) -> Outcome {
-            // As many as are taken; the rest in the next round.
-            while self.next < EACH && ctx.try_tell(self.to, self.next).is_ok() {
-                self.next += 1;
-            }
-            if self.next < EACH {
-                let me = ctx.me();
-                ctx.tell(me, ());
-            }
-            Ok(())
-        }
-    }
-    struct Receiver {
-        next: u64,
-        done: Arc<AtomicU64>,
-    }
-    impl Actor for Receiver {
-        type Msg = u64;
-        fn receive(&mut self, n: u64, _: &mut Ctx<'_, Self>) -> Outcome {
-            assert_eq!(n, self.next);
-            self.next += 1;
-            if self.next == EACH {
-                self.done.fetch_add(1, Ordering::SeqCst);
-            }
-            Ok(())
-        }
-    }
+    const EACH: u64 = 500_000;
+    let config = KernelConfig { outbox_bytes: 4096, shares: [8; 4], ..KernelConfig::default() };
+    let mut realm = Realm::new::<16>(2, 1 << 20, &config);
     let done = Arc::new(AtomicU64::new(0));
-    let (to_zero, to_one) = (lane_of::<16>(), lane_of::<16>());
-    let (sig_zero, sig_one) = (lane_of::<64>(), lane_of::<64>());
-    let mut seats = Seat::realm(2).unwrap();
-    let mut ends = [
-        Some((seats.next().unwrap(), to_one.0, sig_one.0, to_zero.1, sig_zero.1)),
-        Some((seats.next().unwrap(), to_zero.0, sig_zero.0, to_one.1, sig_one.1)),
-    ];
-    let (send_address, addresses): (Vec<_>, Vec<_>) = (0..2).map(|_| std::sync::mpsc::channel()).unzip();
-    let mut addresses = addresses.into_iter().map(Some).collect::<Vec<_>>();
-    let threads: Vec<_> = (0..2)
+    let to: Vec<_> = (0..2)
         .map(|shard| {
-            let (seat, out, signals_out, incoming, signals_in) = ends[shard].take().unwrap();
-            let (done, publish) = (done.clone(), send_address[1 - shard].clone());
-            let peer = addresses[shard].take().unwrap();
+            let flooded = Flooded { next: 0, end: EACH, done: done.clone() };
+            realm.worlds[shard].spawn(flooded).unwrap()
+        })
+        .collect();
+    for shard in 0..2 {
+        let flooder = Flooder { to: to[1 - shard], next: 0, end: EACH };
+        let flooder = realm.worlds[shard].spawn(flooder).unwrap();
+        realm.worlds[shard].tell(flooder, ());
+    }
+    let mut used = None;
+    let mut turns = 0u64;
+    while done.load(Ordering::SeqCst) < 2 {
+        for world in &mut realm.worlds {
+            world.turn();
+        }
+        let now: Vec<_> = realm.worlds.iter().map(|world| world.stats().used_bytes).collect();
+        turns += 1;
+        if turns == 100 {
+            used = Some(now);
+        } else if let Some(used) = &used {
+            assert_eq!(*used, now, "memory is bounded");
+        }
+    }
+    for world in &realm.worlds {
+        assert_eq!((world.panics.len(), world.stats().dead_letters), (0, 0));
+    }
+}
+
+#[test]
+fn two_kernels_on_two_threads_flooding_each_other_lose_and_reorder_nothing() {
+    const EACH: u64 = 20_000;
+    let done = Arc::new(AtomicU64::new(0));
+    let (to_zero, to_one) = (lane_of::<32>(), lane_of::<32>());
+    let (signals_to_zero, signals_to_one) = (lane_of::<64>(), lane_of::<64>());
+    let (tell_one, heard_by_one) = std::sync::mpsc::channel();
+    let (tell_zero, heard_by_zero) = std::sync::mpsc::channel();
+    let ends = [
+        (to_one.0, signals_to_one.0, to_zero.1, signals_to_zero.1, tell_one, heard_by_zero),
+        (to_zero.0, signals_to_zero.0, to_one.1, signals_to_one.1, tell_zero, heard_by_one),
+    ];
+    let threads: Vec<_> = Seat::realm(2)
+        .unwrap()
+        .zip(ends)
+        .map(|(seat, (out, signals_out, lane, signals, publish, peer))| {
+            let done = done.clone();
             thread::spawn(move || {
-                let config = KernelConfig { outbox_bytes: 4096, ..KernelConfig::default() };
+                let other = 1 - seat.place().shard();
+                let config = KernelConfig { outbox_bytes: 4096, shares: [8; 4], ..KernelConfig::default() };
                 let mut kernel = Kernel::seated(common::region(1 << 20), config, seat, 2).unwrap();
-                kernel.add_lane(incoming).unwrap();
-                kernel.add_signal_lane(signals_in).unwrap();
-                kernel.connect(1 - shard, out, signals_out);
-                let receiver = kernel.spawn(Receiver { next: 0, done: done.clone() }).unwrap();
-                publish.send(receiver).unwrap();
-                let to = peer.recv().unwrap();
-                let sender = kernel.spawn(Sender { to, next: 0 }).unwrap();
-                kernel.tell(sender, ());
-                let mut used = 0;
-                let mut turns = 0u64;
+                kernel.add_lane(lane).unwrap();
+                kernel.add_signal_lane(signals).unwrap();
+                kernel.connect(other, out, signals_out);
+                let flooded = Flooded { next: 0, end: EACH, done: done.clone() };
+                publish.send(kernel.spawn(flooded).unwrap()).unwrap();
+                let flooder = Flooder { to: peer.recv().unwrap(), next: 0, end: EACH };
+                let flooder = kernel.spawn(flooder).unwrap();
+                kernel.tell(flooder, ());
+                let mut turns = 0;
                 while done.load(Ordering::SeqCst) < 2 {
                     kernel.turn(Time::from_nanos(turns));
                     turns += 1;
                     thread::yield_now();
-                    if turns == 1000 {
-                        used = kernel.stats().used_bytes;
-                    }
                 }
-                // What the other has not read yet stays until both are done.
-                assert!(turns < 1000 || kernel.stats().used_bytes == used, "memory is bounded");
                 assert_eq!(kernel.stats().dead_letters, 0);
             })
         })

@@ -3,7 +3,6 @@
 
 mod common;
 
-use std::mem::MaybeUninit;
 use std::sync::{Arc, Mutex};
 
 use common::{Census, Order, Puppet, Token, World, lock, ms, order};
@@ -168,7 +167,7 @@ fn an_actor_with_a_word_of_state_costs_forty_bytes() {
 
 #[test]
 fn memory_below_the_minimum_is_refused_with_the_numbers() {
-    let small: &'static mut [MaybeUninit<u8>] = Box::leak(Box::new_uninit_slice(1000));
+    let small = common::memory(1000);
     let start = small.as_ptr().addr();
     let refused = Region::from_static(small).map(drop).unwrap_err();
     let usable = 1000 - (start.next_multiple_of(limits::STATE_ALIGN_MAX) - start);
@@ -191,7 +190,7 @@ fn the_smallest_region_runs_a_first_actor() {
 #[test]
 fn a_region_of_any_start_is_aligned() {
     for skip in [0, 1, 3, 8, 64, 127] {
-        let memory: &'static mut [MaybeUninit<u8>] = Box::leak(Box::new_uninit_slice(64 << 10));
+        let memory = common::memory(64 << 10);
         let region = Region::from_static(&mut memory[skip..]).unwrap();
         let mut world = World::of(Kernel::new(region, KernelConfig::default()).unwrap());
         #[repr(align(128))]
@@ -212,29 +211,31 @@ fn a_region_of_any_start_is_aligned() {
     }
 }
 
-/// Fills the region with actors of a word each until there is no room for one more.
-fn fill(world: &mut World) -> Vec<ActorRef<Order>> {
-    struct Filler(#[allow(dead_code)] Puppet);
-    impl Actor for Filler {
-        type Msg = Order;
-        fn receive(&mut self, _: Order, _: &mut Ctx<'_, Self>) -> Outcome {
-            Ok(())
-        }
+/// Needs the least that an actor can.
+struct Tiny;
+
+impl Actor for Tiny {
+    type Msg = ();
+    fn receive(&mut self, (): (), _: &mut Ctx<'_, Self>) -> Outcome {
+        Ok(())
     }
+}
+
+/// Fills the region with puppets until there is no room for one more, and what is left over with the smallest actors.
+/// Gives the puppets.
+fn fill(world: &mut World) -> Vec<ActorRef<Order>> {
     let mut all = Vec::new();
     loop {
-        match world.kernel.spawn(Filler(Puppet::new("filler", &world.log))) {
+        match world.kernel.spawn(Puppet::new("filler", &world.log)) {
             Ok(filler) => all.push(filler),
-            Err(SpawnError::OutOfMemory) => {
-                // The starts give their room in the queue of signals back; nobody else can use that.
-                world.settle();
-                if world.kernel.spawn(Filler(Puppet::new("filler", &world.log))).is_err() {
-                    return all;
-                }
-            }
+            Err(SpawnError::OutOfMemory) => break,
             Err(other) => panic!("{other}"),
         }
     }
+    while world.kernel.spawn(Tiny).is_ok() {}
+    // The starts give their room in the queue of signals back; nobody else can use that.
+    world.settle();
+    all
 }
 
 #[test]
@@ -284,12 +285,17 @@ fn a_used_up_region_still_stops_every_actor_and_tells_every_watcher() {
         for filler in &fillers {
             world.scope().stop(*filler);
         }
+        world.settle();
+        let stopped = world.log.take();
+        assert!(stopped.len() == fillers.len() && stopped.iter().all(|event| event == "filler stopped"));
         world.stop(p);
         assert_eq!(
             world.events(),
             ["c stopped", "c stopped", "c stopped", "p stopped", "w hears: p stopped"]
         );
-        assert_eq!(world.stats().actors, 1);
+        world.scope().stop_all();
+        world.settle();
+        assert_eq!(world.stats().actors, 0);
     }
 }
 
@@ -314,8 +320,7 @@ impl Tally {
 
 /// Does everything that may need memory, in a region of so many bytes, and checks that nothing is lost.
 fn do_everything(bytes: usize) -> Option<Tally> {
-    let memory: &'static mut [MaybeUninit<u8>] = Box::leak(Box::new_uninit_slice(bytes));
-    let region = Region::from_static(memory).ok()?;
+    let region = Region::from_static(common::memory(bytes)).ok()?;
     let Ok(kernel) = Kernel::new(region, KernelConfig::default()) else { return None };
     let mut world = World::of(kernel);
     let census = Census::default();
@@ -615,6 +620,9 @@ fn fill_but(world: &mut World, free: usize) {
     let mut all = Vec::new();
     while let Ok(filler) = world.kernel.scope().spawn_from(factory("filler", &world.log, None)) {
         all.push(filler);
+        world.settle();
+    }
+    while world.kernel.spawn(Tiny).is_ok() {
         world.settle();
     }
     assert!(all.len() > free, "{} of {free}", all.len());

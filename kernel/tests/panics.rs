@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use common::{Census, Log, Order, Puppet, Realm, Token, World, lock, ms, order};
 use corelane_kernel::{
-    Actor, ActorRef, Address, Ctx, DeadLetter, DeadReason, Failure, Observe, Outcome, ReplyTo, Terminated,
+    Actor, ActorRef, Address, Ctx, DeadLetter, DeadReason, Failure, KernelConfig, Observe, Outcome, ReplyTo,
+    Terminated,
 };
 
 /// A value whose drop panics, once it is armed. It counts as dropped all the same.
@@ -567,6 +568,31 @@ fn a_panic_that_is_no_actors_is_shown_as_nobodys() {
     census.expect_none();
     assert_eq!(realm.worlds[1].letters(), [(DeadReason::NoActor, 1)]);
     assert!(realm.worlds[1].scope().is_alive(survivor));
+}
+
+#[test]
+fn a_panicking_drop_of_what_waits_for_a_kernel_that_is_gone_is_nobodys() {
+    let config = KernelConfig { outbox_bytes: 4096, ..KernelConfig::default() };
+    let mut realm = Realm::new::<32>(2, 1 << 20, &config);
+    let (a, census) = (realm.worlds[0].puppet("a"), Census::default());
+    let log = realm.log();
+    let mined = Minefield { log, bombs: Vec::new(), laid: 0, watching_itself: false, panic_at_stop: false };
+    let mined = realm.worlds[1].spawn(mined).unwrap();
+    realm.settle();
+    for _ in 0..10 {
+        realm.worlds[0].tell(mined, Mine::Own(Bomb::new("spilled", &census)));
+    }
+    assert!(realm.worlds[0].spilled());
+    // The lane's own go with their kernel; each of those behind it panics.
+    let gone = std::panic::catch_unwind(AssertUnwindSafe(|| drop(realm.worlds.remove(1))));
+    assert!(gone.is_err());
+    realm.worlds[0].tell(a, Order::Note(1));
+    realm.worlds[0].settle();
+    assert!(realm.worlds[0].panics.len() > 1);
+    assert!(realm.worlds[0].scope().is_alive(a));
+    assert_eq!(realm.worlds[0].stats().failed, 0);
+    assert!(realm.worlds[0].events().contains(&"a 1".to_owned()));
+    census.expect_none();
 }
 
 #[test]

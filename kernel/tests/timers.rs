@@ -160,6 +160,37 @@ fn a_timer_that_is_due_does_not_fire_once_its_owner_stops_or_fails() {
 }
 
 #[test]
+fn timers_of_one_that_takes_several_turns_to_stop_end_when_it_begins() {
+    struct Leaf;
+    impl Actor for Leaf {
+        type Msg = ();
+        fn receive(&mut self, (): (), _: &mut Ctx<'_, Self>) -> Outcome {
+            Ok(())
+        }
+    }
+    let mut world = World::sized(8 << 20);
+    let (a, b) = (world.puppet("a"), world.puppet("b"));
+    let census = Census::default();
+    let tokens = [census.token(), census.token()];
+    world.have(a, move |_, ctx| {
+        for _ in 0..15_000 {
+            ctx.spawn(Leaf).unwrap();
+        }
+        let [one, two] = tokens;
+        ctx.set_timer(1, ms(1), Order::Carry(one)).unwrap();
+        ctx.set_receive_timeout(Some(ms(1))).unwrap();
+        ctx.ask(b, ms(1), |_: ActorRef<u64>| Order::Note(1), move |_| Order::Carry(two));
+    });
+    world.log.take();
+    world.scope().stop(a);
+    world.turn();
+    census.expect_none();
+    world.now = world.now + ms(10);
+    assert!(world.turn().more && world.scope().is_alive(a), "it is still stopping");
+    assert_eq!((world.events(), world.letters()), (vec!["a stopped".to_owned()], vec![]));
+}
+
+#[test]
 fn a_timer_may_be_stopped_by_another_actor_in_the_turn_in_which_it_is_due() {
     let mut world = World::new();
     let (a, b) = (world.puppet("a"), world.puppet("b"));

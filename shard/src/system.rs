@@ -32,6 +32,9 @@ use crate::wake::Wake;
 /// Words of the lane for signals between two shards.
 const SIGNAL_WORDS: usize = 1024;
 
+/// What a shard is given for its last turn, and again for dropping what is left, also when there is no time any more.
+const GRACE: Duration = Duration::from_millis(250);
+
 /// Actors on pinned cores. Dropping it shuts it down in order.
 ///
 /// ```
@@ -165,7 +168,7 @@ impl System {
     }
 
     /// Ends the system in order: actors stop, children first; what they still say is delivered; shards end; what was
-    /// left is reported. Takes at most about `within`; what has not ended by then is left to itself.
+    /// left is reported. Takes at most `within` and half a second; what has not ended by then is left to itself.
     ///
     /// Must not be called from an actor.
     pub fn shutdown(mut self, within: Duration) -> Report {
@@ -182,10 +185,13 @@ impl System {
         }
         let jobs_left = self.pool.close(deadline);
         shared.enter(Phase::Ending);
+        // A shard whose actors let it ends at once; one that is held up must not hold up the others for long.
+        let deadline = deadline.max(Instant::now() + GRACE);
         while !self.have_ended() && Instant::now() < deadline {
             std::thread::park_timeout(Duration::from_micros(200));
         }
         shared.enter(Phase::Over);
+        let deadline = deadline.max(Instant::now() + GRACE);
         for thread in &self.threads {
             thread.thread().unpark();
         }
@@ -412,7 +418,7 @@ impl House {
         };
         let _ = ready.send(Ok(()));
         let idler = Idler::new(idle, shared.may_spin, shared.clock.now());
-        let worker = Worker { kernel: &mut housed.kernel, shared, shard, executor, idler };
+        let worker = Worker { kernel: &mut housed.kernel, shared, shard, executor, idler, orphans: false };
         let report = worker.run();
         // What is still in the kernel is dropped here, on its own thread; a drop that panics must not lose the report.
         if let Err(failure) = guard(move || drop(housed)) {

@@ -28,6 +28,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) shard: usize,
     pub(crate) executor: Executor,
     pub(crate) idler: Idler,
+    /// Some lane's sender is gone.
+    pub(crate) orphans: bool,
 }
 
 impl Worker<'_> {
@@ -53,6 +55,9 @@ impl Worker<'_> {
             let shared = &self.shared;
             self.kernel.published(|shard| shared.posts[shard].wake.wake());
             moved |= turn.handled > 0;
+            if self.orphans {
+                self.orphans = self.kernel.prune_lanes();
+            }
             if self.executor.has_ready() {
                 moved |= self.run_futures();
             }
@@ -163,7 +168,7 @@ impl Worker<'_> {
                     tracing::error!(shard = self.shard, "no room for another gateway's lane");
                 }
             }
-            Request::Prune => self.kernel.prune_lanes(),
+            Request::Prune => self.orphans = true,
         }
     }
 

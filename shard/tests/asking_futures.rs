@@ -61,8 +61,7 @@ fn many_answers_are_awaited_at_once_and_in_any_order() {
     let answers = run(join_all((0..50).map(&mut asked)));
     assert!(answers.into_iter().eq((0..50).map(|n| Ok(2 * n))));
     let unordered: FuturesUnordered<_> = (0..50).map(&mut asked).collect();
-    let mut answers: Vec<u64> =
-        futures_executor::block_on(unordered.map(|answer| answer.unwrap()).collect());
+    let mut answers: Vec<u64> = futures_executor::block_on(unordered.map(|answer| answer.unwrap()).collect());
     answers.sort_unstable();
     assert!(answers.into_iter().eq((0..50).map(|n| 2 * n)));
     end(system);
@@ -136,7 +135,7 @@ fn a_full_lane_is_an_answer_at_once() {
     let mut gateway = system.gateway().unwrap();
     let of = puppet(&system, 0);
     let (release, released) = channel::<()>();
-    tell(&mut gateway, of, Job::run(move |_| drop(released.recv())));
+    tell(&mut gateway, of, Job::run(move |_| assert!(released.recv().is_err())));
     let mut waiting = Vec::new();
     let refused = loop {
         let mut future = Box::pin(gateway.ask_future(of, LONG, double(waiting.len() as u64)));

@@ -11,7 +11,9 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use common::{Census, Job, Puppet, await_some, builder, end, failure, hush, next, puppet, system, tell, with};
+use common::{
+    Census, Job, Puppet, await_some, builder, end, failure, hush, next, puppet, system, tell, watch, with,
+};
 use corelane_shard::{Idle, ShardCtx};
 
 /// A future that a test completes by hand, from any thread.
@@ -286,7 +288,7 @@ fn a_panic_in_a_future_or_its_message_fails_the_actor() {
     for waits in [false, true] {
         for in_future in [false, true] {
             let actor = puppet(&system, 0);
-            with(&mut gateway, watcher, move |ctx| ctx.watch(actor)).unwrap();
+            watch(&system, &mut gateway, watcher, actor);
             tell(
                 &mut gateway,
                 actor,
@@ -296,7 +298,11 @@ fn a_panic_in_a_future_or_its_message_fails_the_actor() {
                         assert!(!in_future, "on purpose: future");
                     };
                     let then = move |()| -> Job { panic!("on purpose: then") };
-                    if waits { ctx.wait_for(future, then)? } else { ctx.spawn_future(future, then)? }
+                    if waits {
+                        ctx.wait_for(future, then)?
+                    } else {
+                        ctx.spawn_future(future, then)?
+                    }
                     Ok(())
                 }),
             );
@@ -403,7 +409,8 @@ fn an_ask_of_another_shard_is_awaited_in_a_handler() {
     let (said, heard) = channel();
     with(&mut gateway, asker, move |ctx| {
         let mut own = ctx.system().gateway().unwrap();
-        let question = move |reply| Job::run(move |ctx: &mut corelane_kernel::Ctx<'_, Puppet>| ctx.tell(reply, 5u64));
+        let question =
+            move |reply| Job::run(move |ctx: &mut corelane_kernel::Ctx<'_, Puppet>| ctx.tell(reply, 5u64));
         let answer = own.ask_future(asked, common::LONG, question);
         ctx.wait_for(answer, move |answer| Job::run(move |_| said.send(answer).unwrap()))
     })

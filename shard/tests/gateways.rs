@@ -257,8 +257,10 @@ fn lanes_of_dropped_gateways_are_let_go_of() {
         [0, 1].map(|shard| system.call(shard, |scope| scope.stats().used_bytes).unwrap())
     };
     let used = open_and_drop(100);
-    // Each lane that was kept would take room in the shard's row of lanes.
-    assert_eq!(open_and_drop(2000), used);
+    // Each lane that was kept would take room in the shard's row of lanes, over a hundred KiB for two thousand; how many
+    // there are at once varies.
+    let later = open_and_drop(2000);
+    assert!(later.iter().zip(used).all(|(later, used)| later - used < 64 << 10), "{used:?} {later:?}");
     end(system);
 }
 

@@ -241,14 +241,14 @@ fn asks_between_shards_are_answered_or_time_out() {
     struct Doubler;
     enum Question {
         Double(u64, corelane_kernel::ReplyTo<u64>),
-        Silence(corelane_kernel::ReplyTo<u64>),
+        Silence,
     }
     impl Actor for Doubler {
         type Msg = Question;
         fn receive(&mut self, question: Question, ctx: &mut Ctx<'_, Self>) -> Outcome {
             match question {
                 Question::Double(n, reply) => ctx.tell(reply, 2 * n),
-                Question::Silence(_) => {}
+                Question::Silence => {}
             }
             Ok(())
         }
@@ -273,9 +273,12 @@ fn asks_between_shards_are_answered_or_time_out() {
     all.sort_unstable();
     assert!(all.into_iter().eq((0..500).map(|n| 2 * n)));
     with(&mut gateway, asker, move |ctx| {
-        ctx.ask(doubler, std::time::Duration::from_millis(5), Question::Silence, move |answer| {
-            Job::run(move |_| answers.send(answer).unwrap())
-        });
+        ctx.ask(
+            doubler,
+            std::time::Duration::from_millis(5),
+            |_: corelane_kernel::ReplyTo<u64>| Question::Silence,
+            move |answer| Job::run(move |_| answers.send(answer).unwrap()),
+        );
     });
     assert_eq!(next(&answered), Err(corelane_kernel::AskError::Timeout));
     end(system);

@@ -18,10 +18,8 @@ fn work_is_done_on_another_thread_and_answered_with_a_message() {
         let (said, heard) = channel();
         let own = with(&mut gateway, actor, move |ctx| {
             let work = || std::thread::current().name().unwrap_or_default().to_owned();
-            ctx.offload(work, move |result| {
-                Job::run(move |ctx| said.send((result, ctx.shard())).unwrap())
-            })
-            .unwrap();
+            ctx.offload(work, move |result| Job::run(move |ctx| said.send((result, ctx.shard())).unwrap()))
+                .unwrap();
             std::thread::current().name().unwrap_or_default().to_owned()
         });
         assert_eq!(own, format!("works-{shard}"));

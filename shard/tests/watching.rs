@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::mpsc::{Receiver, channel};
 
-use common::{Job, Puppet, end, failure, hush, next, puppet, system, tell, with};
+use common::{Job, Puppet, end, failure, hush, next, puppet, system, tell, watch, with};
 use corelane_kernel::{ActorRef, Failure, StopReason, Terminated};
 use corelane_shard::{Gateway, System};
 
@@ -15,14 +15,6 @@ fn watcher() -> (System, Gateway, ActorRef<Job>, Receiver<Terminated>) {
     let (notices, heard) = channel();
     let watcher = Puppet::default().notices(notices).on(&system, 1);
     (system, gateway, watcher, heard)
-}
-
-/// Has the watcher watch, and a question to the target's shard go to and fro behind that.
-fn watch(system: &System, gateway: &mut Gateway, watcher: ActorRef<Job>, target: ActorRef<Job>) {
-    with(gateway, watcher, move |ctx| ctx.watch(target)).unwrap();
-    // The signal was published in the turn that ends before the next one that answers.
-    with(gateway, watcher, |_| ());
-    system.call(target.place().shard(), |_| ()).unwrap();
 }
 
 #[test]

@@ -24,10 +24,12 @@ impl Measured for Corelane {
     fn tell(&self, place: Place, sources: u64, messages: u64) -> Result<Ran, RunError> {
         run(place, move |system, far, done| {
             let sum = spawn(system, far, || Sum { total: 0 })?;
-            let judge = spawn(system, 0, move || Judge { sum, left: sources, begin: None, done: done.clone() })?;
+            let judge =
+                spawn(system, 0, move || Judge { sum, left: sources, begin: None, done: done.clone() })?;
             for index in 0..sources {
                 let numbers = share(index, sources, messages);
-                let source = spawn(system, 0, move || Source { sum, judge, numbers: numbers.clone(), begun: false })?;
+                let source =
+                    spawn(system, 0, move || Source { sum, judge, numbers: numbers.clone(), begun: false })?;
                 start(system, source, ())?;
             }
             Ok(())
@@ -50,8 +52,14 @@ impl Measured for Corelane {
     fn ask(&self, place: Place, asks: u64) -> Result<Ran, RunError> {
         run(place, move |system, far, done| {
             let next = spawn(system, far, || Next)?;
-            let caller =
-                spawn(system, 0, move || Caller { next, asks, asked: 0, sum: 0, begin: None, done: done.clone() })?;
+            let caller = spawn(system, 0, move || Caller {
+                next,
+                asks,
+                asked: 0,
+                sum: 0,
+                begin: None,
+                done: done.clone(),
+            })?;
             start(system, caller, None)
         })
     }
@@ -81,9 +89,8 @@ impl Measured for Corelane {
             }
             Ok::<_, corelane::kernel::SpawnError>(addresses)
         });
-        let addresses = spawned
-            .map_err(RunError::refused("spawning"))?
-            .map_err(RunError::refused("spawning"))?;
+        let addresses =
+            spawned.map_err(RunError::refused("spawning"))?.map_err(RunError::refused("spawning"))?;
         wait_until(&system, || tally::started() == actors)?;
         let grown = resident::bytes()?.saturating_sub(before);
         let told = system.call(0, move |scope| {
@@ -104,8 +111,7 @@ fn run(
     body: impl FnOnce(&System, usize, Sender<Ran>) -> Result<(), RunError>,
 ) -> Result<Ran, RunError> {
     let cores = if place.is_split() { vec![place.near.id, place.far.id] } else { vec![place.near.id] };
-    let system =
-        System::builder().cores(&cores).start().map_err(RunError::refused("starting the system"))?;
+    let system = System::builder().cores(&cores).start().map_err(RunError::refused("starting the system"))?;
     let (done, reported): (Sender<Ran>, Receiver<Ran>) = channel();
     body(&system, cores.len() - 1, done)?;
     let ran = reported.recv().map_err(RunError::refused("report"))?;

@@ -19,11 +19,16 @@ use corelane_kernel::{
 /// Regions stay reachable from here, so that a leak checker sees only what tests really leak.
 static REGIONS: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 
-/// A region of `bytes`, in memory that is never used again.
-pub(crate) fn region(bytes: usize) -> Region {
+/// Memory that is never used again.
+pub(crate) fn memory(bytes: usize) -> &'static mut [MaybeUninit<u8>] {
     let memory: &'static mut [MaybeUninit<u8>] = Box::leak(Box::new_uninit_slice(bytes));
     lock(&REGIONS).push(memory.as_ptr() as usize);
-    Region::from_static(memory).expect("a test's region is large enough")
+    memory
+}
+
+/// A region of `bytes`.
+pub(crate) fn region(bytes: usize) -> Region {
+    Region::from_static(memory(bytes)).expect("a test's region is large enough")
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

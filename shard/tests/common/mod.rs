@@ -54,7 +54,9 @@ pub(crate) fn await_some<T>(mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// What is told to a [`Puppet`]: a closure that it runs.
-pub(crate) struct Job(Box<dyn FnOnce(&mut Puppet, &mut Ctx<'_, Puppet>) -> Outcome + Send>);
+pub(crate) struct Job(Work);
+
+type Work = Box<dyn FnOnce(&mut Puppet, &mut Ctx<'_, Puppet>) -> Outcome + Send>;
 
 impl Job {
     pub(crate) fn new(job: impl FnOnce(&mut Ctx<'_, Puppet>) -> Outcome + Send + 'static) -> Job {
@@ -77,6 +79,7 @@ impl From<()> for Job {
     }
 }
 
+type Start = Box<dyn FnMut(&mut Ctx<'_, Puppet>) -> Outcome + Send>;
 type Hook = Box<dyn FnMut(&mut Ctx<'_, Puppet>) + Send>;
 
 /// An actor that runs the closures it is told, and passes on the notices that it gets.
@@ -84,7 +87,7 @@ type Hook = Box<dyn FnMut(&mut Ctx<'_, Puppet>) + Send>;
 pub(crate) struct Puppet {
     notices: Option<Sender<Terminated>>,
     failures: Option<Sender<(Address, Failure)>>,
-    started: Option<Box<dyn FnMut(&mut Ctx<'_, Puppet>) -> Outcome + Send>>,
+    started: Option<Start>,
     stopped: Option<Hook>,
     /// Dropped with the state.
     held: Option<Box<dyn Send>>,
@@ -188,6 +191,22 @@ pub(crate) fn with<T: Send + 'static>(
     next(&receiver)
 }
 
+/// Has a watcher watch, so that whatever the target is told from now on finds it watched.
+pub(crate) fn watch(
+    system: &Handle,
+    gateway: &mut Gateway,
+    watcher: ActorRef<Job>,
+    target: impl Into<Address> + Send + 'static,
+) {
+    let target = target.into();
+    with(gateway, watcher, move |ctx| ctx.watch(target)).expect("room for a watch");
+    // Calls run between turns: the first when the signal has been published, the second before the turn that handles
+    // it, which handles signals first.
+    for shard in [watcher.place().shard(), target.place().shard()] {
+        system.call(shard, |_| ()).expect("a call");
+    }
+}
+
 /// The text of a notice that says that somebody failed.
 pub(crate) fn failure(notice: &Terminated) -> String {
     match &notice.reason {
@@ -260,7 +279,7 @@ impl Drop for Counted {
     }
 }
 
-/// Panics of tests that panic on purpose are not shown; all others are, as ever.
+/// Panics of tests that panic on purpose, or with something that is no text, are not shown; all others are, as ever.
 pub(crate) fn hush() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -269,7 +288,7 @@ pub(crate) fn hush() {
             let payload = info.payload();
             let text = payload.downcast_ref::<&str>().copied();
             let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-            if !text.is_some_and(|text| text.starts_with("on purpose")) {
+            if text.is_some_and(|text| !text.starts_with("on purpose")) {
                 shown(info);
             }
         }));

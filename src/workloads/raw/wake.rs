@@ -2,7 +2,7 @@
 //!
 //! `std`'s park and unpark are one futex wait and one futex wake on Linux, with nothing around them: the
 //! cheapest way there is for a thread to sleep until another says so. An eventfd was measured against it and
-//! was never faster: it is two system calls for each direction as well, both through the file layer.
+//! was no faster: it is two system calls for each direction as well, both through the file layer.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
