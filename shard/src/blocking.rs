@@ -63,8 +63,10 @@ impl Pool {
             let result = catch_unwind(AssertUnwindSafe(work));
             let result =
                 result.map_err(|panic| unwind::tell(panic, |text| OffloadError::Panicked(text.to_owned())));
-            // Whoever asked may be gone.
-            let _ = sender.send(result);
+            // Whoever asked may be gone. What comes back is taken out of the channel first, as its drop may panic.
+            if let Err(unwanted) = sender.send(result) {
+                drop(unwanted.into_inner());
+            }
         });
         self.push(job);
         receiver
