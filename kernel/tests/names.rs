@@ -124,6 +124,23 @@ fn a_failed_spawn_leaves_its_name_free() {
 }
 
 #[test]
+fn refused_spawns_take_no_memory_for_good() {
+    let mut world = World::new();
+    spawn(&mut world, "taken").unwrap();
+    world.settle();
+    let mut used = Vec::new();
+    for _ in 0..1000 {
+        let mut scope = world.kernel.scope();
+        let puppet = || Puppet::new("a", &world.log);
+        let taken = scope.spawner().name("taken").mailbox(5).spawn(puppet());
+        let bad = scope.spawner().name("bad name").mailbox(5).spawn(puppet());
+        assert_eq!((taken, bad), (Err(SpawnError::NameTaken), Err(SpawnError::BadName)));
+        used.push(world.stats().used_bytes);
+    }
+    assert_eq!(used[1], used[999]);
+}
+
+#[test]
 fn names_behave_like_a_map_under_random_spawns_and_stops() {
     let mut world = World::sized(4 << 20);
     let mut random = Random(9);

@@ -455,6 +455,29 @@ fn a_timer_that_waits_behind_a_suspension_never_fires_once_its_owner_stops() {
 }
 
 #[test]
+fn a_timer_that_waited_and_was_replaced_does_not_lend_its_place_to_the_new_one() {
+    let (mut world, a) = world();
+    let t = world.puppet("t");
+    world.have(a, move |me, ctx| {
+        ctx.set_timer(1, ms(1), Order::Note(1)).unwrap();
+        ctx.watch(t).unwrap();
+        // Hooks run while it is suspended.
+        me.at_end_of_other = Some(Box::new(|_, ctx| {
+            assert!(ctx.cancel_timer(1));
+            Ok(ctx.set_timer(1, ms(1), Order::Note(2))?)
+        }));
+    });
+    world.scope().suspend(a).unwrap();
+    world.pass(ms(10));
+    world.stop(t);
+    world.tell(a, Order::Note(7));
+    world.pass(ms(10));
+    world.log.take();
+    world.scope().resume(a);
+    assert_eq!(world.events(), ["a 7", "a 2"]);
+}
+
+#[test]
 fn a_timer_that_waits_and_is_replaced_fires_at_its_new_time_only() {
     let (mut world, a) = world();
     set(&mut world, a, 1, ms(1), 1);
