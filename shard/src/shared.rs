@@ -31,12 +31,38 @@ pub(crate) struct Post {
     pub(crate) wake: Wake,
     pub(crate) inbox: Inbox,
     pub(crate) gauges: Gauges,
-    /// Nothing waits there, and no actor lives, as of its last turn.
-    pub(crate) quiet: AtomicBool,
+    /// While the system stops: how often other shards published something for this one, counted behind it.
+    pub(crate) told: AtomicU64,
+    /// One more than `told` was when this shard last saw that nothing waits there and no actor lives; zero if something
+    /// does. It stands as long as `told` stands.
+    pub(crate) quiet: AtomicU64,
     /// Turns in which something moved: quiet means little if this changes.
     pub(crate) active_turns: AtomicU64,
     /// It has taken its last turn, and has published what it said.
     pub(crate) ended: AtomicBool,
+}
+
+impl Post {
+    /// Something was published for the shard: its word that it is quiet no longer stands. It is to be woken after this.
+    pub(crate) fn note_told(&self) {
+        self.told.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Whether the shard's word that it is quiet still stands, if it gave it.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let quiet = self.quiet.load(Ordering::SeqCst);
+        quiet != 0 && quiet == self.told.load(Ordering::SeqCst) + 1
+    }
+
+    /// Whether the shard gave its word that it is quiet, and has been told something since.
+    pub(crate) fn was_told_since(&self) -> bool {
+        self.quiet.load(Ordering::SeqCst) != 0 && !self.is_quiet()
+    }
+
+    /// Grows with whatever may end a quiet.
+    pub(crate) fn stirs(&self) -> u64 {
+        self.active_turns.load(Ordering::SeqCst) + self.told.load(Ordering::SeqCst)
+    }
 }
 
 /// A shard's counts, as it last published them: at least every few thousand turns, and before it sleeps.

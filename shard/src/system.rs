@@ -102,7 +102,8 @@ impl System {
             wake: Wake::new(sleepless),
             inbox: Inbox::new(),
             gauges: Gauges::default(),
-            quiet: AtomicBool::new(false),
+            told: AtomicU64::new(0),
+            quiet: AtomicU64::new(0),
             active_turns: AtomicU64::new(0),
             ended: AtomicBool::new(false),
         });
@@ -214,15 +215,20 @@ impl System {
     }
 
     /// Nothing waits on any shard, and nothing moved while we looked.
+    ///
+    /// What is under way between two shards keeps one of them from being quiet: the sender says that it moves before it
+    /// takes anything up, and counts what it told at the receiver, whose word then no longer stands, before it says
+    /// that it is quiet.
     fn is_quiet(&self) -> bool {
         let posts = &self.handle.shared.posts;
-        let turns = || -> u64 { posts.iter().map(|post| post.active_turns.load(Ordering::SeqCst)).sum() };
-        let before = turns();
+        let stirs = || -> u64 { posts.iter().map(|post| post.stirs()).sum() };
+        let before = stirs();
         // A thread that is gone (it could not start, or has panicked) says nothing any more.
-        let quiet = self.threads.iter().zip(posts).all(|(thread, post)| {
-            thread.is_finished() || (post.quiet.load(Ordering::SeqCst) && !post.inbox.has_requests())
-        });
-        quiet && turns() == before
+        let quiet =
+            self.threads.iter().zip(posts).all(|(thread, post)| {
+                thread.is_finished() || (post.is_quiet() && !post.inbox.has_requests())
+            });
+        quiet && stirs() == before
     }
 
     /// No shard takes another turn.

@@ -19,6 +19,9 @@ use crate::unwind::guard;
 const LOOKS: u32 = 64;
 /// Looks between two hints to the processor that this is a loop that waits.
 const HINT_EVERY: u32 = 16;
+/// Turns that end with messages behind a full lane, until the core is offered to others: the lane's reader may be
+/// waiting for it. Far cheaper than a time slice spent on telling a reader that does not run.
+const STUCK_TURNS: u32 = 16;
 /// Turns between two publications of the gauges while the shard is busy.
 const GAUGE_TURNS: u64 = 1024;
 
@@ -42,8 +45,13 @@ impl Worker<'_> {
         let mut now = self.shared.clock.now();
         let mut turns = 0u64;
         let mut sleeps = 0u64;
-        let mut stopping = false;
+        // Actors ever spawned when all were last told to stop, once the system stops.
+        let mut stopping = None;
+        let mut stuck = 0;
         loop {
+            if stopping.is_some() && self.has_input() {
+                self.note_activity();
+            }
             let mut moved = self.handle_requests();
             let turn = match guard(|| self.kernel.turn(now)) {
                 Ok(turn) => turn,
@@ -53,7 +61,12 @@ impl Worker<'_> {
                 }
             };
             let shared = &self.shared;
-            self.kernel.published(|shard| shared.posts[shard].wake.wake());
+            self.kernel.published(|shard| {
+                if stopping.is_some() {
+                    shared.posts[shard].note_told();
+                }
+                shared.posts[shard].wake.wake();
+            });
             moved |= turn.handled > 0;
             if self.orphans {
                 self.orphans = self.kernel.prune_lanes();
@@ -68,7 +81,7 @@ impl Worker<'_> {
                 if turns.is_multiple_of(GAUGE_TURNS) {
                     self.publish_gauges(turns, sleeps);
                 }
-                if stopping {
+                if stopping.is_some() {
                     self.note_activity();
                 }
             }
@@ -76,8 +89,17 @@ impl Worker<'_> {
             match phase {
                 Phase::Running => {}
                 Phase::Stopping => {
-                    if !stopping {
-                        stopping = true;
+                    let spawned = self.kernel.stats().spawned;
+                    if stopping.is_none() {
+                        // For all that was told before it counted.
+                        for post in &self.shared.posts {
+                            post.note_told();
+                            post.wake.wake();
+                        }
+                    }
+                    // Again for those spawned since: by a hook, or by a request that came before the end began.
+                    if stopping != Some(spawned) {
+                        stopping = Some(spawned);
                         self.kernel.scope().stop_all();
                         continue;
                     }
@@ -85,14 +107,14 @@ impl Worker<'_> {
                 Phase::Ending | Phase::Over => break,
             }
             if moved || turn.more {
+                stuck = if self.kernel.spilled() { stuck + 1 } else { 0 };
+                if stuck == STUCK_TURNS {
+                    stuck = 0;
+                    std::thread::yield_now();
+                }
                 continue;
             }
-            if stopping {
-                if self.kernel.stats().actors > 0 {
-                    // Spawned since: by a hook, or by a request that came before the end began.
-                    self.kernel.scope().stop_all();
-                    continue;
-                }
+            if stopping.is_some() {
                 self.note_quiet();
             }
             match self.idler.rest(now) {
@@ -138,7 +160,10 @@ impl Worker<'_> {
             return;
         }
         let shared = self.shared.clone();
-        shared.posts[self.shard].wake.sleep(timeout, || self.has_input() || shared.phase() != phase);
+        let post = &shared.posts[self.shard];
+        post.wake.sleep(timeout, || {
+            self.has_input() || shared.phase() != phase || (phase == Phase::Stopping && post.was_told_since())
+        });
     }
 
     /// Does what other threads asked for.
@@ -229,14 +254,16 @@ impl Worker<'_> {
     }
 
     fn note_activity(&self) {
-        self.post().quiet.store(false, Ordering::SeqCst);
+        self.post().quiet.store(0, Ordering::SeqCst);
         self.post().active_turns.fetch_add(1, Ordering::SeqCst);
     }
 
     /// While the system stops: nothing waits here.
     fn note_quiet(&mut self) {
+        // Read before looking: what is told from then on makes the note stale.
+        let told = self.post().told.load(Ordering::SeqCst);
         let quiet = self.kernel.stats().actors == 0 && !self.kernel.spilled() && !self.has_input();
-        self.post().quiet.store(quiet, Ordering::SeqCst);
+        self.post().quiet.store(if quiet { told + 1 } else { 0 }, Ordering::SeqCst);
     }
 
     /// The system ends: nothing comes any more, and what is left is reported.
