@@ -163,6 +163,9 @@ pub struct Place(pub(crate) u32);
 impl Place {
     pub(crate) const NOWHERE: Place = Place(0);
 
+    /// No kernel's place, nor any address's: realm numbers end before it.
+    pub(crate) const SHUT: Place = Place(u32::MAX);
+
     /// The shard's number within its system, below [`SHARDS_MAX`].
     pub const fn shard(self) -> usize {
         (self.0 & (SHARDS_MAX as u32 - 1)) as usize

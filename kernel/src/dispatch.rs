@@ -50,12 +50,13 @@ impl Kernel {
             handled += self.run_pressing();
         }
         handled += self.run_lanes();
+        // What was told so far is waited for on another core.
+        self.flush();
         for group in Group::ROUND {
             if !self.queues[group as usize].is_empty() {
                 handled += self.run_group(group as usize);
             }
         }
-        // What was told so far goes out before the turn's smaller duties: it is waited for on another core.
         self.flush();
         if self.has_small_duties() {
             handled += self.run_timers() + self.run_ring();
@@ -66,6 +67,7 @@ impl Kernel {
             }
             self.flush();
         }
+        self.look_at_an_exit();
         self.running = NONE;
         let more = self.pressing
             || self.queues.iter().any(|queue| !queue.is_empty())

@@ -12,7 +12,7 @@ use crate::actor::Actor;
 use crate::address::{ActorRef, Address, Group, Place, Seat};
 use crate::backlog::Ring;
 use crate::error::{KernelError, OutOfMemory, SpawnError, TellError};
-use crate::exit::Exits;
+use crate::exits::Exits;
 use crate::extension::Extensions;
 use crate::failure::Failure;
 use crate::inlet::Inlets;
@@ -46,8 +46,8 @@ pub struct KernelConfig {
     pub queue_share: u32,
     /// Bytes that may wait for each other shard behind a full lane, before telling it is refused.
     pub outbox_bytes: usize,
-    /// Words that may be told to another shard before they are published within a turn. What is told is published at
-    /// the end of each turn at the latest.
+    /// Words of the batch in which what is told to another shard waits, one for each. It is published when it is full,
+    /// and at the end of each turn at the latest. From 64 to 1,048,576.
     pub batch_words: usize,
     /// For tests of what happens when a cell's generations are used up: how many fresh cells start with. `None` for
     /// all sixty-seven million.
@@ -71,6 +71,10 @@ impl Default for KernelConfig {
         }
     }
 }
+
+/// Bounds of [`KernelConfig::batch_words`].
+const BATCH_WORDS_MIN: usize = 64;
+const BATCH_WORDS_MAX: usize = 1 << 20;
 
 /// What a kernel is doing, so that whoever catches a panic knows whose it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,12 +207,15 @@ impl Kernel {
         if !(1..=SHARDS_MAX).contains(&shards) || seat.place().shard() >= shards {
             return Err(KernelError::Config("the seat's shard must be one of the realm's"));
         }
+        if !(BATCH_WORDS_MIN..=BATCH_WORDS_MAX).contains(&config.batch_words) {
+            return Err(KernelError::Config("batch_words must be from 64 to 1,048,576"));
+        }
         let mut memory = Memory::new(region, config.generations);
         let (bytes, _) = memory.usage();
         let blocks = (bytes / memory.block_bytes()) as u64;
         let queue = ((blocks * config.queue_share as u64 / 256) as u32).max(2);
         let no_room = KernelError::Config("the region is too small for this many shards");
-        let exits = Exits::new(&mut memory, shards, &config).ok_or(no_room)?;
+        let exits = Exits::new(&mut memory, seat.place().shard(), shards, &config).ok_or(no_room)?;
         let mut kernel = Kernel {
             place: seat.place(),
             pressing: false,
@@ -381,26 +388,29 @@ impl Kernel {
 
     #[inline(never)]
     fn tell_slowly<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
-        if let Err(refused) = self.send_slowly(to, message) {
+        if let Err(message) = self.exits.write(to.address(), message)
+            && let Err(refused) = self.send_slowly(to, message)
+        {
             self.bury(to, refused);
         }
     }
 
-    /// Sends, or gives the message back. The common case is inlined; all others are one call away.
+    /// Sends, or gives the message back. The common cases are inlined; all others are one call away.
     #[inline(always)]
     pub(crate) fn send<M: Send + 'static>(
         &mut self,
         to: ActorRef<M>,
         message: M,
     ) -> Result<(), TellError<M>> {
-        let mut message = message;
-        if to.address().is_simply_at(self.place) {
-            match self.enqueue_here(to.address(), message) {
-                Ok(()) => return Ok(()),
-                Err(back) => message = back,
-            }
+        let tried = if to.address().is_simply_at(self.place) {
+            self.enqueue_here(to.address(), message)
+        } else {
+            self.exits.write(to.address(), message)
+        };
+        match tried {
+            Ok(()) => Ok(()),
+            Err(message) => self.send_slowly(to, message),
         }
-        self.send_slowly(to, message)
     }
 
     #[inline(never)]

@@ -282,6 +282,19 @@ impl LaneSender {
         Some(self.ring.at(self.write))
     }
 
+    /// Where the next record goes, and how many of the wanted words are free there, up to the ring's end. Write whole
+    /// records, then [`LaneSender::commit`] them.
+    #[inline]
+    pub(crate) fn room(&mut self, wanted: usize) -> (*mut u64, usize) {
+        let wanted = wanted.min(self.ring.capacity - (self.write & (self.ring.capacity - 1)));
+        if self.ring.capacity - self.write.wrapping_sub(self.head) < wanted {
+            self.head = self.ring.shared().head.load(Ordering::Acquire);
+        }
+        let words = wanted.min(self.ring.capacity - self.write.wrapping_sub(self.head));
+        self.ring.touch(self.write, words, true);
+        (self.ring.at(self.write), words)
+    }
+
     /// Makes the record that was written at the reserved place part of the lane; invisible until published.
     #[inline(always)]
     pub(crate) fn commit(&mut self, words: usize) {
@@ -292,12 +305,6 @@ impl LaneSender {
     #[inline(always)]
     pub(crate) fn fits(&self, words: usize) -> bool {
         words * 2 <= self.ring.capacity
-    }
-
-    /// Words written and not yet published.
-    #[inline(always)]
-    pub(crate) fn unpublished(&self) -> usize {
-        self.write.wrapping_sub(self.published)
     }
 
     /// Makes everything told so far visible to the receiver. Says whether there was anything.

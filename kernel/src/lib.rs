@@ -41,6 +41,7 @@
 //! | queue | a FIFO of records in segments; one for each scheduling group ([`Group`]), one for signals |
 //! | lane | a single-producer, single-consumer ring of records between two cores ([`LaneSender`], [`LaneReceiver`]) |
 //! | exit, inlet | the lanes that lead out of a kernel, and into it |
+//! | batch | what was told to another core and is not yet in its lane |
 //! | parcel | a record that waits outside a queue: stashed, behind a suspension, in a timer |
 //! | side record | what only some actors need (children, watchers, timers, stash), kept out of the header |
 //! | signal | what overtakes messages: start, stop, watch, the end of a watched actor, a child's failure |
@@ -62,8 +63,8 @@
 //!
 //! # A message's life
 //!
-//! [`Ctx::tell`] writes a record into the queue of the target's group (same place) or into the lane of its shard (another
-//! place). A turn reads records in order, compares the identity in the record with the one in the cell, and calls the
+//! [`Ctx::tell`] writes a record into the queue of the target's group (same place) or into the batch of its shard (another
+//! place), which goes into a lane. A turn reads records in order, compares the identity in the record with the one in the cell, and calls the
 //! actor's code with the message moved out. Unequal means that the target is gone, suspended, or has duties; that is
 //! sorted out off the hot path. Nothing on the way allocates.
 //!
@@ -72,7 +73,7 @@
 //! `address`, `limits` (what an address is, every bound) → `region`, `pool`, `shelf`, `parcel` (memory) → `record`,
 //! `queue`, `lane` (messages in memory) → `behavior` (types erased) → `kernel`, `dispatch` (telling and turns) →
 //! `lifecycle/` (births and ends) → `watch`, `wheel`, `timers`, `ask`, `backlog`, `names` (what actors can do) →
-//! `context`, `scope` (how they do it) → `exit`, `inlet` (other cores).
+//! `context`, `scope` (how they do it) → `batch`, `exit`, `exits`, `inlet` (other cores).
 //!
 //! # Features
 //!
@@ -90,6 +91,7 @@ mod address;
 mod ask;
 mod attachment;
 mod backlog;
+mod batch;
 mod behavior;
 mod compile_fail;
 mod context;
@@ -97,6 +99,7 @@ mod dispatch;
 mod erased;
 mod error;
 mod exit;
+mod exits;
 mod extension;
 mod failure;
 mod inlet;

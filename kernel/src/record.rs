@@ -76,10 +76,11 @@ impl First {
         unsafe { at.cast::<First>().read() }
     }
 
+    /// In one store: a core has room for a few dozen that wait.
     #[inline(always)]
     unsafe fn write(self, at: *mut u64) {
-        // SAFETY: the caller's.
-        unsafe { at.cast::<First>().write(self) };
+        // SAFETY: the caller's; the parts fill the word, without padding.
+        unsafe { at.write(core::mem::transmute::<First, u64>(self)) };
     }
 
     #[inline(always)]

@@ -1,7 +1,8 @@
 //! A shard's thread: turn after turn, and what it does between them.
 //!
 //! inbox → the kernel's turn (signals, lanes, queues, timers, lanes out) → wake whom something was told → futures that
-//! are ready → if nothing moved: spin or sleep. Time is read once per turn, after it: for the next.
+//! are ready → if nothing is left: spin or sleep. Time is read after a turn, for the next; turns that handle next to
+//! nothing share a reading, which would take as long as they do.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,6 +23,8 @@ const HINT_EVERY: u32 = 16;
 /// Turns that end with messages behind a full lane, until the core is offered to others: the lane's reader may be
 /// waiting for it. Far cheaper than a time slice spent on telling a reader that does not run.
 const STUCK_TURNS: u32 = 16;
+/// Messages after which the time is read again. Far fewer than one turn may handle at one time.
+const CLOCK_EVERY: u32 = 32;
 /// Turns between two publications of the gauges while the shard is busy.
 const GAUGE_TURNS: u64 = 1024;
 
@@ -48,6 +51,7 @@ impl Worker<'_> {
         // Actors ever spawned when all were last told to stop, once the system stops.
         let mut stopping = None;
         let mut stuck = 0;
+        let mut since_clock = 0;
         loop {
             if stopping.is_some() && self.has_input() {
                 self.note_activity();
@@ -71,12 +75,15 @@ impl Worker<'_> {
             if self.orphans {
                 self.orphans = self.kernel.prune_lanes();
             }
-            if self.executor.has_ready() {
-                moved |= self.run_futures();
-            }
+            // What futures lead to is published by the next turn.
+            let more = turn.more | (self.executor.has_ready() && self.run_futures());
             turns += 1;
-            now = self.shared.clock.now();
-            if moved || turn.more {
+            since_clock += turn.handled + 1;
+            if since_clock >= CLOCK_EVERY || !moved {
+                since_clock = 0;
+                now = self.shared.clock.now();
+            }
+            if moved || more {
                 self.idler.moved(now);
                 if turns.is_multiple_of(GAUGE_TURNS) {
                     self.publish_gauges(turns, sleeps);
@@ -106,7 +113,8 @@ impl Worker<'_> {
                 }
                 Phase::Ending | Phase::Over => break,
             }
-            if moved || turn.more {
+            // What waits for a full lane moves on when its reader has worked: soon, and without telling us.
+            if more || self.kernel.spilled() {
                 stuck = if self.kernel.spilled() { stuck + 1 } else { 0 };
                 if stuck == STUCK_TURNS {
                     stuck = 0;
@@ -123,7 +131,7 @@ impl Worker<'_> {
                 Rest::Sleep => {
                     sleeps += 1;
                     self.publish_gauges(turns, sleeps);
-                    self.sleep(now, phase);
+                    self.sleep(self.shared.clock.now(), phase);
                     now = self.shared.clock.now();
                 }
             }
@@ -150,11 +158,6 @@ impl Worker<'_> {
 
     /// Sleeps until something comes, a timer is due, or the phase is no longer the one last looked at.
     fn sleep(&mut self, now: Time, phase: Phase) {
-        if self.kernel.spilled() {
-            // What waits for a full lane moves on when its reader has worked: soon, and without telling us.
-            std::thread::yield_now();
-            return;
-        }
         let timeout = self.kernel.next_deadline().map(|at| at.since(now));
         if timeout.is_some_and(|timeout| timeout.is_zero()) {
             return;
