@@ -21,7 +21,7 @@ use core::ptr;
 use crate::address::{Address, Place};
 use crate::lane::LaneSender;
 use crate::limits::RECORD_HEAD;
-use crate::record::{self, Head, Kind, Payload};
+use crate::record::{Head, Payload};
 use crate::region::Memory;
 
 /// How to drop a payload.
@@ -101,17 +101,16 @@ impl Batch {
             && room >= Payload::<M>::WORDS * 8
     }
 
-    /// Writes a message.
-    ///
-    /// # Safety
-    /// [`Batch::takes`] says so.
+    /// Where the next record goes.
     #[inline(always)]
-    pub(crate) unsafe fn write<M>(&mut self, to: Address, message: M) {
-        // SAFETY: there is room for the record, and the place says that the address is of the kernel that this goes to.
-        unsafe {
-            record::write(self.at, to, Kind::Message, message);
-            self.at = self.at.add(Payload::<M>::WORDS);
-        }
+    pub(crate) const fn at(&self) -> *mut u64 {
+        self.at
+    }
+
+    /// Makes the record of `words` that was written there part of the batch.
+    #[inline(always)]
+    pub(crate) fn commit(&mut self, words: usize) {
+        self.at = self.at.wrapping_add(words);
     }
 
     /// Begins a run of records of another type, unless the batch leads elsewhere or has no room for a run and `words`.
@@ -218,6 +217,7 @@ mod tests {
     use crate::address::Seat;
     use crate::lane::{LaneReceiver, lane};
     use crate::limits::RECORD_HEAD;
+    use crate::record::{self, Kind};
     use crate::region::tests::region;
     use proptest::prelude::*;
     use std::collections::VecDeque;
@@ -239,7 +239,8 @@ mod tests {
         }
         let token = Token { number, _counted: counted.clone(), _wide: [number; WIDTH] };
         // SAFETY: the batch takes it.
-        unsafe { batch.write(to, token) };
+        unsafe { record::write(batch.at(), to, Kind::Message, token) };
+        batch.commit(words);
         true
     }
 

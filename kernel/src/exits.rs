@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::kernel::{Kernel, KernelConfig, Stage};
 use crate::lane::LaneSender;
 use crate::letters::DeadReason;
-use crate::record::{CallType, Kind, Payload};
+use crate::record::{self, CallType, Kind, Payload};
 use crate::region::{Memory, NONE};
 use crate::scope::Scope;
 use crate::shelf::Shelf;
@@ -106,21 +106,30 @@ impl Exits {
         self.to(place).is_some()
     }
 
-    /// Tells an actor through its shard's batch, or gives the message back.
+    /// Room for a message to an actor elsewhere, in its shard's batch, if that takes one of this type now.
     #[inline(always)]
-    pub(crate) fn write<M>(&mut self, to: Address, message: M) -> Result<(), M> {
-        match self.batches.get_mut(to.place.shard()) {
-            Some(batch) if batch.takes::<M>(to) => {
-                // SAFETY: it takes it.
-                unsafe { batch.write(to, message) };
-                Ok(())
-            }
-            _ => self.write_slowly(to, message),
-        }
+    pub(crate) fn room_for<M>(&self, to: Address) -> Option<*mut u64> {
+        self.batches.get(to.place.shard()).filter(|batch| batch.takes::<M>(to)).map(Batch::at)
     }
 
-    /// The same for the first message to a shard since the last flush, which is published at once, since nothing may
-    /// follow for long; and for the first of another type than the last.
+    /// Makes the message that was written into the room part of its batch.
+    #[inline(always)]
+    pub(crate) fn commit(&mut self, to: Address, words: usize) {
+        self.batches[to.place.shard()].commit(words);
+    }
+
+    /// Tells an actor through its shard's batch, or gives the message back: the first to a shard since the last flush is
+    /// published at once, since nothing may follow for long; one of another type than the last begins a run.
+    pub(crate) fn write<M>(&mut self, to: Address, message: M) -> Result<(), M> {
+        if let Some(at) = self.room_for::<M>(to) {
+            // SAFETY: the room is the record's.
+            unsafe { record::write(at, to, Kind::Message, message) };
+            self.commit(to, Payload::<M>::WORDS);
+            return Ok(());
+        }
+        self.write_slowly(to, message)
+    }
+
     #[inline(never)]
     fn write_slowly<M>(&mut self, to: Address, message: M) -> Result<(), M> {
         let shard = to.place.shard();
@@ -140,7 +149,8 @@ impl Exits {
             return Err(message);
         }
         // SAFETY: a run of the type was begun, with room for one more.
-        unsafe { batch.write(to, message) };
+        unsafe { record::write(batch.at(), to, Kind::Message, message) };
+        batch.commit(Payload::<M>::WORDS);
         self.list(shard);
         Ok(())
     }

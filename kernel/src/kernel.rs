@@ -1,8 +1,8 @@
-//! The kernel: one core's worth of actors, and how a message gets onto its way.
+//! The kernel: one core's worth of actors.
 //!
 //! A [`Kernel`] belongs to its driver (a shard's thread, a microcontroller's main loop, a simulator), which gives it
 //! memory once and time at each [`Kernel::turn`]. Everything actors can do to it goes through [`Scope`], which hides
-//! the driver's half. This file holds the parts and the telling; dispatch, lifecycle, watching, timers … each have
+//! the driver's half. This file holds the parts; telling, dispatch, lifecycle, watching, timers … each have
 //! a file of their own.
 
 use core::any::{Any, TypeId};
@@ -24,7 +24,6 @@ use crate::pool::{Handle, Pool};
 use crate::probe::Probe;
 use crate::protocol::Protocols;
 use crate::queue::Queue;
-use crate::record::Kind;
 use crate::region::{Memory, NONE, Region};
 use crate::scope::Scope;
 use crate::side::Side;
@@ -370,80 +369,6 @@ impl Kernel {
         let cell = core::mem::replace(&mut self.running, NONE);
         let stage = core::mem::replace(&mut self.stage, Stage::Handler);
         self.after_panic(cell, stage, failure);
-    }
-
-    // --- telling -------------------------------------------------------------------------------------------------
-
-    /// Tells; what is refused is buried. The common case is inlined; all others are one call away.
-    #[inline(always)]
-    pub(crate) fn dispatch_tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
-        let address = to.address();
-        if !address.is_simply_at(self.place) {
-            return self.tell_slowly(to, message);
-        }
-        if let Err(message) = self.enqueue_here(address, message) {
-            self.tell_slowly(to, message);
-        }
-    }
-
-    #[inline(never)]
-    fn tell_slowly<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
-        if let Err(message) = self.exits.write(to.address(), message)
-            && let Err(refused) = self.send_slowly(to, message)
-        {
-            self.bury(to, refused);
-        }
-    }
-
-    /// Sends, or gives the message back. The common cases are inlined; all others are one call away.
-    #[inline(always)]
-    pub(crate) fn send<M: Send + 'static>(
-        &mut self,
-        to: ActorRef<M>,
-        message: M,
-    ) -> Result<(), TellError<M>> {
-        let tried = if to.address().is_simply_at(self.place) {
-            self.enqueue_here(to.address(), message)
-        } else {
-            self.exits.write(to.address(), message)
-        };
-        match tried {
-            Ok(()) => Ok(()),
-            Err(message) => self.send_slowly(to, message),
-        }
-    }
-
-    #[inline(never)]
-    fn send_slowly<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), TellError<M>> {
-        let address = to.address();
-        if address.place != self.place {
-            return self.send_away(address, message);
-        }
-        if !address.identity.bounded() {
-            return self.enqueue(address, Kind::Message, message).map_err(TellError::Full);
-        }
-        if !self.take_credit(address) {
-            return Err(TellError::MailboxFull(message));
-        }
-        self.enqueue(address, Kind::Counted, message).map_err(|message| {
-            self.give_credit(address.index);
-            TellError::Full(message)
-        })
-    }
-
-    /// A refused tell becomes a dead letter.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn bury<M: Send + 'static>(&mut self, to: ActorRef<M>, refused: TellError<M>) {
-        let reason = match refused {
-            TellError::Full(_) | TellError::TooLarge(_) => DeadReason::QueueFull,
-            TellError::MailboxFull(_) => DeadReason::MailboxFull,
-            TellError::Unreachable(_) => DeadReason::Unreachable,
-        };
-        let letter = self.letter(to.address(), core::any::type_name::<M>(), reason);
-        // The message is dropped first: its drop may panic, and must not cost the letter its count.
-        self.publish_letter(letter, core::any::TypeId::of::<M>());
-        drop(refused.into_inner());
     }
 
     /// Address of a living cell.

@@ -71,7 +71,7 @@
 //! # Reading order
 //!
 //! `address`, `limits` (what an address is, every bound) → `region`, `pool`, `shelf`, `parcel` (memory) → `record`,
-//! `queue`, `lane` (messages in memory) → `behavior` (types erased) → `kernel`, `dispatch` (telling and turns) →
+//! `queue`, `lane` (messages in memory) → `behavior` (types erased) → `kernel`, `telling`, `dispatch` (telling and turns) →
 //! `lifecycle/` (births and ends) → `watch`, `wheel`, `timers`, `ask`, `backlog`, `names` (what actors can do) →
 //! `context`, `scope` (how they do it) → `batch`, `exit`, `exits`, `inlet` (other cores).
 //!
@@ -127,6 +127,7 @@ mod shelf;
 mod side;
 mod sync;
 mod teardown;
+mod telling;
 mod time;
 mod timers;
 mod watch;

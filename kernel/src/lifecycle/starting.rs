@@ -146,30 +146,6 @@ impl Kernel {
         Ok(())
     }
 
-    /// Puts a message into its group's queue, or gives it back.
-    #[inline(always)]
-    pub(crate) fn enqueue<M>(&mut self, to: Address, kind: Kind, message: M) -> Result<(), M> {
-        let words = Payload::<M>::WORDS;
-        let queue = &mut self.queues[to.identity.group()];
-        let Some(at) = queue.reserve(&mut self.memory, words) else { return Err(message) };
-        // SAFETY: the words were reserved.
-        unsafe { record::write(at, to, kind, message) };
-        queue.commit(words);
-        Ok(())
-    }
-
-    /// Puts a message into the segment its group's queue writes now, or gives it back.
-    #[inline(always)]
-    pub(crate) fn enqueue_here<M>(&mut self, to: Address, message: M) -> Result<(), M> {
-        let words = Payload::<M>::WORDS;
-        let queue = &mut self.queues[to.identity.group()];
-        let Some(at) = queue.reserve_here(words) else { return Err(message) };
-        // SAFETY: the words were reserved.
-        unsafe { record::write(at, to, Kind::Message, message) };
-        queue.commit(words);
-        Ok(())
-    }
-
     /// Arc 2, when the start signal is handled.
     pub(crate) fn run_start(&mut self, cell: u32) {
         let header = self.memory.header(cell);
