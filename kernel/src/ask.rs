@@ -94,6 +94,8 @@ impl<M: Send + 'static, R: Send + 'static, F: FnOnce(Result<R, AskError>) -> M +
 
     /// The deadline has come.
     unsafe fn expired(kernel: &mut Kernel, cell: u32) {
+        // Counted like the answer in whose place it comes.
+        kernel.handled += 1;
         // SAFETY: the timer was set for this cell, and ends with it.
         unsafe { Self::end(kernel, cell, Err(AskError::Timeout)) };
     }
@@ -175,7 +177,7 @@ impl Kernel {
     }
 
     /// Gives an actor a message now, or puts it where its messages wait: within its mailbox bound if others told it,
-    /// beyond that if it asked for it.
+    /// beyond that if it asked for it. It is counted as handled already, and taken back from there if it is not.
     ///
     /// # Safety
     /// The actor's messages are of type `M`.
@@ -199,12 +201,14 @@ impl Kernel {
                     self.append_to_backlog(head, room);
                 }
                 Gate::Suspended | Gate::Backlog | Gate::Starting => {
+                    self.unhandled += 1;
                     match parcel::wrap_record(&mut self.memory, room) {
                         Some(parcel) => self.chain_to_backlog(owner, parcel),
                         None => self.drop_message(head, payload, DeadReason::OutOfMemory),
                     }
                 }
                 Gate::Stopping | Gate::Dead | Gate::Free => {
+                    self.unhandled += 1;
                     self.drop_message(head, payload, DeadReason::NoActor);
                 }
             }
@@ -224,6 +228,8 @@ impl<R: Send + 'static, F: FnOnce(Result<R, AskError>) + 'static> Waiting<R, F> 
         const { &plain::<Self, R>(Role::Ask, Self::answered, drop_value::<Self>) };
 
     unsafe fn answered(kernel: &mut Kernel, cell: u32, payload: *const u64) {
+        // No actor handles it.
+        kernel.unhandled += 1;
         // SAFETY: the record named this cell's identity, so its payload is an `R` and the cell holds a `Self`.
         unsafe { Self::end(kernel, cell, Ok(Payload::<R>::take(payload))) };
     }

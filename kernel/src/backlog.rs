@@ -184,6 +184,8 @@ impl Kernel {
     pub(crate) unsafe fn append_to_backlog(&mut self, head: Head, record: *const u64) {
         // SAFETY: the payload follows the head.
         let payload = unsafe { record.add(RECORD_HEAD) };
+        // It was taken once already, and will be counted when its turn comes.
+        self.unhandled += 1;
         let Ok(side) = self.need_side(head.index) else {
             return self.drop_message(head, payload, DeadReason::OutOfMemory);
         };

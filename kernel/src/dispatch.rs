@@ -259,6 +259,7 @@ impl Kernel {
                 let identity = self.memory.header(head.index).identity.get();
                 let gate = identity.gate();
                 if identity.with_gate(Gate::Ready) != head.identity {
+                    self.unhandled += 1;
                     return self.drop_message(head, payload, DeadReason::NoActor);
                 }
                 match gate {
@@ -272,11 +273,13 @@ impl Kernel {
                         unsafe { self.append_to_backlog(head, record) };
                     }
                     Gate::Stopping | Gate::Dead | Gate::Free => {
+                        self.unhandled += 1;
                         self.drop_message(head, payload, DeadReason::NoActor);
                     }
                 }
             }
             Kind::Call => {
+                self.unhandled += 1;
                 self.running = NONE;
                 self.stage = Stage::Foreign;
                 // SAFETY: a call's second word is its vtable, its payload the closure.

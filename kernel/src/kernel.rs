@@ -98,7 +98,8 @@ pub(crate) enum Stage {
 pub struct Stats {
     /// Actors that live, without the kernel's own.
     pub actors: u64,
-    /// Messages handled.
+    /// Messages that actors handled, each once: what they were told, on whatever way, what their timers told them, and
+    /// what an answer or its absence became. Neither dead letters, nor calls, nor signals and hooks.
     pub handled: u64,
     /// Actors spawned.
     pub spawned: u64,
@@ -141,7 +142,10 @@ pub struct Kernel {
     pub(crate) running: u32,
     pub(crate) queues: [Queue; GROUPS],
     pub(crate) now: Time,
+    /// Records that were taken to be delivered, and messages that came from nowhere else.
     pub(crate) handled: u64,
+    /// Of these, records that were no message an actor handled then. Apart, because a turn's shares count them.
+    pub(crate) unhandled: u64,
     pub(crate) signals: Queue,
     /// Stops that go on in the next turn.
     pub(crate) deferred: Queue,
@@ -223,6 +227,7 @@ impl Kernel {
             queues: [Queue::new(queue), Queue::new(queue), Queue::new(queue), Queue::new(queue)],
             now: Time::ZERO,
             handled: 0,
+            unhandled: 0,
             signals: Queue::new(u32::MAX),
             deferred: Queue::new(u32::MAX),
             exits,
@@ -346,7 +351,7 @@ impl Kernel {
         let (region_bytes, used_bytes) = self.memory.usage();
         Stats {
             actors: self.actors,
-            handled: self.handled,
+            handled: self.handled - self.unhandled,
             spawned: self.spawned,
             failed: self.failed,
             dead_letters: self.letters.total(),

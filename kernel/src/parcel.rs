@@ -140,6 +140,7 @@ impl Kernel {
     fn receive_parcel(&mut self, cell: u32, parcel: u32) {
         let head = head(&self.memory, parcel);
         let record = unwrap(&mut self.memory, parcel);
+        self.handled += 1;
         // SAFETY: the parcel was wrapped for this cell; its payload is moved out before any parcel is taken.
         unsafe {
             let payload = record.add(RECORD_HEAD);

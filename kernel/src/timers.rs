@@ -315,6 +315,7 @@ impl Kernel {
                     self.drop_message(head, payload, crate::letters::DeadReason::NoActor);
                 }
                 _ => {
+                    self.handled += 1;
                     self.do_duties(head, payload);
                     self.receive_now(owner, payload);
                 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
-use common::{Census, Order, Random, Undertaker, World, lock, order};
+use common::{Census, Order, Random, Undertaker, World, lock, ms, order};
 use corelane_kernel::{
     Actor, ActorRef, Ctx, DeadLetter, DeadReason, Group, KernelConfig, Outcome, TellError, Time,
 };
@@ -357,4 +357,85 @@ fn the_counts_of_a_kernel_add_up() {
     assert!(stats.region_bytes <= 1 << 20);
     let turn = world.turn();
     assert_eq!((turn.handled, turn.more), (0, false));
+}
+
+#[test]
+fn each_message_that_an_actor_handles_is_counted_once_however_it_came() {
+    let mut world = World::new();
+    let (a, b) = (world.puppet("a"), world.puppet("b"));
+    let handled = |world: &mut World| {
+        world.pass(ms(10));
+        world.stats().handled
+    };
+    assert_eq!(handled(&mut world), 0, "a start is no message");
+    // One order, and the message of a timer.
+    world.have(a, |_, ctx| ctx.set_timer(1, ms(1), Order::Note(1)).unwrap());
+    assert_eq!(handled(&mut world), 2);
+    // Those of a timer that repeats.
+    struct Beat;
+    impl Actor for Beat {
+        type Msg = u64;
+        fn receive(&mut self, _: u64, ctx: &mut Ctx<'_, Self>) -> Outcome {
+            if ctx.scope().stats().handled == 6 {
+                ctx.stop_self();
+            }
+            Ok(())
+        }
+        fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+            Ok(ctx.set_periodic(1, ms(9), 1)?)
+        }
+    }
+    world.spawn(Beat).unwrap();
+    for n in [3, 4, 5, 6, 6] {
+        assert_eq!(handled(&mut world), n);
+    }
+    // Told while it may not run, handled once afterwards; and a timer that waited with it.
+    world.scope().suspend(a).unwrap();
+    world.tell(a, Order::Note(2));
+    assert_eq!(handled(&mut world), 6);
+    world.scope().resume(a);
+    assert_eq!(handled(&mut world), 7);
+    world.have(a, |_, ctx| ctx.set_timer(1, ms(1), Order::Note(1)).unwrap());
+    world.scope().suspend(a).unwrap();
+    assert_eq!(handled(&mut world), 8);
+    world.scope().resume(a);
+    assert_eq!(handled(&mut world), 9);
+    // An ask that is answered: order, question, answer. One that is not: order, question, time-out.
+    for answers in [true, false] {
+        let before = handled(&mut world);
+        world.have(a, move |_, ctx| {
+            let question = move |reply: corelane_kernel::ReplyTo<u64>| {
+                order(move |_, ctx| {
+                    if answers {
+                        ctx.tell(reply, 1);
+                    }
+                })
+            };
+            ctx.ask(b, ms(5), question, |_| Order::Note(3));
+        });
+        assert_eq!(handled(&mut world), before + 3, "answered: {answers}");
+    }
+    // An adapter's message is its owner's, also if it has to wait.
+    let before = handled(&mut world);
+    world.have(a, |_, ctx| {
+        let adapter = ctx.adapter(Order::Note).unwrap();
+        ctx.tell(adapter, 4);
+        ctx.tell(adapter, 5);
+        ctx.suspend_self().unwrap();
+    });
+    assert_eq!(handled(&mut world), before + 1);
+    world.scope().resume(a);
+    assert_eq!(handled(&mut world), before + 3);
+    // A message that is told instead of a notice.
+    world.have(a, move |_, ctx| {
+        ctx.watch_with(b, Order::Note(6)).unwrap();
+        ctx.stop(b);
+    });
+    assert_eq!(handled(&mut world), before + 5);
+    // Neither dead letters nor calls are messages that an actor handled.
+    world.tell(b, Order::Note(7));
+    world.tell(a, order(move |_, ctx| ctx.stop_self()));
+    world.tell(a, Order::Note(8));
+    assert_eq!(handled(&mut world), before + 6);
+    assert_eq!(world.letters(), [(DeadReason::NoActor, 2)]);
 }

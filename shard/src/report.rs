@@ -15,7 +15,7 @@ pub struct ShardStats {
     pub core: Option<usize>,
     /// Actors that live.
     pub actors: u64,
-    /// Messages handled since the start.
+    /// Messages that actors handled since the start.
     pub handled: u64,
     /// Actors spawned since the start.
     pub spawned: u64,
@@ -41,7 +41,7 @@ pub struct ShardReport {
     pub shard: usize,
     /// The core it was pinned to, if it was.
     pub core: Option<usize>,
-    /// Messages handled.
+    /// Messages that actors handled; see [`Stats::handled`](corelane_kernel::Stats).
     pub handled: u64,
     /// Actors that had not stopped.
     pub actors_left: u64,
