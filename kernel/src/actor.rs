@@ -104,4 +104,6 @@ pub enum StopReason {
     Failed(Failure),
     /// It was already gone when the watch began, or never lived.
     NotFound,
+    /// Its kernel is gone, and with it whoever lived there: the shard has ended, or was lost.
+    Unreachable,
 }

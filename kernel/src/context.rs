@@ -223,7 +223,8 @@ impl<'k, A: Actor> Ctx<'k, A> {
     /// twice is watching once.
     ///
     /// The notice comes after every message that the target was told before its end on its core has been handled or
-    /// become a dead letter.
+    /// become a dead letter. If the target's whole kernel goes, the notice says that it is
+    /// [`Unreachable`](crate::StopReason::Unreachable).
     ///
     /// # Errors
     /// [`OutOfMemory`] when the region is used up: it is not watched.

@@ -199,7 +199,7 @@ impl Kernel {
             handled += 1;
         }
         // A notice for another shard may have to wait for room.
-        self.pressing = self.notices.wait();
+        self.pressing = self.ties.have_notices();
         if self.marked_stops {
             self.find_marked_stops();
         }

@@ -21,6 +21,12 @@ use crate::record::{self, Head, Kind, Payload};
 use crate::region::Memory;
 use crate::watch::Ended;
 
+/// Words of the last signal of all.
+const FAREWELL: usize = Payload::<Place>::WORDS;
+
+/// Words that stay free in a lane for signals, so that there is room for that one, also behind a pad.
+const FAREWELL_ROOM: usize = 2 * FAREWELL - 1;
+
 /// Messages that spill between two looks at whether the lane has room again.
 const LOOK_EVERY: u32 = 32;
 
@@ -50,7 +56,7 @@ impl Exit {
     /// If the lane for signals could never hold the largest.
     pub(crate) fn new(mut messages: LaneSender, signals: LaneSender, outbox_segments: u32) -> Exit {
         assert!(
-            signals.fits(Payload::<Ended>::WORDS),
+            signals.fits(Payload::<Ended>::WORDS + FAREWELL_ROOM.div_ceil(2)),
             "a lane for signals must hold at least twice {} words, those of the largest signal",
             Payload::<Ended>::WORDS
         );
@@ -113,7 +119,7 @@ impl Exit {
     ) -> Result<(), T> {
         let words = Payload::<T>::WORDS;
         if self.signal_outbox.is_empty()
-            && let Some(at) = self.signals.reserve(words)
+            && let Some(at) = self.signals.reserve_leaving(words, FAREWELL_ROOM)
         {
             // SAFETY: the words were reserved.
             unsafe { record::write(at, to, kind, value) };
@@ -125,6 +131,19 @@ impl Exit {
         unsafe { record::write(at, to, kind, value) };
         self.signal_outbox.commit(words);
         Ok(())
+    }
+
+    /// Tells the kernel at the other end that the one at `place`, this one, is gone: the last of all signals. Those that
+    /// found no room before are not told any more.
+    pub(crate) fn say_farewell(mut self, place: Place) {
+        if let Some(at) = self.signals.reserve(FAREWELL) {
+            // SAFETY: the words were reserved.
+            unsafe { record::write(at, Address::NOBODY, Kind::Farewell, place) };
+            self.signals.commit(FAREWELL);
+        } else {
+            debug_assert!(self.is_closed(), "room for it is always left");
+        }
+        self.signals.publish();
     }
 
     /// Moves what the lane has room for there, before it goes.
@@ -229,7 +248,7 @@ impl Exit {
             return false;
         }
         if batch.move_into(&mut self.messages) {
-            drain(&mut self.outbox, &mut self.messages, memory);
+            drain(&mut self.outbox, &mut self.messages, memory, LaneSender::reserve);
             self.spilling = !self.outbox.is_empty();
         }
         self.published |= self.messages.publish();
@@ -240,7 +259,9 @@ impl Exit {
     #[inline(always)]
     pub(crate) fn flush(&mut self, memory: &mut Memory, batch: &mut Batch) -> bool {
         if !self.signal_outbox.is_empty() {
-            drain(&mut self.signal_outbox, &mut self.signals, memory);
+            drain(&mut self.signal_outbox, &mut self.signals, memory, |lane, words| {
+                lane.reserve_leaving(words, FAREWELL_ROOM)
+            });
         }
         self.published |= self.signals.publish();
         if self.spilling {
@@ -258,12 +279,17 @@ impl Exit {
     }
 }
 
-fn drain(from: &mut Queue, to: &mut LaneSender, memory: &mut Memory) {
+fn drain(
+    from: &mut Queue,
+    to: &mut LaneSender,
+    memory: &mut Memory,
+    reserve: impl Fn(&mut LaneSender, usize) -> Option<*mut u64>,
+) {
     while let Some(record) = from.peek(memory) {
         // SAFETY: the queue holds whole records; the reserved room takes all its words; popping gives the payload up.
         unsafe {
             let words = Head::words_at(record);
-            let Some(at) = to.reserve(words) else { return };
+            let Some(at) = reserve(to, words) else { return };
             core::ptr::copy_nonoverlapping(record, at, words);
             to.commit(words);
             from.pop(memory);

@@ -266,6 +266,22 @@ impl Kernel {
         }
     }
 
+    /// The kernel at a place has said that it is gone.
+    pub(crate) fn lose_exit_to(&mut self, place: Place) {
+        if self.exits.leads_to(place) {
+            self.lose_exit(place.shard());
+        }
+    }
+
+    /// Tells every other kernel that this one is gone, on its way out. What waits for them is dropped before.
+    pub(crate) fn say_farewell(&mut self) {
+        for shard in 0..self.exits.by_shard.len() {
+            if let Some(exit) = self.exits.by_shard[shard].take() {
+                exit.say_farewell(self.place);
+            }
+        }
+    }
+
     /// The kernel at the other end is gone: what waits for it is dropped, and no way leads there from now on.
     #[cold]
     fn lose_exit(&mut self, shard: usize) {

@@ -27,9 +27,10 @@ use crate::queue::Queue;
 use crate::region::{Memory, NONE, Region};
 use crate::scope::Scope;
 use crate::side::Side;
+use crate::ties::Ties;
 use crate::time::Time;
 use crate::timers::Timer;
-use crate::watch::{Notices, Obituary, Watch};
+use crate::watch::{Obituary, Watch};
 use crate::wheel::Wheel;
 
 /// Settings of a kernel. Start from [`KernelConfig::default`].
@@ -155,7 +156,7 @@ pub struct Kernel {
     pub(crate) sides: Pool<Side>,
     pub(crate) watches: Pool<Watch>,
     pub(crate) obituaries: Pool<Obituary>,
-    pub(crate) notices: Notices,
+    pub(crate) ties: Ties,
     /// Dead cells whose watchers wait for a queue to pass their end, one list per group.
     pub(crate) mourned: [(u32, u32); GROUPS],
     /// How many cells are in these lists.
@@ -219,6 +220,7 @@ impl Kernel {
         let queue = ((blocks * config.queue_share as u64 / 256) as u32).max(2);
         let no_room = KernelError::Config("the region is too small for this many shards");
         let exits = Exits::new(&mut memory, seat.place().shard(), shards, &config).ok_or(no_room)?;
+        let ties = Ties::new(&mut memory, seat.place(), shards).ok_or(no_room)?;
         let mut kernel = Kernel {
             place: seat.place(),
             pressing: false,
@@ -236,7 +238,7 @@ impl Kernel {
             sides: Pool::new(&memory),
             watches: Pool::new(&memory),
             obituaries: Pool::new(&memory),
-            notices: Notices::new(),
+            ties,
             mourned: [(NONE, NONE); GROUPS],
             mourners: 0,
             timers: Pool::new(&memory),

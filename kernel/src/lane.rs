@@ -282,6 +282,19 @@ impl LaneSender {
         Some(self.ring.at(self.write))
     }
 
+    /// As [`LaneSender::reserve`], but only where `spare` words more stay free behind the record.
+    pub(crate) fn reserve_leaving(&mut self, words: usize, spare: usize) -> Option<*mut u64> {
+        let room = self.ring.capacity - (self.write & (self.ring.capacity - 1));
+        let needed = spare + if words > room { room + words } else { words };
+        if self.write.wrapping_sub(self.head) + needed > self.ring.capacity {
+            self.head = self.ring.shared().head.load(Ordering::Acquire);
+            if self.write.wrapping_sub(self.head) + needed > self.ring.capacity {
+                return None;
+            }
+        }
+        self.reserve(words)
+    }
+
     /// Where the next record goes, and how many of the wanted words are free there, up to the ring's end. Write whole
     /// records, then [`LaneSender::commit`] them.
     #[inline]

@@ -71,9 +71,9 @@
 //! # Reading order
 //!
 //! `address`, `limits` (what an address is, every bound) → `region`, `pool`, `shelf`, `parcel` (memory) → `record`,
-//! `queue`, `lane` (messages in memory) → `behavior` (types erased) → `kernel`, `telling`, `dispatch` (telling and turns) →
-//! `lifecycle/` (births and ends) → `watch`, `wheel`, `timers`, `ask`, `backlog`, `names` (what actors can do) →
-//! `context`, `scope` (how they do it) → `batch`, `exit`, `exits`, `inlet` (other cores).
+//! `queue`, `lane` (messages in memory) → `behavior` (types erased) → `kernel`, `telling`, `dispatch` (telling and
+//! turns) → `lifecycle/` (births and ends) → `watch`, `ties`, `wheel`, `timers`, `ask`, `backlog`, `names` (what actors
+//! can do) → `context`, `scope` (how they do it) → `batch`, `exit`, `exits`, `inlet` (other cores).
 //!
 //! # Features
 //!
@@ -128,6 +128,7 @@ mod side;
 mod sync;
 mod teardown;
 mod telling;
+mod ties;
 mod time;
 mod timers;
 mod watch;

@@ -46,6 +46,8 @@ pub(crate) enum Kind {
     Terminated = 9,
     /// Signal to a parent: the child in the payload failed and is gone.
     ChildFailed = 10,
+    /// Signal to a kernel, the last on its lane: the kernel of the place in the payload is gone.
+    Farewell = 11,
 }
 
 /// A record's first word. On the hot path its parts are read one by one: a read that spans several fresh stores would have

@@ -61,6 +61,7 @@ impl Kernel {
         }
         self.close_inlets();
         self.drop_spilled();
+        self.say_farewell();
     }
 }
 

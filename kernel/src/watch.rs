@@ -6,14 +6,15 @@
 //! memory is needed to tell, so no end goes unheard.
 //!
 //! Across shards each side keeps a record of its own, linked in its own list only, and signals travel between them. The
-//! watcher's record is what makes the notice single: a `Terminated` signal for which there is none is ignored.
+//! watcher's record is what makes the notice single: a `Terminated` signal for which there is none is ignored. In place
+//! of the target's list it stands among the ties to that shard; see [`crate::ties`].
 //!
 //! One of the modules where `unsafe` is allowed: it reads signals and calls behaviours.
 
 #![allow(unsafe_code)]
 
 use crate::actor::{StopReason, Terminated};
-use crate::address::{Address, Gate};
+use crate::address::{Address, Gate, Place};
 use crate::behavior::Role;
 use crate::error::OutOfMemory;
 use crate::failure::Failure;
@@ -33,7 +34,7 @@ pub(crate) struct Obituary {
 pub(crate) struct Watch {
     watcher: Address,
     target: Address,
-    /// Neighbours at the target, or among the notices.
+    /// Neighbours at the target, among the ties to its shard, or among the notices.
     target_next: Handle<Watch>,
     target_prev: Handle<Watch>,
     /// Neighbours at the watcher.
@@ -45,30 +46,23 @@ pub(crate) struct Watch {
     obituary: Handle<Obituary>,
 }
 
+impl Watch {
+    /// Whose end is watched for, and the next in the same row.
+    pub(crate) fn target_and_next(&self) -> (Address, Handle<Watch>) {
+        (self.target, self.target_next)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(crate) enum State {
     /// The target lives, as far as is known.
     Watching,
     /// Among the notices: the target ended.
     Ended,
     /// Among the notices: the target was not there.
     NotFound,
-}
-
-/// Watches whose end is to be told, in order.
-pub(crate) struct Notices {
-    first: Handle<Watch>,
-    last: Handle<Watch>,
-}
-
-impl Notices {
-    pub(crate) const fn new() -> Notices {
-        Notices { first: Handle::NONE, last: Handle::NONE }
-    }
-
-    pub(crate) fn wait(&self) -> bool {
-        self.first.is_some()
-    }
+    /// Among the notices: the target's kernel is gone.
+    Unreachable,
 }
 
 /// What travels to another shard's watcher. A failure's text goes along.
@@ -88,6 +82,7 @@ impl Kernel {
             return Ok(());
         }
         let local = target.place == self.place;
+        let away = !local && self.has_way(target);
         let alive = local && self.is_alive_or_dead(target);
         let target_side = if alive { Some(self.need_side(target.index)?) } else { None };
         let record = Watch {
@@ -103,7 +98,7 @@ impl Kernel {
         };
         let next = record.watcher_next;
         let watch = self.watches.insert(&mut self.memory, record).map_err(|_| OutOfMemory)?;
-        if !local {
+        if away {
             let from = self.address_of(watcher);
             if self.signal_away(target, Kind::Watch, from).is_err() {
                 self.watches.remove(watch);
@@ -116,8 +111,8 @@ impl Kernel {
         self.sides.get_mut(watcher_side).watching = watch;
         match target_side {
             Some(side) => self.link_at_target(side, watch),
-            None if local || !self.has_way(target) => self.add_notice(watch, State::NotFound, Handle::NONE),
-            None => {}
+            None if away => self.link_behind(watch, target.place, State::Watching),
+            None => self.add_notice(watch, State::NotFound, Handle::NONE),
         }
         Ok(())
     }
@@ -222,7 +217,7 @@ impl Kernel {
         }
     }
 
-    fn unlink_at_target(&mut self, watch: Handle<Watch>) {
+    pub(crate) fn unlink_at_target(&mut self, watch: Handle<Watch>) {
         let record = *self.watches.get(watch);
         let (next, prev) = (record.target_next, record.target_prev);
         if next.is_some() {
@@ -231,15 +226,21 @@ impl Kernel {
         if prev.is_some() {
             self.watches.get_mut(prev).target_next = next;
         }
-        if record.state != State::Watching {
-            if prev.is_none() {
-                self.notices.first = next;
+        let is_notice = record.state != State::Watching;
+        if is_notice || record.target.place != self.place {
+            let row = if is_notice {
+                self.ties.count_notice(record.watcher.place, false);
+                self.ties.notices(record.watcher.place)
+            } else {
+                self.ties.watched(record.target.place)
+            };
+            if row.first == watch {
+                row.first = next;
             }
-            if next.is_none() {
-                self.notices.last = prev;
+            if row.last == watch {
+                row.last = prev;
             }
         } else if prev.is_none()
-            && record.target.place == self.place
             && self.is_alive_or_dead(record.target)
             && let Some(side) = self.side_of(record.target.index)
         {
@@ -248,20 +249,30 @@ impl Kernel {
     }
 
     /// Puts a record that stands in no target's list among the notices.
-    fn add_notice(&mut self, watch: Handle<Watch>, state: State, obituary: Handle<Obituary>) {
-        let last = self.notices.last;
+    pub(crate) fn add_notice(&mut self, watch: Handle<Watch>, state: State, obituary: Handle<Obituary>) {
         let record = self.watches.get_mut(watch);
-        record.state = state;
         record.obituary = obituary;
-        record.target_next = Handle::NONE;
-        record.target_prev = last;
-        if last.is_some() {
-            self.watches.get_mut(last).target_next = watch;
-        } else {
-            self.notices.first = watch;
-        }
-        self.notices.last = watch;
+        let place = record.watcher.place;
+        self.link_behind(watch, place, state);
+        self.ties.count_notice(place, true);
         self.pressing = true;
+    }
+
+    /// Puts a record that stands in no target's list at the end of a row of ties to a place: of those watched there, or
+    /// of the notices for there.
+    fn link_behind(&mut self, watch: Handle<Watch>, place: Place, state: State) {
+        let row = match state {
+            State::Watching => self.ties.watched(place),
+            State::Ended | State::NotFound | State::Unreachable => self.ties.notices(place),
+        };
+        let last = core::mem::replace(&mut row.last, watch);
+        if last.is_none() {
+            row.first = watch;
+        } else {
+            self.watches.get_mut(last).target_next = watch;
+        }
+        let record = self.watches.get_mut(watch);
+        (record.state, record.target_next, record.target_prev) = (state, Handle::NONE, last);
     }
 
     /// The target in `cell` has ended: all its watches become notices.
@@ -278,35 +289,43 @@ impl Kernel {
         }
     }
 
-    /// Tells one notice. Says whether there was one.
+    /// Tells one notice, or sends those for elsewhere if there is none for here. Says whether anything was told.
     pub(crate) fn tell_next_notice(&mut self) -> bool {
-        let watch = self.notices.first;
+        let watch = self.ties.next_here();
         if watch.is_none() {
-            return false;
+            return self.send_notices();
         }
         let record = *self.watches.get(watch);
-        let reason = match record.state {
-            State::NotFound => StopReason::NotFound,
-            _ if record.obituary.is_some() => {
-                StopReason::Failed(self.obituaries.get(record.obituary).failure.clone())
-            }
-            _ => StopReason::Stopped,
-        };
-        if record.watcher.place != self.place {
-            let ended = Ended { target: record.target, reason };
-            if self.signal_away(record.watcher, Kind::Terminated, ended).is_err() {
-                // The region is used up and the lane full: the notice stays first, and is told when there is room.
-                return false;
-            }
-            self.end_watch(watch);
-            return true;
-        }
+        let reason = self.reason_of(&record);
         let watcher = record.watcher.index;
         self.unlink_at_watcher(watcher, watch);
         self.watches.get_mut(watch).with = NONE;
         self.end_watch(watch);
         self.tell_terminated(watcher, Terminated { address: record.target, reason }, record.with);
         true
+    }
+
+    /// Sends a notice to its watcher's kernel. If the region is used up and the lane full, it stays where it is.
+    pub(crate) fn send_notice(&mut self, watch: Handle<Watch>) -> bool {
+        let record = *self.watches.get(watch);
+        let ended = Ended { target: record.target, reason: self.reason_of(&record) };
+        let sent = self.signal_away(record.watcher, Kind::Terminated, ended).is_ok();
+        if sent {
+            self.end_watch(watch);
+        }
+        sent
+    }
+
+    /// Why the target of a notice ended.
+    fn reason_of(&self, notice: &Watch) -> StopReason {
+        match notice.state {
+            State::NotFound => StopReason::NotFound,
+            State::Unreachable => StopReason::Unreachable,
+            State::Ended | State::Watching if notice.obituary.is_some() => {
+                StopReason::Failed(self.obituaries.get(notice.obituary).failure.clone())
+            }
+            State::Ended | State::Watching => StopReason::Stopped,
+        }
     }
 
     fn tell_terminated(&mut self, watcher: u32, gone: Terminated, with: u32) {
@@ -414,6 +433,11 @@ impl Kernel {
                         self.fail(head.index, failure);
                     }
                 }
+            }
+            Kind::Farewell => {
+                // SAFETY: the payload is the place of the kernel that is gone.
+                let place = unsafe { Payload::<Place>::take(payload) };
+                self.hear_farewell(place);
             }
             _ => debug_assert!(false, "a record of kind {:?} among signals", head.kind),
         }

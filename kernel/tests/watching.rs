@@ -3,10 +3,12 @@
 mod common;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use common::{Census, Log, Order, Puppet, Realm, World, attempt, lock, order, why};
 use corelane_kernel::{
-    Actor, ActorRef, Address, Ctx, DeadReason, Failure, FailureKind, Group, Outcome, StopReason, Terminated,
+    Actor, ActorRef, Address, Ctx, DeadReason, Failure, FailureKind, Group, KernelConfig, Outcome,
+    StopReason, Terminated,
 };
 
 /// Conformance 14.
@@ -563,7 +565,7 @@ fn tell_all_stories_of(length: usize, realm: &mut Realm) {
 /// Conformance 14, 17.
 #[test]
 fn exactly_one_notice_in_every_race_on_one_core() {
-    let mut realm = Realm::new::<256>(1, 1 << 20, &corelane_kernel::KernelConfig::default());
+    let mut realm = Realm::new::<256>(1, 1 << 20, &KernelConfig::default());
     for length in 2..=5 {
         tell_all_stories_of(length, &mut realm);
     }
@@ -575,7 +577,7 @@ fn exactly_one_notice_in_every_race_on_one_core() {
 /// Conformance 14, 17.
 #[test]
 fn exactly_one_notice_in_every_race_between_two_cores() {
-    let mut realm = Realm::new::<256>(2, 1 << 20, &corelane_kernel::KernelConfig::default());
+    let mut realm = Realm::new::<256>(2, 1 << 20, &KernelConfig::default());
     for length in 2..=5 {
         tell_all_stories_of(length, &mut realm);
     }
@@ -593,6 +595,164 @@ fn a_failures_text_crosses_to_a_watcher_on_another_core() {
     realm.events();
     realm.worlds[1].tell(t, attempt(|_, _| Err(Failure::new("out of luck"))));
     assert_eq!(realm.events(), ["t stopped", "w hears: t failed (error: out of luck)"]);
+}
+
+#[test]
+fn watchers_of_actors_on_a_kernel_that_goes_hear_once_that_it_is_unreachable() {
+    let mut realm = Realm::new::<256>(3, 1 << 20, &KernelConfig::default());
+    let census = Census::default();
+    let (w, v) = (realm.worlds[0].puppet("w"), realm.worlds[0].puppet("v"));
+    let (t, u) = (realm.worlds[1].puppet("t"), realm.worlds[1].puppet("u"));
+    let other = realm.worlds[2].puppet("other");
+    let (kept, dropped) = (census.token(), census.token());
+    realm.have(0, w, move |_, ctx| {
+        for target in [t, u, other] {
+            ctx.watch(target).unwrap();
+        }
+    });
+    realm.have(0, v, move |_, ctx| {
+        ctx.watch_with(t, Order::Carry(kept)).unwrap();
+        ctx.watch_with(u, Order::Carry(dropped)).unwrap();
+        assert!(ctx.unwatch(u), "of this one nothing is told");
+    });
+    census.expect(1);
+    realm.events();
+    drop(realm.worlds.remove(1));
+    let mut events = realm.events();
+    events.sort();
+    assert_eq!(events, ["w hears: t Unreachable", "w hears: u Unreachable"]);
+    census.expect_none();
+    // There is nobody any more, and whoever watches now hears that.
+    realm.have(0, w, move |_, ctx| ctx.watch(t).unwrap());
+    assert_eq!(realm.events(), ["w hears: t not found"]);
+    realm.worlds[0].tell(t, Order::Note(1));
+    assert_eq!(realm.worlds[0].letters(), [(DeadReason::Unreachable, 1)]);
+    // The third kernel is there still.
+    realm.worlds[1].stop(other);
+    assert_eq!(realm.events(), ["other stopped", "w hears: other stopped"]);
+}
+
+#[test]
+fn what_ended_before_its_kernel_went_is_told_as_it_was() {
+    let mut realm = Realm::pair();
+    let w = realm.worlds[0].puppet("w");
+    let (t, u) = (realm.worlds[1].puppet("t"), realm.worlds[1].puppet("u"));
+    realm.have(0, w, move |_, ctx| {
+        ctx.watch(t).unwrap();
+        ctx.watch(u).unwrap();
+    });
+    realm.events();
+    realm.worlds[1].stop(t);
+    assert_eq!(realm.log().take(), ["t stopped"]);
+    drop(realm.worlds.remove(1));
+    assert_eq!(realm.events(), ["w hears: t stopped", "w hears: u Unreachable"]);
+}
+
+#[test]
+fn a_watch_that_the_targets_kernel_never_saw_is_told_of_when_that_goes() {
+    let mut realm = Realm::pair();
+    let (w, t) = (realm.worlds[0].puppet("w"), realm.worlds[1].puppet("t"));
+    realm.events();
+    realm.worlds[0].tell(w, order(move |_, ctx| ctx.watch(t).unwrap()));
+    realm.worlds[0].turn();
+    drop(realm.worlds.remove(1));
+    assert_eq!(realm.events(), ["w hears: t Unreachable"]);
+}
+
+#[test]
+fn a_farewell_finds_room_behind_however_many_signals() {
+    for signals in 0..40 {
+        let mut realm = Realm::pair();
+        let w = realm.worlds[0].puppet("w");
+        let all: Vec<_> = (0..signals + 1).map(|_| realm.worlds[1].puppet("t")).collect();
+        let targets = all.clone();
+        realm.have(0, w, move |_, ctx| {
+            for target in &targets {
+                ctx.watch(*target).unwrap();
+            }
+        });
+        realm.events();
+        // Their ends fill the lane for signals, and what waits behind it is lost.
+        for target in &all[..signals] {
+            realm.worlds[1].scope().stop(*target);
+        }
+        for _ in 0..3 {
+            realm.worlds[1].turn();
+        }
+        drop(realm.worlds.remove(1));
+        realm.log().take();
+        let events = realm.events();
+        assert_eq!(events.len(), signals + 1, "one notice each: {events:?}");
+        assert_eq!(events.last().unwrap(), "w hears: t Unreachable", "after {signals}");
+    }
+}
+
+#[test]
+fn a_watcher_that_is_gone_does_not_hear_of_a_lost_kernel() {
+    let mut realm = Realm::pair();
+    let (w, v, t) = (realm.worlds[0].puppet("w"), realm.worlds[0].puppet("v"), realm.worlds[1].puppet("t"));
+    for watcher in [w, v] {
+        realm.have(0, watcher, move |_, ctx| ctx.watch(t).unwrap());
+    }
+    realm.worlds[0].stop(w);
+    realm.events();
+    drop(realm.worlds.remove(1));
+    assert_eq!(realm.events(), ["v hears: t Unreachable"]);
+    assert_eq!(realm.worlds[0].stats().actors, 1);
+}
+
+/// Takes all that is left of a region, down to the smallest watch.
+fn use_up(world: &mut World) {
+    let mut hubs = Vec::new();
+    while let Ok(hub) = world.kernel.spawn(Puppet::new("filler", &world.log)) {
+        hubs.push(hub);
+    }
+    world.settle();
+    for hub in hubs {
+        world.have(hub, |_, ctx| {
+            let mut n = 0;
+            while ctx.stash(Order::Note(n)).is_ok() && n < 1000 {
+                n += 1;
+            }
+            let mut n = 0;
+            while ctx.set_timer(n, Duration::from_secs(1000), Order::Note(n)).is_ok() {
+                n += 1;
+            }
+        });
+    }
+    world.log.take();
+}
+
+#[test]
+fn a_notice_that_waits_for_room_holds_up_none_for_others() {
+    const MANY: usize = 60;
+    let mut realm = Realm::new::<256>(3, 128 << 10, &KernelConfig::default());
+    let near = realm.worlds[0].puppet("near");
+    let (far, other) = (realm.worlds[1].puppet("far"), realm.worlds[2].puppet("other"));
+    realm.events();
+    let targets: Vec<_> = (0..MANY).map(|_| realm.worlds[0].puppet("t")).collect();
+    let all = targets.clone();
+    realm.have(1, far, move |_, ctx| {
+        for target in &all {
+            ctx.watch(*target).unwrap();
+        }
+    });
+    let last = targets[MANY - 1];
+    realm.have(2, other, move |_, ctx| ctx.watch(last).unwrap());
+    realm.have(0, near, move |_, ctx| ctx.watch(last).unwrap());
+    use_up(&mut realm.worlds[0]);
+    for target in targets {
+        realm.worlds[0].scope().stop(target);
+    }
+    for _ in 0..3 {
+        realm.worlds[0].turn();
+    }
+    assert!(realm.worlds[0].turn().more, "some wait for room");
+    assert!(realm.log().take().contains(&"near hears: t stopped".to_owned()));
+    realm.worlds[2].settle();
+    assert_eq!(realm.log().take(), ["other hears: t stopped"]);
+    let events = realm.events();
+    assert_eq!(events, vec!["far hears: t stopped"; MANY], "each once, when there is room");
 }
 
 #[test]

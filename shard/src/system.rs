@@ -401,10 +401,23 @@ struct House {
     pool: Pool,
 }
 
+/// Wakes every shard when it is dropped.
+struct WakeAll(Arc<Shared>);
+
+impl Drop for WakeAll {
+    fn drop(&mut self) {
+        for post in &self.0.posts {
+            post.wake.wake();
+        }
+    }
+}
+
 impl House {
     fn run(self, ready: &mpsc::Sender<Result<(), StartError>>) -> ShardReport {
         let (shard, shared) = (self.shard, self.handle.shared.clone());
         let idle = self.builder.idle;
+        // Whatever ends this thread: it wakes the others when the kernel is dropped, to hear the farewell.
+        let _wakes = WakeAll(shared.clone());
         let built = self.build();
         let (mut housed, executor) = match built {
             Ok(built) => built,
