@@ -24,11 +24,15 @@ use crate::error::TellError;
 use crate::inlet::Stretch;
 #[cfg(feature = "alloc")]
 use crate::limits::RECORD_HEAD;
+#[cfg(feature = "alloc")]
+use crate::record::MessageType;
 use crate::record::{self, CallType, First, Kind, Payload};
 use crate::scope::Scope;
 #[cfg(feature = "alloc")]
 use crate::sync::Arc;
 use crate::sync::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
+#[cfg(feature = "alloc")]
+use crate::teardown::drop_by_type;
 
 /// What the two ends of a lane share besides the words.
 struct Shared {
@@ -137,21 +141,27 @@ impl<const WORDS: usize> Default for LaneMemory<WORDS> {
     }
 }
 
+/// A kernel's message types, by protocol.
+#[cfg(feature = "alloc")]
+type Types = alloc::sync::Arc<[&'static MessageType]>;
+
 /// A lane on the heap, kept alive by both ends.
 #[cfg(feature = "alloc")]
 struct HeapLane {
     shared: Shared,
     /// Each record ends with how to drop its payload; see [`LaneSender::try_tell`].
     described: AtomicBool,
+    /// The message types of the kernel that received; see [`LaneReceiver::bequeath`].
+    types: UnsafeCell<Option<Types>>,
     words: alloc::boxed::Box<[UnsafeCell<MaybeUninit<u64>>]>,
     #[cfg(loom)]
     shadow: alloc::vec::Vec<loom::cell::UnsafeCell<()>>,
 }
 
-// SAFETY: as for `LaneMemory`.
+// SAFETY: as for `LaneMemory`; the types are written by the receiving end, and read when both are gone.
 #[cfg(feature = "alloc")]
 unsafe impl Sync for HeapLane {}
-// SAFETY: plain words and atomics.
+// SAFETY: plain words, atomics, and what may be shared.
 #[cfg(feature = "alloc")]
 unsafe impl Send for HeapLane {}
 
@@ -172,6 +182,7 @@ pub(crate) fn lane_from(words: usize, start: usize) -> (LaneSender, LaneReceiver
     let heap = Arc::new(HeapLane {
         shared: Shared::new(start),
         described: AtomicBool::new(false),
+        types: UnsafeCell::new(None),
         words: (0..capacity).map(|_| UnsafeCell::new(MaybeUninit::uninit())).collect(),
         #[cfg(loom)]
         shadow: (0..capacity).map(|_| loom::cell::UnsafeCell::new(())).collect(),
@@ -433,25 +444,45 @@ unsafe fn drop_described(record: *const u64) {
 }
 
 #[cfg(feature = "alloc")]
-impl Drop for HeapLane {
-    fn drop(&mut self) {
-        if !self.described.load(Ordering::Relaxed) {
-            return;
-        }
+impl HeapLane {
+    /// Drops what nobody took: what was published while the receiver went.
+    fn drop_what_is_left(&mut self) {
+        let described = self.described.load(Ordering::Relaxed);
+        let types = self.types.get_mut().clone();
         let tail = self.shared.tail.load(Ordering::Acquire);
-        let mut at = self.shared.head.load(Ordering::Acquire);
-        while at != tail {
+        loop {
+            let at = self.shared.head.load(Ordering::Acquire);
+            if at == tail {
+                return;
+            }
             let record = self.words[at & (self.words.len() - 1)].get().cast::<u64>().cast_const();
-            // SAFETY: both ends are gone; between head and tail lie whole records and pads that nobody took, and a
-            // record's last word says how to drop its payload.
+            // SAFETY: both ends are gone; between head and tail lie whole records and pads that nobody took, each
+            // passed before its payload is dropped.
             unsafe {
                 let first = First::read(record);
-                at = at.wrapping_add(first.words());
-                if !first.is_pad() {
+                self.shared.head.store(at.wrapping_add(first.words()), Ordering::Release);
+                if first.is_pad() {
+                } else if described {
                     drop_described(record);
+                } else {
+                    drop_by_type(record, types.as_deref().unwrap_or_default());
                 }
             }
         }
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl Drop for HeapLane {
+    fn drop(&mut self) {
+        /// Drops the rest when a payload's drop panics.
+        struct Rest<'l>(&'l mut HeapLane);
+        impl Drop for Rest<'_> {
+            fn drop(&mut self) {
+                self.0.drop_what_is_left();
+            }
+        }
+        Rest(self).0.drop_what_is_left();
     }
 }
 
@@ -583,6 +614,18 @@ impl LaneReceiver {
 }
 
 impl LaneReceiver {
+    /// Leaves behind how to drop messages that are published from now on and that nobody takes. The sender cannot keep
+    /// it for each: only the kernel that ends knows its protocols. `copy` is made for the first lane on the heap, and
+    /// shared by all.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn bequeath(&mut self, types: &[&'static MessageType], copy: &mut Option<Types>) {
+        if let Some(heap) = &self.ring._heap {
+            let types = copy.get_or_insert_with(|| types.into());
+            // SAFETY: only this end, of which there is one, writes it, and only the last of both ends reads it.
+            unsafe { *heap.types.get() = Some(types.clone()) };
+        }
+    }
+
     /// Drops what lies in a lane whose records say how.
     fn drop_described(&mut self) {
         #[cfg(feature = "alloc")]

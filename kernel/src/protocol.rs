@@ -100,6 +100,12 @@ impl Protocols {
         Some(())
     }
 
+    /// All message types, by number less one.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn messages(&self) -> &[&'static MessageType] {
+        &self.types
+    }
+
     /// The message type behind a number that [`Protocols::number`] gave.
     pub(crate) fn message(&self, number: u32) -> &'static MessageType {
         self.types[number as usize - 1]

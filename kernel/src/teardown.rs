@@ -7,8 +7,34 @@ use crate::address::Group;
 use crate::kernel::Kernel;
 use crate::letters::DeadReason;
 use crate::limits::RECORD_HEAD;
+#[cfg(feature = "alloc")]
+use crate::record::MessageType;
 use crate::record::{CallType, Head, Kind};
 use crate::region::NONE;
+
+/// Drops the payload of a record that its kernel never took, by that kernel's message types.
+///
+/// # Safety
+/// The record is whole, was told to that kernel, and its payload is given up to this call.
+#[cfg(feature = "alloc")]
+pub(crate) unsafe fn drop_by_type(record: *const u64, types: &[&'static MessageType]) {
+    // SAFETY: the caller's. A message's identity is one that the kernel gave, and so is the protocol in it.
+    unsafe {
+        let head = Head::read(record);
+        let payload = record.add(RECORD_HEAD);
+        match head.kind {
+            Kind::Message | Kind::Counted => {
+                let number = head.identity.protocol() as usize;
+                if let Some(message) = number.checked_sub(1).and_then(|at| types.get(at)) {
+                    (message.drop)(payload);
+                }
+            }
+            Kind::Call => (CallType::from_word(head.identity).drop)(payload),
+            // Signals hold nothing that needs dropping.
+            _ => {}
+        }
+    }
+}
 
 impl Kernel {
     /// Drops a record that will not be delivered.
@@ -31,11 +57,16 @@ impl Kernel {
         }
     }
 
-    /// Refuses what comes over lanes from now on, and drops what has come.
+    /// Refuses what comes over lanes from now on, and drops what has come. What is published meanwhile stays in the lane;
+    /// so each lane is left what it takes to drop that, when the other end has let go of it as well.
     pub(crate) fn close_inlets(&mut self) {
         // A panic may have come between taking a record and noting it.
         self.inlets.settle();
+        #[cfg(feature = "alloc")]
+        let mut types = None;
         for at in 0..self.inlets.messages.len() {
+            #[cfg(feature = "alloc")]
+            self.inlets.messages[at].bequeath(self.protocols.messages(), &mut types);
             self.inlets.messages[at].close();
             while let Some(record) = self.inlets.messages[at].peek() {
                 // SAFETY: a whole record, taken once.

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Census, Order, Puppet, Realm, Token, World, attempt, lane_of, ms, order};
 use corelane_kernel::{
-    Actor, ActorRef, Ctx, DeadReason, Failure, Group, KernelConfig, Observe, Outcome, SpawnError,
+    Actor, ActorRef, Ctx, DeadReason, Failure, Group, KernelConfig, Observe, Outcome, SpawnError, TellError,
 };
 
 /// How an actor comes to its end.
@@ -468,6 +468,62 @@ fn what_is_told_to_a_kernel_that_is_gone_is_not_kept() {
     census.expect_none();
     assert_eq!(realm.worlds[0].letters(), [(DeadReason::Unreachable, 10_000)]);
     assert!(realm.worlds[0].stats().used_bytes < used + (128 << 10), "signals to nobody pile up");
+}
+
+#[cfg(feature = "alloc")]
+#[test]
+fn what_is_told_while_the_receiving_kernel_goes_is_dropped_once() {
+    // Before it goes, after, and into how large a lane: so that some lies in the lane, in the batch, behind both.
+    for (before, after, words) in [(0, 5, 4096), (1, 5, 4096), (1, 500, 4096), (1, 500, 64), (200, 500, 4096)]
+    {
+        for sender_goes_too in [false, true] {
+            let (mut realm, census) = (Realm::on_heap(words), Census::default());
+            let a = realm.worlds[1].puppet("a");
+            realm.settle();
+            let mut told = 0;
+            for n in 0..before + after {
+                if n == before {
+                    drop(realm.worlds.remove(1));
+                }
+                realm.worlds[0].tell(a, Order::Carry(census.token()));
+                let token = census.token();
+                let _ = realm.worlds[0].scope().call_on(1, move |_| drop(token));
+                told += 2;
+            }
+            assert_eq!(census.born(), told);
+            if !sender_goes_too {
+                realm.settle();
+                census.expect_none();
+            }
+            drop(realm);
+            census.expect_none();
+        }
+    }
+}
+
+#[cfg(feature = "alloc")]
+#[test]
+fn a_panicking_drop_of_what_a_lane_still_holds_is_nobodys_failure() {
+    struct Bomb(#[allow(dead_code)] Token);
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("boom");
+        }
+    }
+    let (mut realm, census) = (Realm::on_heap(4096), Census::default());
+    let a = realm.worlds[1].puppet("a");
+    realm.settle();
+    let survivor = realm.worlds[0].puppet("s");
+    realm.settle();
+    let bomb = Bomb(census.token());
+    // The last of what is told lies in the lane, not yet published.
+    assert!(realm.worlds[0].scope().call_on(1, move |_| drop(bomb)).is_ok());
+    drop(realm.worlds.remove(1));
+    realm.settle();
+    assert_eq!(realm.worlds[0].panics, ["boom"]);
+    census.expect_none();
+    assert!(realm.worlds[0].scope().is_alive(survivor));
+    assert!(matches!(realm.worlds[0].try_tell(a, Order::Note(1)), Err(TellError::Unreachable(_))));
 }
 
 #[test]

@@ -438,6 +438,21 @@ pub(crate) const SIGNAL_WORDS: usize = 64;
 
 impl Realm {
     pub(crate) fn new<const WORDS: usize>(shards: usize, bytes: usize, config: &KernelConfig) -> Realm {
+        Realm::wired(shards, bytes, config, lane_of::<WORDS>)
+    }
+
+    /// Two kernels with lanes for messages on the heap.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn on_heap(words: usize) -> Realm {
+        Realm::wired(2, 1 << 20, &KernelConfig::default(), || corelane_kernel::lane(words))
+    }
+
+    fn wired(
+        shards: usize,
+        bytes: usize,
+        config: &KernelConfig,
+        lane_for_messages: impl Fn() -> (LaneSender, LaneReceiver),
+    ) -> Realm {
         let log = Log::default();
         let mut worlds: Vec<World> = Seat::realm(shards)
             .expect("a realm")
@@ -451,7 +466,7 @@ impl Realm {
         for from in 0..shards {
             for to in 0..shards {
                 if from != to {
-                    let (messages_in, messages_out) = lane_of::<WORDS>();
+                    let (messages_in, messages_out) = lane_for_messages();
                     let (signals_in, signals_out) = lane_of::<SIGNAL_WORDS>();
                     worlds[to].add_lane(messages_out).expect("room for a lane");
                     worlds[to].add_signal_lane(signals_out).expect("room for a lane");
