@@ -11,9 +11,12 @@ use std::vec::Vec;
 use loom::thread;
 
 use crate::address::{ActorRef, Address, Gate, Group, Identity, Place, Seat};
+use crate::batch::Batch;
 use crate::lane::{LaneReceiver, LaneSender, lane_from};
 use crate::limits::RECORD_HEAD;
 use crate::record::{self, First, Kind, Payload};
+use crate::region::Memory;
+use crate::region::tests::region;
 
 /// Explores every execution with at most `preemptions` preemptions; all of them for `None`.
 fn check(preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static) {
@@ -232,6 +235,60 @@ fn ends_that_wait_for_each_other_both_get_on() {
         }
         producer.join().unwrap();
         assert!(receiver.peek().is_none());
+    });
+}
+
+/// Writes a record with this number, which is odd, into a batch, as telling does.
+fn tell(batch: &mut Batch, place: Place, number: u64) -> bool {
+    let to = Address { place, ..Address::NOBODY };
+    let words = Payload::<u64>::WORDS;
+    if !batch.takes::<u64>(to) && !batch.begin_run(place, words, Payload::<u64>::drop_in) {
+        return false;
+    }
+    // SAFETY: the batch takes it.
+    #[allow(unsafe_code)]
+    unsafe {
+        record::write(batch.at(), to, Kind::Message, number);
+    }
+    batch.commit(words);
+    true
+}
+
+#[test]
+fn a_batch_that_is_moved_comes_whole_and_in_order() {
+    check(Some(3), || {
+        let (mut sender, mut receiver) = lane_from(8, usize::MAX - 4);
+        let producer = thread::spawn(move || {
+            let place = somewhere().0;
+            let mut memory = Memory::new(region(8192), None);
+            let Some(mut batch) = Batch::new(&mut memory, 64) else { panic!("room for a batch") };
+            batch.open_for(place);
+            for number in 0..5 {
+                assert!(tell(&mut batch, place, 2 * number + 1));
+            }
+            // As a turn's end does: what has no room waits for the next.
+            let mut left = 0;
+            for _ in 0..2 {
+                batch.move_into(&mut sender);
+                sender.publish();
+            }
+            while batch.pop().is_some() {
+                left += 1;
+            }
+            left
+        });
+        let mut number = 0;
+        for _ in 0..2 {
+            if pop(&mut receiver, 2 * number + 1) {
+                number += 1;
+            }
+            receiver.release();
+        }
+        let left = producer.join().unwrap();
+        while pop(&mut receiver, 2 * number + 1) {
+            number += 1;
+        }
+        assert_eq!(number + left, 5);
     });
 }
 

@@ -1,15 +1,31 @@
 //! A ball between two shards: `cross.pingpong` and `wake`.
 //!
 //! One message is under way at any time. Between shards that spin, the figure is what a hop between two cores
-//! costs; between shards that park as soon as there is nothing to do, it is what sleeping and waking costs.
+//! costs; between shards that park as soon as there is nothing to do, it is what sleeping and waking costs. For that, a
+//! moment that does not count passes before each round, so that the other shard is asleep.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use corelane_kernel::{Actor, ActorRef, Ctx, Outcome};
 
 use super::error::check;
 use super::stage::{Later, Report, Reporter, Stage};
 use super::{Cost, Plan, WorkloadError};
+
+/// Longer than a thread takes to fall asleep once it has nothing to do.
+const PAUSE: Duration = Duration::from_micros(20);
+
+/// Lets the other side fall asleep; the time when it sleeps.
+pub(super) fn let_sleep() -> Instant {
+    let since = Instant::now();
+    loop {
+        let now = Instant::now();
+        if now.duration_since(since) >= PAUSE {
+            return now;
+        }
+        std::hint::spin_loop();
+    }
+}
 
 /// Plays every ball back.
 struct Pong {
@@ -31,6 +47,9 @@ struct Ping {
     rounds: u64,
     back: u64,
     began: Option<Instant>,
+    /// Whether the other side is to sleep before each round, and what the rounds took then.
+    sleepy: bool,
+    spent: Duration,
     reporter: Reporter,
 }
 
@@ -39,14 +58,19 @@ impl Actor for Ping {
 
     fn receive(&mut self, ball: u64, ctx: &mut Ctx<'_, Self>) -> Outcome {
         let Some(began) = self.began else {
-            self.began = Some(Instant::now());
+            self.began = Some(if self.sleepy { let_sleep() } else { Instant::now() });
             ctx.tell(self.peer.get(), ball);
             return Ok(());
         };
         // The ball counts along, so that one that comes twice or never is seen.
         self.back += u64::from(ball == self.back);
+        if self.sleepy {
+            self.spent += began.elapsed();
+            self.began = Some(let_sleep());
+        }
         if self.back == self.rounds {
-            self.reporter.report(began.elapsed(), self.back);
+            let elapsed = if self.sleepy { self.spent } else { began.elapsed() };
+            self.reporter.report(elapsed, self.back);
         } else {
             ctx.tell(self.peer.get(), self.back);
         }
@@ -56,15 +80,15 @@ impl Actor for Ping {
 
 /// `cross.pingpong`: 1 M round trips between two shards that never park.
 pub(super) fn pingpong(plan: &Plan) -> Result<Cost, WorkloadError> {
-    rally(Stage::on(&plan.pair()?)?, plan.pick(1_000_000, 100_000))
+    rally(Stage::on(&plan.pair()?)?, plan.pick(1_000_000, 100_000), false)
 }
 
 /// `wake`: 20,000 round trips between two shards that park at once.
 pub(super) fn wake(plan: &Plan) -> Result<Cost, WorkloadError> {
-    rally(Stage::drowsy(&plan.pair()?)?, plan.pick(20_000, 2_000))
+    rally(Stage::drowsy(&plan.pair()?)?, plan.pick(20_000, 2_000), true)
 }
 
-fn rally(mut stage: Stage, rounds: u64) -> Result<Cost, WorkloadError> {
+fn rally(mut stage: Stage, rounds: u64, sleepy: bool) -> Result<Cost, WorkloadError> {
     let (peer, reporter) = (Later::default(), stage.reporter());
     let later = peer.clone();
     let ping = stage.spawn(0, move || Ping {
@@ -72,6 +96,8 @@ fn rally(mut stage: Stage, rounds: u64) -> Result<Cost, WorkloadError> {
         rounds,
         back: 0,
         began: None,
+        sleepy,
+        spent: Duration::ZERO,
         reporter: reporter.clone(),
     })?;
     peer.set(stage.spawn(1, move || Pong { peer: ping })?);
