@@ -185,13 +185,11 @@ impl Gateway {
         let mut start = None;
         let spin = if self.shared.may_spin { SPIN.min(within) } else { Duration::ZERO };
         while start.is_none_or(|start: Instant| start.elapsed() < spin) {
-            for look in 1..=1024 {
+            for _ in 0..128 {
                 if receiver.has_message() || receiver.is_closed() {
                     return finish(receiver.recv().ok());
                 }
-                if look % 16 == 0 {
-                    std::hint::spin_loop();
-                }
+                std::hint::spin_loop();
             }
             start.get_or_insert_with(Instant::now);
         }

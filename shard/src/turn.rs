@@ -18,8 +18,6 @@ use crate::unwind::guard;
 
 /// Looks at the lanes between two looks at the clock, while spinning.
 const LOOKS: u32 = 64;
-/// Looks between two hints to the processor that this is a loop that waits.
-const HINT_EVERY: u32 = 16;
 /// Turns that end with messages behind a full lane, until the core is offered to others: the lane's reader may be
 /// waiting for it. Far cheaper than a time slice spent on telling a reader that does not run.
 const STUCK_TURNS: u32 = 16;
@@ -141,14 +139,13 @@ impl Worker<'_> {
 
     /// Waits a moment, or less if something comes.
     fn spin(&mut self) {
-        for look in 1..=LOOKS {
+        for _ in 0..LOOKS {
             if self.has_input() {
                 return;
             }
-            // The hint to the processor takes as long as several looks, which would delay what comes by half of it.
-            if look.is_multiple_of(HINT_EVERY) {
-                std::hint::spin_loop();
-            }
+            // After each look, though this takes longer than one: what is awaited may be at work on the other thread of
+            // this very core, which a loop without it slows down by more.
+            std::hint::spin_loop();
         }
     }
 
