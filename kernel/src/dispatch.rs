@@ -193,7 +193,7 @@ impl Kernel {
             if let Some(record) = self.signals.pop(&mut self.memory) {
                 // SAFETY: a whole signal record.
                 unsafe { self.handle_signal(Head::read(record), record.add(RECORD_HEAD)) };
-            } else if !self.tell_next_notice() {
+            } else if !self.tell_next_untold() && !self.tell_next_notice() {
                 break;
             }
             handled += 1;

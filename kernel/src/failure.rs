@@ -87,6 +87,11 @@ impl Failure {
         Failure::with::<()>(FailureKind::DeathPact, format_args!("{text}"))
     }
 
+    /// What is told of a failure that there was no room to keep.
+    pub(crate) fn unkept() -> Failure {
+        Failure::new("it failed, and the region had no room to keep why")
+    }
+
     pub(crate) fn at_start(mut self) -> Failure {
         if self.kind == FailureKind::Error {
             self.kind = FailureKind::Start;

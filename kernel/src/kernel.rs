@@ -26,7 +26,7 @@ use crate::protocol::Protocols;
 use crate::queue::Queue;
 use crate::region::{Memory, NONE, Region};
 use crate::scope::Scope;
-use crate::side::Side;
+use crate::side::{FAILED_BARE, Side};
 use crate::ties::Ties;
 use crate::time::Time;
 use crate::timers::Timer;
@@ -161,6 +161,8 @@ pub struct Kernel {
     pub(crate) mourned: [(u32, u32); GROUPS],
     /// How many cells are in these lists.
     pub(crate) mourners: u32,
+    /// Dead cells of whose failure the parent is still to be told, first and last: there was no room for the signal.
+    pub(crate) untold: (u32, u32),
     pub(crate) timers: Pool<Timer>,
     pub(crate) wheel: Wheel<Timer>,
     /// Number of the timer that was set last.
@@ -241,6 +243,7 @@ impl Kernel {
             ties,
             mourned: [(NONE, NONE); GROUPS],
             mourners: 0,
+            untold: (NONE, NONE),
             timers: Pool::new(&memory),
             wheel: Wheel::new(),
             serial: 0,
@@ -387,7 +390,7 @@ impl Kernel {
 
     pub(crate) fn side_of(&self, cell: u32) -> Option<Handle<Side>> {
         let side = self.memory.header(cell).side.get();
-        (side != NONE).then(|| Handle::from_number(side))
+        (side != NONE && side != FAILED_BARE).then(|| Handle::from_number(side))
     }
 
     /// The side record of a cell, made if there is none.
@@ -395,7 +398,10 @@ impl Kernel {
         if let Some(side) = self.side_of(cell) {
             return Ok(side);
         }
-        let side = self.sides.insert(&mut self.memory, Side::new()).map_err(|_| OutOfMemory)?;
+        let mut new = Side::new();
+        // What the mark says that takes the record's place until there is one.
+        new.obituary = self.obituary_of(cell);
+        let side = self.sides.insert(&mut self.memory, new).map_err(|_| OutOfMemory)?;
         self.memory.header(cell).side.set(side.number());
         Ok(side)
     }

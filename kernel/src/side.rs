@@ -10,6 +10,10 @@ use crate::time::Time;
 use crate::timers::Timer;
 use crate::watch::{Obituary, Watch};
 
+/// Stands in a cell's header in place of a side record that there was no room for: the actor has failed. No record has
+/// this number, as a region ends before it.
+pub(crate) const FAILED_BARE: u32 = u32::MAX;
+
 /// A list of parcels: first and last.
 #[derive(Clone, Copy)]
 pub(crate) struct Chain {

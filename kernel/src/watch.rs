@@ -30,6 +30,11 @@ pub(crate) struct Obituary {
     pub(crate) readers: u32,
 }
 
+impl Obituary {
+    /// Of all failures that there was no room to keep. No slot of the pool has this number.
+    pub(crate) const UNKEPT: Handle<Obituary> = Handle::from_number(u32::MAX);
+}
+
 #[derive(Clone, Copy)]
 pub(crate) struct Watch {
     watcher: Address,
@@ -322,7 +327,7 @@ impl Kernel {
             State::NotFound => StopReason::NotFound,
             State::Unreachable => StopReason::Unreachable,
             State::Ended | State::Watching if notice.obituary.is_some() => {
-                StopReason::Failed(self.obituaries.get(notice.obituary).failure.clone())
+                StopReason::Failed(self.failure_in(notice.obituary))
             }
             State::Ended | State::Watching => StopReason::Stopped,
         }
@@ -360,18 +365,6 @@ impl Kernel {
             }
             self.unlink_at_watcher(cell, watch);
             self.end_watch(watch);
-        }
-    }
-
-    pub(crate) fn share_obituary(&mut self, obituary: Handle<Obituary>) {
-        self.obituaries.get_mut(obituary).readers += 1;
-    }
-
-    pub(crate) fn drop_obituary(&mut self, obituary: Handle<Obituary>) {
-        let readers = &mut self.obituaries.get_mut(obituary).readers;
-        *readers -= 1;
-        if *readers == 0 {
-            self.obituaries.remove(obituary);
         }
     }
 
@@ -419,20 +412,9 @@ impl Kernel {
                 // SAFETY: the payload is the child and the obituary's number.
                 let (child, number) = unsafe { Payload::<(Address, u32)>::take(payload) };
                 let obituary = Handle::from_number(number);
-                let failure = self.obituaries.get(obituary).failure.clone();
+                let failure = self.failure_in(obituary);
                 self.drop_obituary(obituary);
-                let header = self.memory.header(head.index);
-                if self.is_alive(target)
-                    && header.identity.get().gate() != Gate::Stopping
-                    && let Some(behavior) = header.behavior.get()
-                {
-                    self.running = head.index;
-                    // SAFETY: the parent lives, its state is made, and none of its code runs.
-                    let outcome = unsafe { (behavior.child_failed)(self, head.index, child, &failure) };
-                    if let Err(failure) = outcome {
-                        self.fail(head.index, failure);
-                    }
-                }
+                self.tell_child_failed(target, child, &failure);
             }
             Kind::Farewell => {
                 // SAFETY: the payload is the place of the kernel that is gone.

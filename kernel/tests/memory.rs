@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use common::{Census, Order, Puppet, Token, World, lock, ms, order};
 use corelane_kernel::{
-    Actor, ActorRef, AskError, Ctx, DeadReason, Kernel, KernelConfig, KernelError, OutOfMemory, Outcome,
-    REGION_MIN, Region, RegionError, SpawnError, StashError, limits,
+    Actor, ActorRef, AskError, Ctx, DeadReason, Failure, Kernel, KernelConfig, KernelError, OutOfMemory,
+    Outcome, REGION_MIN, Region, RegionError, SpawnError, StashError, limits,
 };
 
 /// An actor whose state is so many bytes, each of which it knows.
@@ -297,6 +297,87 @@ fn a_used_up_region_still_stops_every_actor_and_tells_every_watcher() {
         world.settle();
         assert_eq!(world.stats().actors, 0);
     }
+}
+
+/// A world in which messages may take all that signals do not have yet.
+fn greedy_world() -> World {
+    World::with(128 << 10, KernelConfig { queue_share: 256, ..KernelConfig::default() })
+}
+
+/// Fills the region as [`fill`] does, and takes what that leaves for side records and signals: the latter only until the
+/// next turn.
+fn fill_to_the_last(world: &mut World) {
+    let fillers = fill(world);
+    for filler in &fillers {
+        if world.scope().suspend(*filler).is_ok() {
+            world.scope().resume(*filler);
+        }
+    }
+    world.events();
+    while world.try_tell(fillers[0], Order::Carry(Census::default().token())).is_ok() {}
+}
+
+#[test]
+fn a_parent_hears_of_a_failed_child_however_little_memory_is_left() {
+    for children in [1, 3, 100] {
+        let mut world = greedy_world();
+        let p = world.puppet("p");
+        let all = Arc::new(Mutex::new(Vec::new()));
+        let made = all.clone();
+        world.have(p, move |me, ctx| {
+            for _ in 0..children {
+                lock(&made).push(ctx.spawn(me.other("c")).unwrap());
+            }
+        });
+        fill_to_the_last(&mut world);
+        // All at once, so that the signals' room is used up as well.
+        let all = std::mem::take(&mut *lock(&all));
+        for child in &all {
+            world.scope().fail(*child, Failure::new("gone wrong"));
+        }
+        let events = world.events();
+        let heard = events.iter().filter(|event| event.starts_with("p hears of child: c ")).count();
+        assert_eq!((heard, events.len()), (children, 2 * children));
+        assert_eq!((world.stats().failed, &world.panics[..]), (children as u64, &[][..] as &[String]));
+        // Their cells are given back.
+        world.have(p, move |me, ctx| {
+            for _ in 0..children {
+                ctx.spawn(me.other("c")).unwrap();
+            }
+        });
+    }
+}
+
+#[test]
+fn a_parent_that_stops_over_one_failed_child_is_not_told_of_the_next() {
+    let mut world = greedy_world();
+    let p = world.puppet("p");
+    let all = Arc::new(Mutex::new(Vec::new()));
+    let made = all.clone();
+    world.have(p, move |me, ctx| {
+        me.at_failure_of_child = Some(Box::new(|me, ctx| {
+            ctx.stop_self();
+            // As soon as it has stopped, another takes its cell.
+            let heir = me.other("heir");
+            let maker = me.other("maker").at_start(|_, ctx| Ok(ctx.scope().spawn(heir).map(drop)?));
+            ctx.scope().spawn(maker)?;
+            Ok(())
+        }));
+        for _ in 0..100 {
+            lock(&made).push(ctx.spawn(me.other("c")).unwrap());
+        }
+    });
+    fill_to_the_last(&mut world);
+    for child in std::mem::take(&mut *lock(&all)) {
+        world.scope().fail(child, Failure::new("gone wrong"));
+    }
+    let events = world.events();
+    let heard: Vec<_> = events.iter().filter(|event| event.contains(" hears of child: c ")).collect();
+    assert!((1..100).contains(&heard.len()), "{}", heard.len());
+    assert!(heard.iter().all(|event| event.starts_with("p ")), "{:?}", heard.last());
+    let end: Vec<_> = events.iter().filter(|event| !event.contains("c ")).collect();
+    assert_eq!(end, ["p stopped", "maker started", "heir started"]);
+    assert_eq!(world.panics, [""; 0]);
 }
 
 /// What an actor can do that may need memory, and how each says that there is none.

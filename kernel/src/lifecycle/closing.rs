@@ -5,6 +5,7 @@
 
 use crate::address::{Address, Gate};
 use crate::behavior::Role;
+use crate::failure::Failure;
 use crate::kernel::{Kernel, Stage};
 use crate::letters::DeadReason;
 use crate::region::NONE;
@@ -74,23 +75,34 @@ impl Kernel {
     /// Nothing of the actor is left but its cell: strike it from the tree, tell who is to be told, give it back.
     fn end(&mut self, cell: u32, role: Role) -> u32 {
         let parent = self.memory.header(cell).parent.get();
-        let address = self.address_of(cell);
         self.unlink_child(cell);
         if role == Role::Actor {
             self.actors -= 1;
         }
-        let Some(side) = self.side_of(cell) else {
+        if self.untold.0 != NONE {
+            self.forget_untold_of(cell);
+        }
+        if self.memory.header(cell).side.get() == NONE {
             self.release_cell(cell);
             return parent;
-        };
+        }
         self.strike_name(parent, cell);
-        self.tell_parent(parent, address, side);
+        if self.tell_parent(cell) {
+            self.lay_to_rest(cell);
+        } else {
+            self.keep_untold(cell);
+        }
+        parent
+    }
+
+    /// Gives a dead cell back, or has it mourned first if somebody watches it.
+    pub(crate) fn lay_to_rest(&mut self, cell: u32) {
+        let Some(side) = self.side_of(cell) else { return self.release_cell(cell) };
         if self.sides.get(side).watchers.is_none() {
-            self.bury_cell(cell);
-            return parent;
+            return self.bury_cell(cell);
         }
         // Watchers hear of the end when all that was queued before it has been passed, and has become dead letters.
-        let group = address.identity.group();
+        let group = self.memory.header(cell).identity.get().group();
         self.sides.get_mut(side).end = self.queues[group].pushed();
         let header = self.memory.header(cell);
         header.identity.set(header.identity.get().with_gate(Gate::Dead));
@@ -103,7 +115,6 @@ impl Kernel {
             self.memory.header(last).next.set(cell);
             self.mourned[group] = (first, cell);
         }
-        parent
     }
 
     /// Arc 6: tells the watchers of those whose end has been passed.
@@ -135,16 +146,20 @@ impl Kernel {
         self.release_cell(cell);
     }
 
-    /// A child that failed is told of to its parent, once it is gone.
-    fn tell_parent(&mut self, parent: u32, child: Address, side: crate::pool::Handle<crate::side::Side>) {
-        let obituary = self.sides.get(side).obituary;
-        if self.dropping || obituary.is_none() || parent == NONE || parent == self.root {
-            return;
-        }
-        let to = self.address_of(parent);
-        self.share_obituary(obituary);
-        if self.signal(to, crate::record::Kind::ChildFailed, (child, obituary.number())).is_err() {
-            self.drop_obituary(obituary);
+    /// A parent hears that a child of it has failed, if it goes on itself.
+    pub(crate) fn tell_child_failed(&mut self, parent: Address, child: Address, failure: &Failure) {
+        let cell = parent.index;
+        let header = self.memory.header(cell);
+        if self.is_alive(parent)
+            && header.identity.get().gate() != Gate::Stopping
+            && let Some(behavior) = header.behavior.get()
+        {
+            self.running = cell;
+            // SAFETY: the parent lives, its state is made, and none of its code runs.
+            let outcome = unsafe { (behavior.child_failed)(self, cell, child, failure) };
+            if let Err(failure) = outcome {
+                self.fail(cell, failure);
+            }
         }
     }
 
