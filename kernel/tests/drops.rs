@@ -503,6 +503,57 @@ fn what_is_told_while_the_receiving_kernel_goes_is_dropped_once() {
 
 #[cfg(feature = "alloc")]
 #[test]
+fn what_one_thread_tells_while_the_kernel_of_another_goes_is_dropped_once() {
+    use corelane_kernel::{Kernel, Seat, Time, lane};
+
+    /// Drops what it is told.
+    struct Sink;
+    impl Actor for Sink {
+        type Msg = Token;
+        fn receive(&mut self, _: Token, _: &mut Ctx<'_, Self>) -> Outcome {
+            Ok(())
+        }
+    }
+    let kernel = |seat: Seat, other: usize, ways: [_; 2], ways_in: [_; 2]| {
+        let [messages, signals] = ways;
+        let [messages_in, signals_in] = ways_in;
+        let mut kernel = Kernel::seated(common::region(64 << 10), KernelConfig::default(), seat, 2).unwrap();
+        kernel.add_lane(messages_in).unwrap();
+        kernel.add_signal_lane(signals_in).unwrap();
+        kernel.connect(other, messages, signals);
+        kernel
+    };
+    for round in 0..200 {
+        let census = Census::default();
+        let mut seats = Seat::realm(2).unwrap();
+        let (here, there) = (seats.next().unwrap(), seats.next().unwrap());
+        let ((to_there, there_in), (signals_to_there, signals_there)) = (lane(256), lane(64));
+        let ((to_here, here_in), (signals_to_here, signals_here)) = (lane(256), lane(64));
+        let (publish, published) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let mut there = kernel(there, 0, [to_here, signals_to_here], [there_in, signals_there]);
+            publish.send(there.spawn(Sink).unwrap()).unwrap();
+            for _ in 0..round {
+                there.turn(Time::ZERO);
+            }
+        });
+        let sink = published.recv().unwrap();
+        let mut here = kernel(here, 1, [to_there, signals_to_there], [here_in, signals_here]);
+        let mut told = 0;
+        while !matches!(here.try_tell(sink, census.token()), Err(TellError::Unreachable(_))) {
+            told += 1;
+            if told % 7 == 0 {
+                here.turn(Time::ZERO);
+            }
+        }
+        thread.join().unwrap();
+        while here.turn(Time::ZERO).more || here.has_input() {}
+        census.expect_none();
+    }
+}
+
+#[cfg(feature = "alloc")]
+#[test]
 fn a_panicking_drop_of_what_a_lane_still_holds_is_nobodys_failure() {
     struct Bomb(#[allow(dead_code)] Token);
     impl Drop for Bomb {
