@@ -67,7 +67,6 @@ impl Kernel {
             }
             self.flush();
         }
-        self.look_at_an_exit();
         self.running = NONE;
         let more = self.pressing
             || self.queues.iter().any(|queue| !queue.is_empty())

@@ -29,8 +29,6 @@ pub(crate) struct Exits {
     listed: List,
     /// Shards to which something was published since the driver last asked.
     waking: List,
-    /// The shard that is looked at next.
-    looked_at: usize,
 }
 
 /// Shards, each at most once.
@@ -88,7 +86,7 @@ impl Exits {
         }
         let outbox_segments = config.outbox_bytes.div_ceil(memory.block_bytes()).max(1) as u32;
         let (listed, waking) = (List::new(memory, room)?, List::new(memory, room)?);
-        Some(Exits { batches, by_shard, outbox_segments, listed, waking, looked_at: 0 })
+        Some(Exits { batches, by_shard, outbox_segments, listed, waking })
     }
 
     pub(crate) fn connect(&mut self, shard: usize, messages: LaneSender, signals: LaneSender) {
@@ -249,20 +247,6 @@ impl Kernel {
             }
             self.exits.batches[shard].listed = false;
             self.exits.listed.remove(at);
-        }
-    }
-
-    /// Sees whether the kernel at the other end of some exit is gone, of each in its turn.
-    #[inline]
-    pub(crate) fn look_at_an_exit(&mut self) {
-        let shard = self.exits.looked_at;
-        let Some(exit) = self.exits.by_shard.get(shard) else {
-            self.exits.looked_at = 0;
-            return;
-        };
-        self.exits.looked_at += 1;
-        if exit.as_ref().is_some_and(Exit::is_closed) {
-            self.lose_exit(shard);
         }
     }
 
