@@ -12,7 +12,7 @@
 #![allow(unsafe_code)]
 
 use core::any::{TypeId, type_name};
-use core::mem::{ManuallyDrop, align_of, size_of};
+use core::mem::{ManuallyDrop, MaybeUninit, align_of, size_of};
 use core::ptr;
 
 use crate::address::{Address, Identity};
@@ -214,6 +214,9 @@ impl<T> Payload<T> {
             return unsafe { *alloc::boxed::Box::from_raw(at.cast::<*mut T>().read_unaligned()) };
             #[cfg(not(feature = "alloc"))]
             unreachable!()
+        } else if align_of::<T>() <= 8 && size_of::<T>() <= FRESH {
+            // SAFETY: the caller's; records are aligned to words, and have all words that a value takes a part of.
+            unsafe { take_words(at) }
         } else if align_of::<T>() <= 8 {
             // SAFETY: the caller's; records are aligned to words.
             unsafe { at.cast::<T>().read() }
@@ -269,6 +272,31 @@ impl<T> Payload<T> {
             }
         }
     }
+}
+
+/// Bytes up to which a message is read word by word.
+const FRESH: usize = 32;
+
+/// Reads a value word by word. Its sender wrote it field by field, perhaps just now; one wide load over several stores
+/// that have not left the core yet would wait until they have, which takes longer than handling the message.
+///
+/// # Safety
+/// `at` holds a `T` in whole words, at most [`FRESH`] bytes, that nobody else takes.
+#[inline(always)]
+unsafe fn take_words<T>(at: *const u64) -> T {
+    /// As many words as any such value has; the compiler drops those that `T` has not.
+    #[repr(C)]
+    union Words<T> {
+        words: [MaybeUninit<u64>; FRESH / 8],
+        value: ManuallyDrop<T>,
+    }
+    let mut read = Words::<T> { words: [MaybeUninit::uninit(); FRESH / 8] };
+    for word in 0..size_of::<T>().div_ceil(8) {
+        // SAFETY: the caller's. Volatile, so that the loads are not made one again.
+        unsafe { read.words[word] = at.add(word).cast::<MaybeUninit<u64>>().read_volatile() };
+    }
+    // SAFETY: all bytes of the value were read.
+    ManuallyDrop::into_inner(unsafe { read.value })
 }
 
 /// See [`Payload::view`].
