@@ -29,6 +29,64 @@ fn a_message_crosses_in_order_and_with_its_drop() {
 }
 
 #[test]
+fn messages_of_many_types_and_calls_keep_their_order_on_their_way() {
+    /// Notes the numbers it is told, in messages of so many words.
+    struct Wide<const WORDS: usize>(Arc<Mutex<Vec<u64>>>);
+    impl<const WORDS: usize> Actor for Wide<WORDS> {
+        type Msg = [u64; WORDS];
+        fn receive(&mut self, msg: [u64; WORDS], _: &mut Ctx<'_, Self>) -> Outcome {
+            assert!(msg.iter().all(|word| *word == msg[0]));
+            lock(&self.0).push(msg[0]);
+            Ok(())
+        }
+    }
+    let config = KernelConfig { batch_words: 64, ..KernelConfig::default() };
+    let mut realm = Realm::new::<512>(2, 1 << 20, &config);
+    let noted = Arc::new(Mutex::new(Vec::new()));
+    let narrow = realm.worlds[1].spawn(Wide::<1>(noted.clone())).unwrap();
+    let middling = realm.worlds[1].spawn(Wide::<5>(noted.clone())).unwrap();
+    let wide = realm.worlds[1].spawn(Wide::<40>(noted.clone())).unwrap();
+    realm.settle();
+    let mut random = common::Random(7);
+    for n in 0..4000 {
+        // One type for a while, then another; the lane runs full now and then.
+        for _ in 0..random.below(4) {
+            let noted = noted.clone();
+            let mut scope = realm.worlds[0].kernel.scope();
+            match random.below(8) {
+                0 => assert!(scope.call_on(1, move |_| lock(&noted).push(n)).is_ok()),
+                1 => scope.tell(wide, [n; 40]),
+                2 | 3 => scope.tell(middling, [n; 5]),
+                _ => scope.tell(narrow, [n]),
+            }
+        }
+        match random.below(40) {
+            0 => drop(realm.worlds[1].turn()),
+            1..4 => realm.worlds[0].flush(),
+            4 => realm.settle(),
+            _ => {}
+        }
+    }
+    realm.settle();
+    let noted = lock(&noted);
+    assert!(noted.is_sorted() && noted.len() > 4000, "{} in order", noted.len());
+    assert_eq!(realm.worlds[0].letters(), []);
+}
+
+#[test]
+fn a_batch_too_small_for_a_message_or_too_large_to_count_is_refused() {
+    for (batch_words, fits) in [(63, false), (64, true), (1 << 20, true), ((1 << 20) + 1, false)] {
+        let seat = Seat::realm(1).unwrap().next().unwrap();
+        let config = KernelConfig { batch_words, ..KernelConfig::default() };
+        match Kernel::seated(common::region(1 << 20), config, seat, 1) {
+            Ok(_) => assert!(fits, "{batch_words}"),
+            Err(KernelError::Config(text)) => assert!(!fits && text.contains("batch_words"), "{text}"),
+            Err(other) => panic!("{batch_words}: {other}"),
+        }
+    }
+}
+
+#[test]
 fn actors_of_two_kernels_talk_both_ways() {
     /// The address of the referee travels in the message, and is told.
     type Pass = (u32, ActorRef<(u32, u8)>);
