@@ -20,18 +20,20 @@ use crate::letters::DeadReason;
 use crate::limits::RECORD_HEAD;
 use crate::record::{self, Kind, Payload};
 
+/// Bytes of the largest message that is written to a scratch record.
+const SCRATCH_MAX: usize = 64;
+
 /// Where a message that has no room elsewhere is written: as large as its record.
 #[repr(C)]
 struct Scratch<M> {
     head: [u64; RECORD_HEAD],
     payload: MaybeUninit<M>,
-    /// At least a word: a large message travels in a box.
-    boxed: u64,
 }
 
-/// Whether a message is handed on in a register, and never built on the stack.
-const fn in_register<M>() -> bool {
-    size_of::<M>() <= size_of::<usize>()
+/// Whether a message for which there is no room is handed on as it is. One of a word travels in a register. For a large
+/// one, a scratch record would take as much of the stack again, to spare it one wait for many stores.
+const fn is_handed_on<M>() -> bool {
+    size_of::<M>() <= size_of::<usize>() || size_of::<M>() > SCRATCH_MAX
 }
 
 /// Where a message goes.
@@ -48,7 +50,7 @@ impl Kernel {
         let mut scratch = MaybeUninit::<Scratch<M>>::uninit();
         let scratch = scratch.as_mut_ptr().cast::<u64>();
         let at = self.room_in_queue::<M>(to.address());
-        if at.is_none() && in_register::<M>() {
+        if at.is_none() && is_handed_on::<M>() {
             return self.tell_slowly(to, message);
         }
         // SAFETY: the room, or the scratch record, holds the message; from there it is taken once.
@@ -81,7 +83,7 @@ impl Kernel {
         let room = self.room::<M>(to.address());
         let at = match room {
             Room::Queue(at) | Room::Batch(at) => at,
-            Room::None if in_register::<M>() => return self.send_slowly(to, message),
+            Room::None if is_handed_on::<M>() => return self.send_slowly(to, message),
             Room::None => scratch,
         };
         // SAFETY: the room, or the scratch record, holds the message; from there it is taken once.
