@@ -3,7 +3,8 @@
 //! A message is written here, into memory that only this core touches, and moved into the lane with all others of its
 //! batch. A store into the lane waits until the other core has given up its copy of that line, and the few dozen stores
 //! that a core may have waiting are soon used up by those of the code around it; moving a batch needs so few stores for
-//! each line that many lines are under way at once.
+//! each line that many lines are under way at once. When one is moved, the lines of the next but one are asked for, so
+//! that they have come by the time they are written.
 //!
 //! ```text
 //! start        read           at                 end             limit
@@ -23,6 +24,10 @@ use crate::lane::LaneSender;
 use crate::limits::RECORD_HEAD;
 use crate::record::{Head, Payload};
 use crate::region::Memory;
+
+/// Words of the lane between what is moved and what is asked for ahead: a batch's, as it is unless told otherwise.
+/// A line that the other core has read takes several times as long to come back as a batch takes to be told.
+const AHEAD_WORDS: usize = 256;
 
 /// How to drop a payload.
 pub(crate) type DropIn = unsafe fn(*const u64);
@@ -156,6 +161,7 @@ impl Batch {
                 self.read = self.read.add(words);
             }
             lane.commit(words);
+            lane.prefetch_ahead(AHEAD_WORDS, words);
         }
         (self.at, self.read, self.end, self.drop) = (self.start, self.start, self.limit, 0);
         true

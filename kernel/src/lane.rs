@@ -24,6 +24,7 @@ use crate::error::TellError;
 use crate::inlet::Stretch;
 #[cfg(feature = "alloc")]
 use crate::limits::RECORD_HEAD;
+use crate::prefetch::prefetch_to_write;
 #[cfg(feature = "alloc")]
 use crate::record::MessageType;
 use crate::record::{self, CallType, First, Kind, Payload};
@@ -33,6 +34,9 @@ use crate::sync::Arc;
 use crate::sync::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 #[cfg(feature = "alloc")]
 use crate::teardown::drop_by_type;
+
+/// Words of a cache line.
+const LINE_WORDS: usize = 8;
 
 /// What the two ends of a lane share besides the words.
 struct Shared {
@@ -317,6 +321,22 @@ impl LaneSender {
         let words = wanted.min(self.ring.capacity - self.write.wrapping_sub(self.head));
         self.ring.touch(self.write, words, true);
         (self.ring.at(self.write), words)
+    }
+
+    /// Asks for the `words` words that come after the next `skip`, which will be written before long; unless the
+    /// receiver may still be reading there, who would only be robbed of them.
+    #[inline]
+    pub(crate) fn prefetch_ahead(&mut self, skip: usize, words: usize) {
+        let end = self.write.wrapping_add(skip + words);
+        if end.wrapping_sub(self.head) > self.ring.capacity {
+            self.head = self.ring.shared().head.load(Ordering::Acquire);
+            if end.wrapping_sub(self.head) > self.ring.capacity {
+                return;
+            }
+        }
+        for word in (0..words).step_by(LINE_WORDS) {
+            prefetch_to_write(self.ring.at(self.write.wrapping_add(skip + word)).cast());
+        }
     }
 
     /// Makes the record that was written at the reserved place part of the lane; invisible until published.
