@@ -1,9 +1,15 @@
 //! Ask: a question whose answer comes to an address made for it, within a time.
 //!
 //! The reply address is a cell of its own that waits for one message. It turns the answer (or its absence) into a message
-//! of the asking actor and hands it over at once: the answer has already waited its turn in the queue. The deadline is
-//! one of the asking actor's timers, and the ask ends with it, with the answer, or with the actor, whatever is first. One of
-//! the modules where `unsafe` is allowed.
+//! of the asking actor and hands it over at once: the answer has already waited its turn in the queue. An ask ends with
+//! the answer, its deadline (see `deadline`), or the asking actor, whatever is first.
+//!
+//! ```text
+//! 0        32        64 …
+//! header   pending   what becomes of the answer
+//! ```
+//!
+//! One of the modules where `unsafe` is allowed.
 
 #![allow(unsafe_code)]
 
@@ -13,26 +19,69 @@ use core::ptr;
 use core::time::Duration;
 
 use crate::actor::Terminated;
-use crate::address::{ActorRef, Address, Gate, ReplyTo};
+use crate::address::{ActorRef, Address, Gate, Group, ReplyTo};
 use crate::behavior::{Behavior, Layout, Role};
+use crate::deadline::Pending;
 use crate::error::AskError;
 use crate::failure::{Failure, Outcome};
 use crate::kernel::Kernel;
 use crate::letters::DeadReason;
-use crate::limits::{RECORD_HEAD, RECORD_MAX};
+use crate::limits::{HEADER, RECORD_HEAD, RECORD_MAX, STATE_ALIGN_MAX};
 use crate::parcel;
-use crate::pool::Handle;
 use crate::record::{self, Kind, MessageType, Payload};
-use crate::region::{Memory, NONE};
-use crate::timers::{Duty, Timer};
+use crate::region::{Memory, NONE, class_for};
 
-/// What stands in a reply cell.
-struct Asking<M, R, F> {
-    owner: u32,
-    timer: Handle<Timer>,
-    then: F,
-    types: core::marker::PhantomData<fn(R) -> M>,
+/// What becomes of an answer, and where that stands in a reply cell.
+struct Then<F>(core::marker::PhantomData<F>);
+
+impl<F> Then<F> {
+    const OFFSET: usize = (HEADER + size_of::<Pending>()).next_multiple_of(align_of::<F>());
+    const CLASS: u8 = {
+        assert!(
+            align_of::<F>() <= STATE_ALIGN_MAX,
+            "what an ask's closure captures is aligned more strictly than the stated bound (STATE_ALIGN_MAX): box it"
+        );
+        class_for(Self::OFFSET + size_of::<F>(), if align_of::<F>() > 8 { align_of::<F>() } else { 8 })
+    };
+
+    fn of(memory: &Memory, cell: u32) -> *mut F {
+        // SAFETY: a cell of the class has `OFFSET + size_of::<F>()` bytes.
+        unsafe { memory.at::<u8>(cell).as_ptr().add(Self::OFFSET).cast() }
+    }
+
+    unsafe fn drop(memory: &Memory, cell: u32, _: bool) {
+        // SAFETY: the cell holds an `F`, dropped here only.
+        unsafe { ptr::drop_in_place(Self::of(memory, cell)) };
+    }
+
+    /// The table of a reply cell that waits for an `R`.
+    const fn behavior<R: 'static>(
+        answered: unsafe fn(&mut Kernel, u32, *const u64),
+        expired: unsafe fn(&mut Kernel, u32) -> Outcome,
+    ) -> Behavior {
+        Behavior {
+            receive_timeout: expired,
+            class: Self::CLASS,
+            ..plain::<F, R>(Role::Ask, answered, Self::drop)
+        }
+    }
 }
+
+impl Memory {
+    /// What stands in a reply cell of whatever type.
+    #[inline(always)]
+    pub(crate) fn pending(&self, cell: u32) -> &Pending {
+        // SAFETY: reply cells have a `Pending` behind their header, all of whose fields are `Cell`s of plain numbers; no
+        // exclusive reference to one is made.
+        unsafe { self.at::<u8>(cell).add(HEADER).cast().as_ref() }
+    }
+}
+
+/// A reply cell that was just made for an `F`.
+pub(crate) struct Open<F>(u32, core::marker::PhantomData<F>);
+
+/// Turns an answer that comes as an `R` into a message of the asking actor, an `M`.
+struct Asking<M, R, F>(core::marker::PhantomData<fn(R, F) -> M>);
 
 /// A type-erased hook that no reply cell has.
 unsafe fn no_start(_: &mut Kernel, _: u32) -> Outcome {
@@ -81,32 +130,30 @@ pub(crate) unsafe fn drop_value<T>(memory: &Memory, cell: u32, _: bool) {
 }
 
 impl<M: Send + 'static, R: Send + 'static, F: FnOnce(Result<R, AskError>) -> M + 'static> Asking<M, R, F> {
-    const BEHAVIOR: &'static Behavior =
-        const { &plain::<Self, R>(Role::Ask, Self::answered, drop_value::<Self>) };
+    const BEHAVIOR: &'static Behavior = const { &Then::<F>::behavior::<R>(Self::answered, Self::expired) };
 
     /// The answer in `payload` has come.
     unsafe fn answered(kernel: &mut Kernel, cell: u32, payload: *const u64) {
         // SAFETY: the record named this cell's identity, so its payload is an `R`.
         let answer = unsafe { Payload::<R>::take(payload) };
-        // SAFETY: this is the cell's table, so it holds a `Self`.
+        // SAFETY: this is the cell's table, so it holds an `F`.
         unsafe { Self::end(kernel, cell, Ok(answer)) };
     }
 
     /// The deadline has come.
-    unsafe fn expired(kernel: &mut Kernel, cell: u32) {
+    unsafe fn expired(kernel: &mut Kernel, cell: u32) -> Outcome {
         // Counted like the answer in whose place it comes.
         kernel.handled += 1;
-        // SAFETY: the timer was set for this cell, and ends with it.
+        // SAFETY: as above.
         unsafe { Self::end(kernel, cell, Err(AskError::Timeout)) };
+        Ok(())
     }
 
-    /// Frees the cell and its timer, and gives the owner its message.
+    /// Frees the cell, and gives the owner its message.
     #[inline]
     unsafe fn end(kernel: &mut Kernel, cell: u32, answer: Result<R, AskError>) {
-        // SAFETY: the caller's; the value is read once, and the cell freed.
-        let Asking { owner, timer, then, .. } = unsafe { Layout::<Self>::of(&kernel.memory, cell).read() };
-        kernel.remove_timer(timer);
-        kernel.release_cell(cell);
+        // SAFETY: the caller's.
+        let (owner, then) = unsafe { kernel.close_ask::<F>(cell) };
         // The closure is the owner's code: its panic is the owner's failure.
         kernel.running = owner;
         let message = then(answer);
@@ -122,47 +169,66 @@ impl Kernel {
         owner: u32,
         within: Duration,
         then: F,
-    ) -> Result<(ReplyTo<R>, u32), (F, AskError)>
+    ) -> Result<(ReplyTo<R>, Open<F>), (F, AskError)>
     where
         M: Send + 'static,
         R: Send + 'static,
         F: FnOnce(Result<R, AskError>) -> M + 'static,
     {
         let group = self.address_of(owner).group();
-        let asking = Asking::<M, R, F> { owner, timer: Handle::NONE, then, types: core::marker::PhantomData };
-        let address = match self.own_cell(Asking::<M, R, F>::BEHAVIOR, group, asking) {
-            Ok(address) => address,
-            Err(asking) => return Err((asking.then, AskError::OutOfMemory)),
-        };
-        let duty = Duty::Ask { cell: address.index, expire: Asking::<M, R, F>::expired };
-        let at = Layout::<Asking<M, R, F>>::of(&self.memory, address.index);
-        match self.add_timer(owner, self.now + within, duty) {
-            Ok(timer) => {
-                // SAFETY: the cell holds the value that was just written.
-                unsafe { (*at).timer = timer };
-                Ok((address.typed(), address.index))
-            }
-            Err(_) => {
-                // SAFETY: the value is read once, and the cell freed.
-                let asking = unsafe { at.read() };
-                self.release_cell(address.index);
-                Err((asking.then, AskError::OutOfMemory))
-            }
-        }
+        self.open_reply(Asking::<M, R, F>::BEHAVIOR, group, owner, within, then)
     }
 
-    /// Ends an ask whose question was refused: its closure hears of it like of a time-out.
-    pub(crate) fn refuse_ask<M, R, F>(&mut self, cell: u32) -> F
-    where
-        M: Send + 'static,
-        R: Send + 'static,
-        F: FnOnce(Result<R, AskError>) -> M + 'static,
-    {
-        // SAFETY: the cell was made by `open_ask` with these types just before, and nothing ran since.
-        let Asking { timer, then, .. } = unsafe { Layout::<Asking<M, R, F>>::of(&self.memory, cell).read() };
-        self.remove_timer(timer);
-        self.release_cell(cell);
-        then
+    /// A reply cell with this table, and what becomes of the answer, which comes back where there is no room.
+    #[inline]
+    fn open_reply<R, F>(
+        &mut self,
+        behavior: &'static Behavior,
+        group: Group,
+        owner: u32,
+        within: Duration,
+        then: F,
+    ) -> Result<(ReplyTo<R>, Open<F>), (F, AskError)> {
+        let Ok(cell) = self.raw_cell(behavior, group, false, Gate::Ready) else {
+            return Err((then, AskError::OutOfMemory));
+        };
+        if self.await_answer(cell, owner, within).is_err() {
+            self.release_cell(cell);
+            return Err((then, AskError::OutOfMemory));
+        }
+        // SAFETY: the behaviour's class is that of `F`.
+        unsafe { Then::<F>::of(&self.memory, cell).write(then) };
+        Ok((self.address_of(cell).typed(), Open(cell, core::marker::PhantomData)))
+    }
+
+    /// Ends an ask whose question was refused, before anything else ran: what was to become of the answer comes back.
+    pub(crate) fn refuse_ask<F>(&mut self, open: Open<F>) -> F {
+        // SAFETY: the cell was made for an `F` just before, and nothing ran since.
+        unsafe { self.close_ask::<F>(open.0).1 }
+    }
+
+    /// Frees a reply cell. Its owner, and what was to become of the answer.
+    ///
+    /// # Safety
+    /// The cell is an open reply cell that holds an `F`.
+    #[inline]
+    unsafe fn close_ask<F>(&mut self, cell: u32) -> (u32, F) {
+        // SAFETY: the caller's; the value is read once, and the cell freed.
+        let then = unsafe { Then::<F>::of(&self.memory, cell).read() };
+        let owner = self.forget_ask(cell);
+        self.memory.free_cell(Then::<F>::CLASS, cell);
+        (owner, then)
+    }
+
+    /// The time of an ask is over.
+    pub(crate) fn expire_ask(&mut self, cell: u32) {
+        if let Some(behavior) = self.memory.header(cell).behavior.get() {
+            self.running = self.memory.pending(cell).owner();
+            // SAFETY: a reply cell's table has what is to be done at its deadline there; the ask is open, so its cell
+            // holds what the table says.
+            let done = unsafe { (behavior.receive_timeout)(self, cell) };
+            debug_assert!(done.is_ok());
+        }
     }
 
     /// An ask ends with its owner: its closure is dropped, and answers that come later are dead letters.
@@ -216,34 +282,28 @@ impl Kernel {
     }
 }
 
-/// What stands in a reply cell that belongs to no actor.
-struct Waiting<R, F> {
-    timer: Handle<Timer>,
-    then: F,
-    types: core::marker::PhantomData<fn(R)>,
-}
+/// Gives an answer that comes as an `R` to code that is no actor.
+struct Waiting<R, F>(core::marker::PhantomData<fn(R, F)>);
 
 impl<R: Send + 'static, F: FnOnce(Result<R, AskError>) + 'static> Waiting<R, F> {
-    const BEHAVIOR: &'static Behavior =
-        const { &plain::<Self, R>(Role::Ask, Self::answered, drop_value::<Self>) };
+    const BEHAVIOR: &'static Behavior = const { &Then::<F>::behavior::<R>(Self::answered, Self::expired) };
 
     unsafe fn answered(kernel: &mut Kernel, cell: u32, payload: *const u64) {
         // No actor handles it.
         kernel.unhandled += 1;
-        // SAFETY: the record named this cell's identity, so its payload is an `R` and the cell holds a `Self`.
+        // SAFETY: the record named this cell's identity, so its payload is an `R` and the cell holds an `F`.
         unsafe { Self::end(kernel, cell, Ok(Payload::<R>::take(payload))) };
     }
 
-    unsafe fn expired(kernel: &mut Kernel, cell: u32) {
-        // SAFETY: the timer was set for this cell, and ends with it.
+    unsafe fn expired(kernel: &mut Kernel, cell: u32) -> Outcome {
+        // SAFETY: this is the cell's table, so it holds an `F`.
         unsafe { Self::end(kernel, cell, Err(AskError::Timeout)) };
+        Ok(())
     }
 
     unsafe fn end(kernel: &mut Kernel, cell: u32, answer: Result<R, AskError>) {
-        // SAFETY: the caller's; the value is read once, and the cell freed.
-        let Waiting { timer, then, .. } = unsafe { Layout::<Self>::of(&kernel.memory, cell).read() };
-        kernel.remove_timer(timer);
-        kernel.release_cell(cell);
+        // SAFETY: the caller's.
+        let (_, then) = unsafe { kernel.close_ask::<F>(cell) };
         kernel.running = NONE;
         then(answer);
     }
@@ -262,31 +322,15 @@ impl Kernel {
         R: Send + 'static,
         F: FnOnce(Result<R, AskError>) + 'static,
     {
-        let waiting = Waiting::<R, F> { timer: Handle::NONE, then, types: core::marker::PhantomData };
-        let group = of.address().group();
-        let address = match self.own_cell(Waiting::<R, F>::BEHAVIOR, group, waiting) {
-            Ok(address) => address,
-            Err(waiting) => return (waiting.then)(Err(AskError::OutOfMemory)),
+        let (behavior, group) = (Waiting::<R, F>::BEHAVIOR, of.address().group());
+        let (reply, open) = match self.open_reply(behavior, group, self.root, within, then) {
+            Ok(open) => open,
+            Err((then, error)) => return then(Err(error)),
         };
-        let cell = address.index;
-        let at = Layout::<Waiting<R, F>>::of(&self.memory, cell);
-        let duty = Duty::Ask { cell, expire: Waiting::<R, F>::expired };
-        let sent = match self.add_timer(self.root, self.now + within, duty) {
-            Ok(timer) => {
-                // SAFETY: the cell holds the value that was just written.
-                unsafe { (*at).timer = timer };
-                if self.send(of, question(address.typed())).is_ok() {
-                    return;
-                }
-                self.remove_timer(timer);
-                AskError::NotSent
-            }
-            Err(_) => AskError::OutOfMemory,
-        };
-        // SAFETY: the value is read once, and the cell freed.
-        let waiting = unsafe { at.read() };
-        self.release_cell(cell);
-        (waiting.then)(Err(sent));
+        if self.send(of, question(reply)).is_err() {
+            let then = self.refuse_ask(open);
+            then(Err(AskError::NotSent));
+        }
     }
 }
 

@@ -120,10 +120,10 @@ impl<'k, A: Actor> Ctx<'k, A> {
         F: FnOnce(Result<R, AskError>) -> A::Msg + 'static,
     {
         match self.kernel.open_ask::<A::Msg, R, F>(self.cell, within, then) {
-            Ok((reply, cell)) => {
+            Ok((reply, open)) => {
                 let question = question(reply);
                 if self.kernel.send(of, question).is_err() {
-                    let then = self.kernel.refuse_ask::<A::Msg, R, F>(cell);
+                    let then = self.kernel.refuse_ask(open);
                     let me = self.me();
                     self.tell(me, then(Err(AskError::NotSent)));
                 }

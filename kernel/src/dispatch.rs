@@ -59,7 +59,7 @@ impl Kernel {
         }
         self.flush();
         if self.has_small_duties() {
-            handled += self.run_timers() + self.run_ring();
+            handled += self.run_timers() + self.run_deadlines() + self.run_ring();
             self.running = NONE;
             self.run_mourning();
             if self.pressing {
@@ -74,14 +74,19 @@ impl Kernel {
             // Watchers that were told of an end in this turn may have ended over it, and are watched themselves.
             || self.mourners != 0
             || self.ring.is_busy()
-            || self.wheel.is_due();
+            || self.wheel.is_due()
+            || self.deadlines.may_be_due(self.now);
         Turn { handled, more }
     }
 
     /// Whether timers, waiting messages or the dead ask for anything.
     #[inline(always)]
     fn has_small_duties(&self) -> bool {
-        self.pressing || self.mourners != 0 || self.ring.is_busy() || !self.timers.is_empty()
+        self.pressing
+            || self.mourners != 0
+            || self.ring.is_busy()
+            || !self.timers.is_empty()
+            || self.deadlines.may_be_due(self.now)
     }
 
     /// Handles one group's messages up to its share.

@@ -11,6 +11,7 @@ use core::fmt;
 use crate::actor::Actor;
 use crate::address::{ActorRef, Address, Group, Place, Seat};
 use crate::backlog::Ring;
+use crate::deadline::Deadlines;
 use crate::error::{KernelError, OutOfMemory, SpawnError, TellError};
 use crate::exits::Exits;
 use crate::extension::Extensions;
@@ -165,6 +166,7 @@ pub struct Kernel {
     pub(crate) untold: (u32, u32),
     pub(crate) timers: Pool<Timer>,
     pub(crate) wheel: Wheel<Timer>,
+    pub(crate) deadlines: Deadlines,
     /// Number of the timer that was set last.
     pub(crate) serial: u32,
     pub(crate) ring: Ring,
@@ -246,6 +248,7 @@ impl Kernel {
             untold: (NONE, NONE),
             timers: Pool::new(&memory),
             wheel: Wheel::new(),
+            deadlines: Deadlines::new(),
             serial: 0,
             ring: Ring::new(),
             names: Pool::new(&memory),
@@ -346,9 +349,9 @@ impl Kernel {
         self.exits.connect(shard, messages, signals);
     }
 
-    /// When a timer is due next, if any is set. A turn at that time does its work; an earlier one is not needed.
+    /// When a timer or the deadline of an ask is due next, if any is set. A turn at that time does its work; an earlier one is not needed.
     pub fn next_deadline(&mut self) -> Option<Time> {
-        self.wheel.next_deadline()
+        self.next_due()
     }
 
     /// Counts and levels.

@@ -72,7 +72,7 @@
 //!
 //! `address`, `limits` (what an address is, every bound) → `region`, `pool`, `shelf`, `parcel` (memory) → `record`,
 //! `queue`, `lane` (messages in memory) → `behavior` (types erased) → `kernel`, `telling`, `dispatch` (telling and
-//! turns) → `lifecycle/` (births and ends) → `watch`, `ties`, `wheel`, `timers`, `ask`, `backlog`, `names` (what actors
+//! turns) → `lifecycle/` (births and ends) → `watch`, `ties`, `wheel`, `timers`, `ask`, `deadline`, `backlog`, `names` (what actors
 //! can do) → `context`, `scope` (how they do it) → `batch`, `exit`, `exits`, `inlet` (other cores).
 //!
 //! # Features
@@ -95,6 +95,7 @@ mod batch;
 mod behavior;
 mod compile_fail;
 mod context;
+mod deadline;
 mod dispatch;
 mod erased;
 mod error;

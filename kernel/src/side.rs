@@ -45,6 +45,8 @@ pub(crate) struct Side {
     /// Whom it watches.
     pub(crate) watching: Handle<Watch>,
     pub(crate) timers: Handle<Timer>,
+    /// First of its open asks' reply cells.
+    pub(crate) asks: u32,
     /// Things to drop when the actor stops; see `Ctx::attach`.
     pub(crate) attachments: u32,
     /// Messages that wait for the actor, in order.
@@ -77,6 +79,7 @@ impl Side {
             watchers: Handle::NONE,
             watching: Handle::NONE,
             timers: Handle::NONE,
+            asks: NONE,
             attachments: NONE,
             backlog: Chain::EMPTY,
             stash: Chain::EMPTY,

@@ -1,4 +1,5 @@
-//! An actor's timers: keyed messages, once or periodic; the deadline of an ask; the receive time-out.
+//! An actor's timers: keyed messages, once or periodic; the receive time-out; the deadline of an ask that found no row
+//! (see `deadline`).
 //!
 //! A timer is one record that stands in the wheel and in its owner's list. What it is to tell stays in it until its
 //! turn to be handled has come, so that one that is cancelled, replaced, or whose owner stops never fires, also if it
@@ -48,7 +49,7 @@ pub(crate) enum Duty {
     /// Tell a clone of the message in the parcel, and again after a period of ticks.
     Repeat { key: TimerKey, parcel: u32, period: u64, clone: unsafe fn(*const u64, *mut u64) },
     /// The ask whose reply cell this is has no answer.
-    Ask { cell: u32, expire: unsafe fn(&mut Kernel, u32) },
+    Ask { cell: u32 },
     /// No message for some time.
     Silence,
 }
@@ -112,16 +113,17 @@ impl Kernel {
         duty
     }
 
-    /// Cancels every timer of a cell: its own, its asks', its receive time-out.
+    /// Cancels every timer of a cell: its own and its receive time-out; and its asks.
     pub(crate) fn cancel_all_timers(&mut self, cell: u32) {
+        // Those with a timer take it along.
+        self.drop_all_asks(cell);
         let Some(side) = self.side_of(cell) else { return };
         self.sides.get_mut(side).receive_timeout = None;
         while self.sides.get(side).timers.is_some() {
             let first = self.sides.get(side).timers;
             match self.remove_timer(first) {
                 Duty::Tell { parcel, .. } | Duty::Repeat { parcel, .. } => self.drop_own_parcel(cell, parcel),
-                Duty::Ask { cell: reply, .. } => self.drop_ask(reply),
-                Duty::Silence => {}
+                Duty::Ask { .. } | Duty::Silence => {}
             }
         }
     }
@@ -291,11 +293,7 @@ impl Kernel {
                 self.wheel.insert(&mut self.timers, timer, next);
                 self.deliver_clone(owner, parcel, clone);
             }
-            Duty::Ask { cell, expire } => {
-                self.running = owner;
-                // SAFETY: the cell is the ask that this timer was set for.
-                unsafe { expire(self, cell) };
-            }
+            Duty::Ask { cell } => self.expire_ask(cell),
             Duty::Silence => self.end_silence(owner, timer),
         }
     }
