@@ -13,8 +13,8 @@ use crate::address::{Address, Gate, Group, Identity};
 use crate::inlet::Stretch;
 use crate::kernel::{Kernel, Stage};
 use crate::letters::DeadReason;
-use crate::limits::{LOOK_AHEAD, NEAR_ACTORS, RECORD_HEAD};
-use crate::prefetch::prefetch;
+use crate::limits::{LOOK_STEP, NEAR_ACTORS, RECORD_HEAD};
+use crate::prefetch::prefetch_cell;
 use crate::record::{CallType, First, Head, Kind};
 use crate::region::NONE;
 use crate::time::Time;
@@ -96,9 +96,9 @@ impl Kernel {
         'share: while self.handled < end {
             let memory = &self.memory;
             if self.actors > NEAR_ACTORS {
-                self.queues[group].look_ahead(|cell| prefetch(memory.at::<u8>(cell).as_ptr()));
+                self.queues[group].look_ahead(|cell| prefetch_cell(memory.at::<u8>(cell).as_ptr()));
             }
-            for _ in 0..LOOK_AHEAD {
+            for _ in 0..LOOK_STEP {
                 let Some(record) = self.queues[group].pop(&mut self.memory) else { break 'share };
                 self.handled += 1;
                 // SAFETY: popped records are whole, their index is a cell of this kernel, and their payload is ours.
@@ -153,7 +153,7 @@ impl Kernel {
                     self.inlets.advance(next);
                 } else {
                     if far && next < stretch.end {
-                        prefetch(self.memory.at::<u8>(First::read(next).index()).as_ptr());
+                        prefetch_cell(self.memory.at::<u8>(First::read(next).index()).as_ptr());
                     }
                     // Taken before it is delivered: a panic finds it gone.
                     self.inlets.advance(next);

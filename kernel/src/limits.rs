@@ -28,8 +28,11 @@ pub const SHARDS_MAX: usize = 1 << 10;
 /// Messages an actor may stash unless it asks for another bound.
 pub const STASH_DEFAULT: u32 = 1024;
 
-/// Records whose target cells are prefetched ahead of the one being handled.
-pub(crate) const LOOK_AHEAD: usize = 8;
+/// Records between the one being handled and those whose target cells are prefetched, and how many are looked at in one
+/// go. Far memory answers many requests at once, and each of them as late as dozens of small handlers take; what was
+/// asked for this early still fits into the first cache.
+pub(crate) const LOOK_AHEAD: usize = 64;
+pub(crate) const LOOK_STEP: usize = 8;
 
 /// So many actors' cells are taken to be near: in a second-level cache, where looking ahead costs more than it gains.
 pub(crate) const NEAR_ACTORS: u64 = 8192;

@@ -3,9 +3,11 @@
 
 #![allow(unsafe_code)]
 
+use crate::limits::HEADER;
+
 /// Asks for the cache line at `at`.
 #[inline(always)]
-pub(crate) fn prefetch(at: *const u8) {
+fn prefetch(at: *const u8) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: a hint with no effect but on caches.
     unsafe {
@@ -19,6 +21,13 @@ pub(crate) fn prefetch(at: *const u8) {
     }
     #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
     let _ = at;
+}
+
+/// Asks for a cell: its header, and the first words of its state, which begin behind that and often on another line.
+#[inline(always)]
+pub(crate) fn prefetch_cell(header: *const u8) {
+    prefetch(header);
+    prefetch(header.wrapping_add(HEADER));
 }
 
 /// Asks for the cache line at `at`, to be written here. By hand: where the compiler has not been told that its target has

@@ -15,7 +15,7 @@
 use core::ptr;
 
 use crate::address::Address;
-use crate::limits::{LOOK_AHEAD, RECORD_HEAD};
+use crate::limits::{LOOK_AHEAD, LOOK_STEP, RECORD_HEAD};
 use crate::record::{self, First, Head, Kind};
 use crate::region::{Memory, NONE};
 
@@ -238,14 +238,14 @@ impl Queue {
     }
 
     /// Shows `each` the heads of the records that lie [`LOOK_AHEAD`] and more ahead of the next one and were not shown
-    /// yet. To be called once for every [`LOOK_AHEAD`] records that are popped.
+    /// yet. To be called once for every [`LOOK_STEP`] records that are popped.
     #[inline(always)]
     pub(crate) fn look_ahead(&mut self, mut each: impl FnMut(u32)) {
         let end = if self.read_end.is_null() { self.write } else { self.read_end };
-        let mut left = LOOK_AHEAD;
+        let mut left = LOOK_STEP;
         if self.scout <= self.read {
             self.scout = self.read;
-            left = 2 * LOOK_AHEAD;
+            left = LOOK_AHEAD + LOOK_STEP;
         }
         let mut scout = self.scout;
         while left > 0 && scout < end {
