@@ -50,7 +50,7 @@ impl Inlets {
     #[inline]
     pub(crate) fn have_more(&mut self) -> bool {
         self.signals.iter_mut().any(LaneReceiver::has_more)
-            || self.messages.iter_mut().any(LaneReceiver::has_more)
+            || self.messages.iter_mut().any(LaneReceiver::awaits_more)
     }
 
     /// Lets go of lanes whose sender is gone. Says whether some such lane still holds messages.

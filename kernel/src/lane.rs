@@ -24,7 +24,7 @@ use crate::error::TellError;
 use crate::inlet::Stretch;
 #[cfg(feature = "alloc")]
 use crate::limits::RECORD_HEAD;
-use crate::prefetch::prefetch_to_write;
+use crate::prefetch::{prefetch, prefetch_to_write};
 #[cfg(feature = "alloc")]
 use crate::record::MessageType;
 use crate::record::{self, CallType, First, Kind, Payload};
@@ -558,6 +558,17 @@ impl LaneReceiver {
             self.tail = self.ring.shared().tail.load(Ordering::Acquire);
         }
         self.read != self.tail
+    }
+
+    /// As [`LaneReceiver::has_more`], for whoever waits: asks for the line of the record that will be next, so that it comes
+    /// along with the cursor that tells of it and not after that.
+    #[inline(always)]
+    pub(crate) fn awaits_more(&mut self) -> bool {
+        let more = self.has_more();
+        if !more {
+            prefetch(self.ring.at(self.read).cast());
+        }
+        more
     }
 
     /// The next record, which stays in the lane.

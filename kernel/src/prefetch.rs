@@ -7,7 +7,7 @@ use crate::limits::HEADER;
 
 /// Asks for the cache line at `at`.
 #[inline(always)]
-fn prefetch(at: *const u8) {
+pub(crate) fn prefetch(at: *const u8) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: a hint with no effect but on caches.
     unsafe {
