@@ -72,8 +72,9 @@
 //!
 //! `address`, `limits` (what an address is, every bound) → `region`, `pool`, `shelf`, `parcel` (memory) → `record`,
 //! `queue`, `lane` (messages in memory) → `behavior` (types erased) → `kernel`, `telling`, `dispatch` (telling and
-//! turns) → `lifecycle/` (births and ends) → `watch`, `ties`, `wheel`, `timers`, `ask`, `deadline`, `backlog`, `names` (what actors
-//! can do) → `context`, `scope` (how they do it) → `batch`, `exit`, `exits`, `inlet` (other cores).
+//! turns) → `lifecycle/` (births and ends) → `watch`, `ties`, `wheel`, `timers`, `ask`, `deadline`, `backlog`, `names`
+//! (what actors can do) → `context`, `scope` (how they do it) → `batch`, `exit`, `exits`, `inlet` (other cores) →
+//! `pattern/` (pieces of which services are built).
 //!
 //! # Features
 //!
@@ -115,6 +116,7 @@ mod lifecycle;
 pub mod limits;
 mod names;
 mod parcel;
+pub mod pattern;
 mod pool;
 mod prefetch;
 mod probe;

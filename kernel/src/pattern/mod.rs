@@ -1,0 +1,74 @@
+//! Patterns: small pieces from which services are built, each a plain value that an actor keeps in its own state.
+//!
+//! A piece takes events and a [`Time`](crate::Time), and answers with a decision. It has no thread, no clock, no actor of its own, and
+//! allocates nothing: what it holds is bounded by its type. So it can be tested with numbers alone, and used where there
+//! are no actors. What an actor does with the decision (set a timer, tell, stash) is the actor's; where that is more than a
+//! line, the piece has a method that takes the actor's context.
+//!
+//! | piece | question it answers |
+//! |---|---|
+//! | [`Breaker`] | may I call a service that has been failing? |
+//! | [`Backoff`], [`Delays`] | how long shall I wait this time? |
+//! | [`Retry`] | it failed: try again, after how long, or give up? |
+//!
+//! # Time
+//!
+//! `now` is the caller's, usually [`Ctx::now`](crate::Ctx::now). It is counted in nanoseconds and must not run backwards;
+//! where it does, a piece waits longer, and nothing worse. A deadline is met before it and missed at it, as with
+//! timers, which are never early. A duration of more than 584 years means *never*, and no duration overflows.
+//!
+//! # Settings
+//!
+//! Settings are checked where a piece is made. What makes no sense is an [`InvalidConfig`] that names the field.
+
+use core::fmt;
+use core::time::Duration;
+
+mod backoff;
+mod breaker;
+mod retry;
+
+pub use backoff::{Backoff, Delays};
+pub use breaker::{Breaker, BreakerConfig, BreakerState, BreakerStats, Open, Permit};
+pub use retry::{NextTry, Retry, RetryConfig};
+
+/// A setting makes no sense. Nothing was made.
+///
+/// ```
+/// use core::time::Duration;
+/// use corelane_kernel::pattern::{Backoff, Delays};
+///
+/// let backoff = Backoff::fixed(Duration::from_secs(1)).jittered(101, 0);
+/// let invalid = Delays::new(backoff).unwrap_err();
+/// assert_eq!((invalid.config, invalid.field), ("Backoff", "jitter_percent"));
+/// assert_eq!(invalid.to_string(), "Backoff.jitter_percent is more than 100");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InvalidConfig {
+    /// The type of the settings.
+    pub config: &'static str,
+    /// The field, as it is written in code.
+    pub field: &'static str,
+    /// What is wrong with it, to be read after its name.
+    pub why: &'static str,
+}
+
+impl InvalidConfig {
+    const fn new(config: &'static str, field: &'static str, why: &'static str) -> InvalidConfig {
+        InvalidConfig { config, field, why }
+    }
+}
+
+impl fmt::Display for InvalidConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{} {}", self.config, self.field, self.why)
+    }
+}
+
+impl core::error::Error for InvalidConfig {}
+
+/// A duration in nanoseconds, saturating at 584 years as [`crate::Time`] does.
+const fn nanos(of: Duration) -> u64 {
+    of.as_secs().saturating_mul(1_000_000_000).saturating_add(of.subsec_nanos() as u64)
+}
