@@ -307,3 +307,16 @@
 //! }
 //! # let _: fn(&mut Kernel, ActorRef<[u8; 512]>) = tell;
 //! ```
+//!
+//! # A sliding window for none
+//!
+//! ```compile_fail,E0080
+//! use core::time::Duration;
+//! use corelane_kernel::pattern::SlidingWindow;
+//! let window = SlidingWindow::<0>::new(Duration::from_secs(1));
+//! ```
+//! ```
+//! use core::time::Duration;
+//! use corelane_kernel::pattern::SlidingWindow;
+//! let window = SlidingWindow::<1>::new(Duration::from_secs(1));
+//! ```

@@ -1,6 +1,6 @@
 //! Patterns: small pieces from which services are built, each a plain value that an actor keeps in its own state.
 //!
-//! A piece takes events and a [`Time`](crate::Time), and answers with a decision. It has no thread, no clock, no actor of its own, and
+//! A piece takes events and a [`Time`], and answers with a decision. It has no thread, no clock, no actor of its own, and
 //! allocates nothing: what it holds is bounded by its type. So it can be tested with numbers alone, and used where there
 //! are no actors. What an actor does with the decision (set a timer, tell, stash) is the actor's; where that is more than a
 //! line, the piece has a method that takes the actor's context.
@@ -10,6 +10,9 @@
 //! | [`Breaker`] | may I call a service that has been failing? |
 //! | [`Backoff`], [`Delays`] | how long shall I wait this time? |
 //! | [`Retry`] | it failed: try again, after how long, or give up? |
+//! | [`Throttle`] | may this pass, at a rate with a burst? |
+//! | [`SlidingWindow`] | may this pass, at most so many in any window? |
+//! | [`Debounce`] | events come in a burst: which one do I act on, and when? |
 //!
 //! # Time
 //!
@@ -24,24 +27,34 @@
 use core::fmt;
 use core::time::Duration;
 
+use crate::actor::Actor;
+use crate::context::Ctx;
+use crate::error::OutOfMemory;
+use crate::time::Time;
+use crate::timers::TimerKey;
+
 mod backoff;
 mod breaker;
+mod debounce;
 mod retry;
+mod throttle;
 
 pub use backoff::{Backoff, Delays};
 pub use breaker::{Breaker, BreakerConfig, BreakerState, BreakerStats, Open, Permit};
+pub use debounce::{Debounce, DebounceConfig, Edge};
 pub use retry::{NextTry, Retry, RetryConfig};
+pub use throttle::{SlidingWindow, Throttle, ThrottleConfig, Throttled};
 
 /// A setting makes no sense. Nothing was made.
 ///
 /// ```
 /// use core::time::Duration;
-/// use corelane_kernel::pattern::{Backoff, Delays};
+/// use corelane_kernel::pattern::{Throttle, ThrottleConfig};
 ///
-/// let backoff = Backoff::fixed(Duration::from_secs(1)).jittered(101, 0);
-/// let invalid = Delays::new(backoff).unwrap_err();
-/// assert_eq!((invalid.config, invalid.field), ("Backoff", "jitter_percent"));
-/// assert_eq!(invalid.to_string(), "Backoff.jitter_percent is more than 100");
+/// let config = ThrottleConfig { rate: 0, per: Duration::from_secs(1), burst: 5 };
+/// let invalid = Throttle::new(config).unwrap_err();
+/// assert_eq!((invalid.config, invalid.field), ("ThrottleConfig", "rate"));
+/// assert_eq!(invalid.to_string(), "ThrottleConfig.rate is zero, so that nothing would ever pass");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -68,7 +81,23 @@ impl fmt::Display for InvalidConfig {
 
 impl core::error::Error for InvalidConfig {}
 
-/// A duration in nanoseconds, saturating at 584 years as [`crate::Time`] does.
+/// A duration in nanoseconds, saturating at 584 years as [`Time`] does.
 const fn nanos(of: Duration) -> u64 {
     of.as_secs().saturating_mul(1_000_000_000).saturating_add(of.subsec_nanos() as u64)
+}
+
+/// Has an actor's timer set if a piece has a deadline, and not set if it has none.
+fn arm<A: Actor>(
+    ctx: &mut Ctx<'_, A>,
+    key: TimerKey,
+    deadline: Option<Time>,
+    message: A::Msg,
+) -> Result<(), OutOfMemory> {
+    match deadline {
+        Some(at) => ctx.set_timer(key, at.since(ctx.now()), message),
+        None => {
+            ctx.cancel_timer(key);
+            Ok(())
+        }
+    }
 }

@@ -5,7 +5,9 @@
 mod common;
 
 mod breaker;
+mod debounce;
 mod retry;
+mod throttle;
 
 use corelane_kernel::Time;
 use proptest::prelude::*;
