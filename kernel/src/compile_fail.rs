@@ -320,3 +320,14 @@
 //! use corelane_kernel::pattern::SlidingWindow;
 //! let window = SlidingWindow::<1>::new(Duration::from_secs(1));
 //! ```
+//!
+//! # A pool without room for a job
+//!
+//! ```compile_fail,E0080
+//! use corelane_kernel::pattern::{WorkPull, WorkPullConfig};
+//! let pool = WorkPull::<u8, u8, 1, 0>::new(WorkPullConfig { attempts: 1 });
+//! ```
+//! ```
+//! use corelane_kernel::pattern::{WorkPull, WorkPullConfig};
+//! let pool = WorkPull::<u8, u8, 1, 1>::new(WorkPullConfig { attempts: 1 });
+//! ```

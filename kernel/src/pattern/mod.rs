@@ -13,6 +13,7 @@
 //! | [`Throttle`] | may this pass, at a rate with a burst? |
 //! | [`SlidingWindow`] | may this pass, at most so many in any window? |
 //! | [`Debounce`] | events come in a burst: which one do I act on, and when? |
+//! | [`WorkPull`] | which worker gets which job, and who does it if that worker dies? |
 //!
 //! # Time
 //!
@@ -36,12 +37,14 @@ use crate::timers::TimerKey;
 mod backoff;
 mod breaker;
 mod debounce;
+mod pull;
 mod retry;
 mod throttle;
 
 pub use backoff::{Backoff, Delays};
 pub use breaker::{Breaker, BreakerConfig, BreakerState, BreakerStats, Open, Permit};
 pub use debounce::{Debounce, DebounceConfig, Edge};
+pub use pull::{DemandError, Handout, JobsFull, Ticket, WorkPull, WorkPullConfig};
 pub use retry::{NextTry, Retry, RetryConfig};
 pub use throttle::{SlidingWindow, Throttle, ThrottleConfig, Throttled};
 

@@ -6,6 +6,7 @@ mod common;
 
 mod breaker;
 mod debounce;
+mod pull;
 mod retry;
 mod throttle;
 
