@@ -14,6 +14,7 @@
 //! | [`SlidingWindow`] | may this pass, at most so many in any window? |
 //! | [`Debounce`] | events come in a burst: which one do I act on, and when? |
 //! | [`WorkPull`] | which worker gets which job, and who does it if that worker dies? |
+//! | [`Aggregate`] | I asked many: do I have the answers I need, or has time run out? |
 //!
 //! # Time
 //!
@@ -34,6 +35,7 @@ use crate::error::OutOfMemory;
 use crate::time::Time;
 use crate::timers::TimerKey;
 
+mod aggregate;
 mod backoff;
 mod breaker;
 mod debounce;
@@ -41,6 +43,7 @@ mod pull;
 mod retry;
 mod throttle;
 
+pub use aggregate::{Aggregate, AnswerError, Progress};
 pub use backoff::{Backoff, Delays};
 pub use breaker::{Breaker, BreakerConfig, BreakerState, BreakerStats, Open, Permit};
 pub use debounce::{Debounce, DebounceConfig, Edge};

@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod aggregate;
 mod breaker;
 mod debounce;
 mod pull;
