@@ -14,6 +14,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
+use corelane::kernel::Directive;
 use corelane::prelude::*;
 
 /// Long enough for any machine; nothing waits for it unless something is broken.
@@ -148,9 +149,9 @@ impl Actor for Diary {
         Ok(())
     }
 
-    fn child_failed(&mut self, _: Address, failure: &Failure, _: &mut Ctx<'_, Self>) -> Outcome {
+    fn decide(&mut self, _: Address, failure: &Failure, _: &mut Ctx<'_, Self>) -> Directive {
         self.words.push(format!("child failed: {}", failure.text()));
-        Ok(())
+        Directive::Stop
     }
 
     fn stopped(&mut self, _: &mut Ctx<'_, Self>) {

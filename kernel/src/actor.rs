@@ -3,11 +3,13 @@
 use crate::address::Address;
 use crate::context::Ctx;
 use crate::failure::{Failure, Outcome};
+use crate::supervise::{Directive, Strategy};
 
 /// State that handles messages of one type, one at a time, on one core.
 ///
 /// The state need not be `Send`: it never leaves its core. Messages must be, for they may come from another. Handlers
-/// must not block; a handler that returns an error (or panics, where there is unwinding) fails its actor alone.
+/// must not block; a handler that returns an error (or panics, where there is unwinding) fails its actor, and its parent
+/// decides what becomes of it.
 ///
 /// ```
 /// use corelane_kernel::{Actor, Ctx, Outcome, ReplyTo};
@@ -27,6 +29,51 @@ use crate::failure::{Failure, Outcome};
 ///     }
 /// }
 /// ```
+///
+/// # Failures
+///
+/// An actor fails when a handler or hook of it returns an error or panics. Its parent's [`Actor::decide`] is asked at once,
+/// before any other message of this kernel is handled: it says what to do about which failure of which child, and
+/// [`Actor::strategy`] whom that concerns and how often. Who says nothing gets what most want: an actor that could not
+/// start stops, any other is restarted. Top-level actors are the kernel's, which decides by
+/// [`KernelConfig::supervision`](crate::KernelConfig::supervision).
+///
+/// The message whose handler failed is gone, whatever is decided: it was moved into the handler. That it was not handled is
+/// told as a dead letter, without the message, for the reason [`DeadReason::Failed`](crate::DeadReason::Failed).
+///
+/// An actor that has asked to stop when it fails stops, and nobody is asked; so does one that is stopping already.
+///
+/// # Restarts
+///
+/// A restart puts a new state, an *instance*, in the place of the old one. What others hold on the actor stays: its address,
+/// the messages that wait for it in their order, its watchers, its name, scheduling group and mailbox bound. What the old
+/// instance had set up ends with it:
+///
+/// | of the old instance | |
+/// |---|---|
+/// | children | are stopped, unless [`Actor::restarting`] is overridden; those that it leaves alone are suspended meanwhile, and restarted after it (those spawned from a value: stopped) |
+/// | timers, receive time-out | cancelled |
+/// | asks | dropped; answers that come later are dead letters |
+/// | adapters | end; what is told to them is a dead letter |
+/// | futures and other attachments | dropped |
+/// | watches | end, without a notice |
+/// | stash | goes back to the front of what waits, in order; its bound is the default again |
+/// | suspensions | end, whoever asked for them |
+///
+/// In this order:
+///
+/// 1. [`restarting`](Actor::restarting) on the old instance, which stops the children;
+/// 2. when these are gone, [`stopped`](Actor::stopped) on the old instance, which is then dropped, and all of the table with
+///    it;
+/// 3. if there is a back-off, the wait;
+/// 4. the factory makes the new instance, and [`restarted`](Actor::restarted) runs on it, which calls
+///    [`started`](Actor::started) unless it is overridden.
+///
+/// Signals are handled meanwhile, messages wait. A panic of one of the old instance's hooks or drops is shown to the
+/// observer, and the next step follows. An instance that cannot be made, or whose first hook fails, is a failure like any
+/// other, of kind [`Start`](crate::FailureKind::Start): unless the parent says otherwise, it stops the actor. When the
+/// parent has it made again, that is tried in the next turn at the earliest, so that others are served in between. An actor
+/// of which no instance ever lived is not restarted but started, however often it takes.
 pub trait Actor: Sized + 'static {
     /// What may be told to it: an enum, usually.
     type Msg: Send + 'static;
@@ -34,10 +81,10 @@ pub trait Actor: Sized + 'static {
     /// Handles one message.
     ///
     /// # Errors
-    /// An error fails the actor: it is stopped, its parent and its watchers are told why.
+    /// An error fails the actor; its parent decides what becomes of it.
     fn receive(&mut self, msg: Self::Msg, ctx: &mut Ctx<'_, Self>) -> Outcome;
 
-    /// Runs once, before the first message.
+    /// Runs once, before the first message; on an instance that is a restarted one, by [`Actor::restarted`].
     ///
     /// # Errors
     /// An error fails the actor before it handled anything.
@@ -46,7 +93,8 @@ pub trait Actor: Sized + 'static {
         Ok(())
     }
 
-    /// Runs once, after the last message, when all children are gone. What is told to itself here is a dead letter.
+    /// Runs once for each instance, after its last message, when the children that end with it are gone. When the actor
+    /// stops, what it tells itself here is a dead letter. Nothing can be spawned below it here.
     fn stopped(&mut self, ctx: &mut Ctx<'_, Self>) {
         let _ = ctx;
     }
@@ -60,13 +108,62 @@ pub trait Actor: Sized + 'static {
         Err(Failure::death_pact(format_args!("{:?} is gone ({:?})", gone.address, gone.reason)))
     }
 
-    /// A child failed and was stopped.
+    /// How this actor looks after its children. Asked at each failure of a child, after [`Actor::decide`].
+    ///
+    /// Unless overridden, [`Strategy::one_for_one`] without a limit.
+    fn strategy(&self) -> Strategy {
+        Strategy::default()
+    }
+
+    /// A child failed: what is to be done? It is neither stopped nor restarted yet; none of its code runs.
+    ///
+    /// Unless overridden, what [`Actor::strategy`] says about the failure; and unless that is told otherwise,
+    /// [`Directive::for_failure`]. A panic here fails this actor, and stops the child.
+    ///
+    /// ```
+    /// # use core::num::ParseIntError;
+    /// # use corelane_kernel::{Actor, Address, Ctx, Directive, Failure, Outcome};
+    /// struct Intake;
+    ///
+    /// impl Actor for Intake {
+    ///     type Msg = ();
+    ///     fn receive(&mut self, (): (), _: &mut Ctx<'_, Self>) -> Outcome { Ok(()) }
+    ///
+    ///     fn decide(&mut self, child: Address, failure: &Failure, ctx: &mut Ctx<'_, Self>) -> Directive {
+    ///         if failure.is::<ParseIntError>() {
+    ///             // A bad message does not spoil the state.
+    ///             Directive::Resume
+    ///         } else if ctx.name_of(child) == Some("journal") {
+    ///             Directive::Escalate
+    ///         } else {
+    ///             Directive::for_failure(failure)
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    fn decide(&mut self, child: Address, failure: &Failure, ctx: &mut Ctx<'_, Self>) -> Directive {
+        let _ = (child, ctx);
+        self.strategy().directive(failure)
+    }
+
+    /// Runs on the old instance when it is to be restarted, before [`Actor::stopped`]. Not on one whose state was never
+    /// made. What it sets up ends with the instance.
+    ///
+    /// Unless overridden, stops all children. Those that it does not stop are restarted after this actor.
+    fn restarting(&mut self, failure: &Failure, ctx: &mut Ctx<'_, Self>) {
+        let _ = failure;
+        ctx.stop_children();
+    }
+
+    /// Runs on the new instance after a restart, before its first message. `failure` is what the restart was for.
+    ///
+    /// Unless overridden, calls [`Actor::started`].
     ///
     /// # Errors
-    /// An error fails this actor as well.
-    fn child_failed(&mut self, child: Address, failure: &Failure, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        let _ = (child, failure, ctx);
-        Ok(())
+    /// An error fails the new instance before it handled anything.
+    fn restarted(&mut self, failure: &Failure, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        let _ = failure;
+        self.started(ctx)
     }
 
     /// No message came for as long as [`Ctx::set_receive_timeout`] says. Repeats until that is switched off.

@@ -30,6 +30,7 @@ use crate::limits::{HEADER, RECORD_HEAD, RECORD_MAX, STATE_ALIGN_MAX};
 use crate::parcel;
 use crate::record::{self, Kind, MessageType, Payload};
 use crate::region::{Memory, NONE, class_for};
+use crate::supervise::{Directive, Strategy};
 
 /// What becomes of an answer, and where that stands in a reply cell.
 struct Then<F>(core::marker::PhantomData<F>);
@@ -91,9 +92,14 @@ unsafe fn no_hook(_: &mut Kernel, _: u32) {}
 unsafe fn no_terminated(_: &mut Kernel, _: u32, _: &Terminated) -> Outcome {
     Ok(())
 }
-unsafe fn no_child(_: &mut Kernel, _: u32, _: Address, _: &Failure) -> Outcome {
+unsafe fn no_decision(_: &mut Kernel, _: u32, _: Address, _: &Failure) -> (Directive, Strategy) {
+    (Directive::Stop, Strategy::one_for_one())
+}
+unsafe fn no_restart(_: &mut Kernel, _: u32, _: &Failure) -> Outcome {
     Ok(())
 }
+unsafe fn no_restarting(_: &mut Kernel, _: u32, _: &Failure) {}
+unsafe fn no_state(_: &Memory, _: u32) {}
 unsafe fn no_influence(_: *const u64) -> bool {
     true
 }
@@ -107,11 +113,14 @@ pub(crate) const fn plain<T, R: 'static>(
     Behavior {
         receive,
         start: no_start,
+        restart: no_restart,
+        restarting: no_restarting,
         stopped: no_hook,
         terminated: no_terminated,
-        child_failed: no_child,
+        decide: no_decision,
         receive_timeout: no_start,
         influences: no_influence,
+        drop_state: no_state,
         drop,
         message: match role {
             Role::Ask => MessageType::of_answer::<R>(),

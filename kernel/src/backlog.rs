@@ -80,6 +80,7 @@ impl Kernel {
     /// Sets the gate of a cell that may run, as its side record says.
     pub(crate) fn open_gate(&mut self, cell: u32) {
         let gate = match self.side_of(cell) {
+            _ if self.is_held(cell) => Gate::Suspended,
             None => Gate::Ready,
             Some(handle) => {
                 let side = self.sides.get(handle);

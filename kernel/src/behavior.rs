@@ -19,6 +19,7 @@ use crate::kernel::Kernel;
 use crate::limits::{HEADER, STATE_ALIGN_MAX};
 use crate::record::{MessageType, Payload};
 use crate::region::{Memory, class_for};
+use crate::supervise::{Directive, Strategy};
 
 /// What lives in a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,11 +39,16 @@ pub(crate) struct Behavior {
     pub(crate) receive: unsafe fn(&mut Kernel, u32, *const u64),
     /// Makes the state, if a factory does, and runs `started`.
     pub(crate) start: unsafe fn(&mut Kernel, u32) -> Outcome,
+    /// Makes the state anew by its factory, and runs `restarted`.
+    pub(crate) restart: unsafe fn(&mut Kernel, u32, &Failure) -> Outcome,
+    pub(crate) restarting: unsafe fn(&mut Kernel, u32, &Failure),
     pub(crate) stopped: unsafe fn(&mut Kernel, u32),
     pub(crate) terminated: unsafe fn(&mut Kernel, u32, &Terminated) -> Outcome,
-    pub(crate) child_failed: unsafe fn(&mut Kernel, u32, Address, &Failure) -> Outcome,
+    pub(crate) decide: unsafe fn(&mut Kernel, u32, Address, &Failure) -> (Directive, Strategy),
     pub(crate) receive_timeout: unsafe fn(&mut Kernel, u32) -> Outcome,
     pub(crate) influences: unsafe fn(*const u64) -> bool,
+    /// Drops the state, and keeps what makes it.
+    pub(crate) drop_state: unsafe fn(&Memory, u32),
     /// Drops the state, unless it was never made, and what was kept to make it.
     pub(crate) drop: unsafe fn(&Memory, u32, bool),
     pub(crate) message: &'static MessageType,
@@ -115,11 +121,14 @@ impl Behavior {
             &Behavior {
                 receive: receive::<A, F>,
                 start: start::<A, F>,
+                restart: restart::<A, F>,
+                restarting: restarting::<A, F>,
                 stopped: stopped::<A, F>,
                 terminated: terminated::<A, F>,
-                child_failed: child_failed::<A, F>,
+                decide: decide::<A, F>,
                 receive_timeout: receive_timeout::<A, F>,
                 influences: influences::<A>,
+                drop_state: drop_state::<A, F>,
                 drop: drop_incarnation::<A, F>,
                 message: MessageType::of::<A::Msg>(),
                 name: type_name::<A>,
@@ -147,23 +156,48 @@ unsafe fn receive<A: Actor, F>(kernel: &mut Kernel, cell: u32, payload: *const u
     // table is this one, so its state is an `A`.
     let (message, actor) = unsafe { (Payload::<A::Msg>::take(payload), state::<A, F>(kernel, cell)) };
     if let Err(failure) = actor.receive(message, &mut Ctx::new(kernel, cell)) {
-        kernel.fail(cell, failure);
+        kernel.fail_at_message(cell, failure);
     }
+}
+
+/// Has the factory make the state of a cell that is starting.
+///
+/// # Safety
+/// The cell holds an `Incarnation<A, F>` whose state is not made.
+unsafe fn make<A: Actor, F: Maker<A>>(kernel: &mut Kernel, cell: u32) -> Outcome {
+    let at = Layout::<Incarnation<A, F>>::of(&kernel.memory, cell);
+    // SAFETY: the caller's: the maker is there and the state is not.
+    unsafe {
+        let made = (*at).maker.make()?;
+        (*at).state.write(made);
+    }
+    kernel.state_made(cell);
+    Ok(())
 }
 
 unsafe fn start<A: Actor, F: Maker<A>>(kernel: &mut Kernel, cell: u32) -> Outcome {
     if F::AT_START {
-        let at = Layout::<Incarnation<A, F>>::of(&kernel.memory, cell);
         // SAFETY: the cell is starting: its maker is there and its state is not.
-        unsafe {
-            let made = (*at).maker.make()?;
-            (*at).state.write(made);
-        }
-        kernel.state_made(cell);
+        unsafe { make::<A, F>(kernel, cell)? };
     }
     // SAFETY: the state is there now.
     let actor = unsafe { state::<A, F>(kernel, cell) };
     actor.started(&mut Ctx::new(kernel, cell))
+}
+
+unsafe fn restart<A: Actor, F: Maker<A>>(kernel: &mut Kernel, cell: u32, failure: &Failure) -> Outcome {
+    // SAFETY: the cell is starting again: its maker is there and its state is gone. After that the state is there.
+    let actor = unsafe {
+        make::<A, F>(kernel, cell)?;
+        state::<A, F>(kernel, cell)
+    };
+    actor.restarted(failure, &mut Ctx::new(kernel, cell))
+}
+
+unsafe fn restarting<A: Actor, F>(kernel: &mut Kernel, cell: u32, failure: &Failure) {
+    // SAFETY: called while the state is there.
+    let actor = unsafe { state::<A, F>(kernel, cell) };
+    actor.restarting(failure, &mut Ctx::new(kernel, cell));
 }
 
 unsafe fn stopped<A: Actor, F>(kernel: &mut Kernel, cell: u32) {
@@ -178,15 +212,16 @@ unsafe fn terminated<A: Actor, F>(kernel: &mut Kernel, cell: u32, gone: &Termina
     actor.terminated(gone, &mut Ctx::new(kernel, cell))
 }
 
-unsafe fn child_failed<A: Actor, F>(
+unsafe fn decide<A: Actor, F>(
     kernel: &mut Kernel,
     cell: u32,
     child: Address,
     failure: &Failure,
-) -> Outcome {
+) -> (Directive, Strategy) {
     // SAFETY: called while the state is there.
     let actor = unsafe { state::<A, F>(kernel, cell) };
-    actor.child_failed(child, failure, &mut Ctx::new(kernel, cell))
+    let directive = actor.decide(child, failure, &mut Ctx::new(kernel, cell));
+    (directive, actor.strategy())
 }
 
 unsafe fn receive_timeout<A: Actor, F>(kernel: &mut Kernel, cell: u32) -> Outcome {
@@ -210,6 +245,12 @@ unsafe fn influences<A: Actor>(payload: *const u64) -> bool {
     let influences = A::influences_receive_timeout(message.get());
     core::mem::forget(unwinding);
     influences
+}
+
+unsafe fn drop_state<A, F>(memory: &Memory, cell: u32) {
+    let at = Layout::<Incarnation<A, F>>::of(memory, cell);
+    // SAFETY: the state is there, and the cell says already that it is not: it is dropped here only.
+    unsafe { ptr::drop_in_place((&raw mut (*at).state).cast::<A>()) };
 }
 
 unsafe fn drop_incarnation<A, F>(memory: &Memory, cell: u32, made: bool) {

@@ -12,6 +12,7 @@ use crate::parcel;
 use crate::record::Kind;
 use crate::region::NONE;
 use crate::scope::{Scope, Spawner};
+use crate::supervise::Backoff;
 use crate::time::Time;
 use crate::timers::TimerKey;
 
@@ -172,7 +173,8 @@ impl<'k, A: Actor> Ctx<'k, A> {
 
     // --- children ------------------------------------------------------------------------------------------------
 
-    /// Spawns a child from its state. Its `started` runs before its first message, after this handler.
+    /// Spawns a child from its state. Its `started` runs before its first message, after this handler. It cannot be
+    /// restarted: a decision to do so stops it.
     ///
     /// # Errors
     /// [`SpawnError`]; the state is dropped.
@@ -180,7 +182,7 @@ impl<'k, A: Actor> Ctx<'k, A> {
         self.spawner().spawn(child)
     }
 
-    /// Spawns a child from a factory that makes its state when it starts, and could make it again.
+    /// Spawns a child from a factory that makes its state when it starts, and again when it is restarted.
     ///
     /// # Errors
     /// [`SpawnError`]; the factory is dropped.
@@ -201,6 +203,14 @@ impl<'k, A: Actor> Ctx<'k, A> {
         self.kernel.child_named(self.cell, name).map(|cell| self.kernel.address_of(cell))
     }
 
+    /// The name of a child, if it was given one.
+    pub fn name_of(&self, child: impl Into<Address>) -> Option<&str> {
+        let child = child.into();
+        let mine =
+            self.kernel.is_actor(child) && self.kernel.memory.header(child.index).parent.get() == self.cell;
+        if mine { self.kernel.name_of(child.index) } else { None }
+    }
+
     /// Calls `each` with every child's address; newest first.
     pub fn children(&self, mut each: impl FnMut(Address)) {
         self.kernel.each_child(self.cell, |cell| each(self.kernel.address_of(cell)));
@@ -217,6 +227,11 @@ impl<'k, A: Actor> Ctx<'k, A> {
     pub fn stop_self(&mut self) {
         let me = self.kernel.address_of(self.cell);
         self.kernel.request_stop(me);
+    }
+
+    /// Asks every child to stop.
+    pub fn stop_children(&mut self) {
+        self.kernel.request_stop_below(self.cell);
     }
 
     /// Watches an actor, wherever it lives: `terminated` runs once when it is gone, also if it is gone already. Watching
@@ -272,7 +287,7 @@ impl<'k, A: Actor> Ctx<'k, A> {
         self.kernel.unwatch_cell(self.cell, actor.into())
     }
 
-    /// Hangs a value on this actor, dropped when it ends.
+    /// Hangs a value on this actor, dropped when it ends or is restarted.
     ///
     /// # Errors
     /// [`OutOfMemory`] when the region is used up; the value is dropped.
@@ -337,6 +352,11 @@ impl<'k, A: Actor> Ctx<'k, A> {
         A::Msg: Clone,
     {
         self.kernel.tell_every(self.cell, key.into(), period, period, message)
+    }
+
+    /// How long a back-off waits after so many attempts; see [`Scope::delay`].
+    pub fn delay(&mut self, backoff: &Backoff, attempts: u32) -> Duration {
+        self.scope().delay(backoff, attempts)
     }
 
     /// Cancels the timer of a key, which then never fires, also if it was due. Says whether there was one.

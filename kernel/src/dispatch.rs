@@ -41,7 +41,11 @@ impl Kernel {
         assert!(self.running == NONE, "a turn within a turn");
         self.now = self.now.max(now);
         self.stage = Stage::Handler;
+        self.restarts_left = self.config.budget;
         let mut handled = 0;
+        if !self.late_restarts.is_empty() {
+            self.take_up_late_restarts();
+        }
         if !self.deferred.is_empty() {
             handled += self.run_deferred();
         }
@@ -71,6 +75,7 @@ impl Kernel {
         let more = self.pressing
             || self.queues.iter().any(|queue| !queue.is_empty())
             || !self.deferred.is_empty()
+            || !self.late_restarts.is_empty()
             // Watchers that were told of an end in this turn may have ended over it, and are watched themselves.
             || self.mourners != 0
             || self.ring.is_busy()
@@ -197,7 +202,7 @@ impl Kernel {
             if let Some(record) = self.signals.pop(&mut self.memory) {
                 // SAFETY: a whole signal record.
                 unsafe { self.handle_signal(Head::read(record), record.add(RECORD_HEAD)) };
-            } else if !self.tell_next_untold() && !self.tell_next_notice() {
+            } else if !self.fail_next_marked() && !self.run_next_restart() && !self.tell_next_notice() {
                 break;
             }
             handled += 1;
@@ -206,6 +211,7 @@ impl Kernel {
         self.pressing = self.ties.have_notices();
         if self.marked_stops {
             self.find_marked_stops();
+            self.pressing |= !self.restarts.is_empty();
         }
         handled
     }

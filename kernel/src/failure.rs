@@ -16,7 +16,7 @@ pub enum FailureKind {
     Error,
     /// A handler panicked (where there is unwinding).
     Panic,
-    /// The factory or the `started` hook returned an error.
+    /// The factory, or the `started` or `restarted` hook, returned an error or panicked.
     Start,
     /// A watched actor ended and the watcher had no handler for that.
     DeathPact,
@@ -39,7 +39,7 @@ pub enum FailureKind {
 /// assert!(failure.is::<core::num::ParseIntError>());
 /// assert_eq!(failure.text(), "invalid digit found in string");
 /// ```
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Failure {
     kind: FailureKind,
     error: TypeId,
@@ -93,14 +93,14 @@ impl Failure {
     }
 
     pub(crate) fn at_start(mut self) -> Failure {
-        if self.kind == FailureKind::Error {
+        if matches!(self.kind, FailureKind::Error | FailureKind::Panic) {
             self.kind = FailureKind::Start;
         }
         self
     }
 
     /// What kind of thing went wrong.
-    pub fn kind(&self) -> FailureKind {
+    pub const fn kind(&self) -> FailureKind {
         self.kind
     }
 

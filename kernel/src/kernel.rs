@@ -19,6 +19,7 @@ use crate::failure::Failure;
 use crate::inlet::Inlets;
 use crate::lane::{LaneReceiver, LaneSender};
 use crate::letters::{DeadReason, Letters};
+use crate::lifecycle::Row;
 use crate::limits::{GROUPS, SHARDS_MAX};
 use crate::names::Name;
 use crate::pool::{Handle, Pool};
@@ -28,6 +29,7 @@ use crate::queue::Queue;
 use crate::region::{Memory, NONE, Region};
 use crate::scope::Scope;
 use crate::side::{FAILED_BARE, Side};
+use crate::supervise::{Dice, Step, Strategy};
 use crate::ties::Ties;
 use crate::time::Time;
 use crate::timers::Timer;
@@ -41,7 +43,8 @@ pub struct KernelConfig {
     /// rounded up to a multiple of eight. None may be zero. Small
     /// values let an urgent message wait less behind other groups; large ones pay the round's overhead less often.
     pub shares: [u32; GROUPS],
-    /// Records taken from each lane in one turn, and timers fired and waiting messages handled in one turn. Not zero.
+    /// Records taken from each lane in one turn, and timers fired, waiting messages handled and actors restarted in one
+    /// turn. Not zero.
     pub budget: u32,
     /// Part of the region that each group's queue may fill, in 256ths. A full queue refuses. Default 64 (a quarter).
     pub queue_share: u32,
@@ -50,6 +53,11 @@ pub struct KernelConfig {
     /// Words of the batch in which what is told to another shard waits, one for each. It is published when it is full,
     /// and at the end of each turn at the latest. From 64 to 1,048,576.
     pub batch_words: usize,
+    /// How top-level actors are looked after. Default: restarted, without a limit, unless they could not start.
+    pub supervision: Strategy,
+    /// Settles the random part of waits between restarts: kernels of the same seed and place throw the same dice.
+    /// Default zero, which is as good as any.
+    pub seed: u64,
     /// For tests of what happens when a cell's generations are used up: how many fresh cells start with. `None` for
     /// all sixty-seven million.
     pub generations: Option<u32>,
@@ -68,6 +76,8 @@ impl Default for KernelConfig {
             queue_share: 64,
             outbox_bytes: 64 << 10,
             batch_words: 256,
+            supervision: Strategy::one_for_one(),
+            seed: 0,
             generations: None,
         }
     }
@@ -80,8 +90,16 @@ const BATCH_WORDS_MAX: usize = 1 << 20;
 /// What a kernel is doing, so that whoever catches a panic knows whose it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// A handler or hook of the running cell.
+    /// The running cell's handler.
     Handler,
+    /// A hook of the running cell.
+    Hook,
+    /// The running cell's factory, or the first hook of a new instance.
+    Start,
+    /// The running cell's decision about a child.
+    Decision,
+    /// A step of the running cell's restart.
+    Restart(Step),
     /// The drop of the timers of the running cell, which begins to stop.
     Cancel,
     /// The running cell's `stopped` hook.
@@ -105,8 +123,10 @@ pub struct Stats {
     pub handled: u64,
     /// Actors spawned.
     pub spawned: u64,
-    /// Actors that failed.
+    /// Failures of actors, those that were escalated to them among them.
     pub failed: u64,
+    /// New instances that were made in the place of one that failed.
+    pub restarted: u64,
     /// Dead letters, all reasons together.
     pub dead_letters: u64,
     /// Bytes of the region, and of these, bytes that were ever used.
@@ -162,8 +182,24 @@ pub struct Kernel {
     pub(crate) mourned: [(u32, u32); GROUPS],
     /// How many cells are in these lists.
     pub(crate) mourners: u32,
-    /// Dead cells of whose failure the parent is still to be told, first and last: there was no room for the signal.
-    pub(crate) untold: (u32, u32),
+    /// The actor whose failure is being dealt with, and the failure.
+    pub(crate) at_hand: Option<(Address, Failure)>,
+    /// Restarts that go on when the signals are through.
+    pub(crate) restarts: Row,
+    /// Restarts that go on in the next turn.
+    pub(crate) late_restarts: Row,
+    /// How many new instances may still be made in this turn.
+    pub(crate) restarts_left: u32,
+    /// Cells that keep all below them suspended.
+    pub(crate) holding: u32,
+    /// The cell that asked to stop in the handler that runs, or ran last.
+    pub(crate) stops_itself: u32,
+    /// The cell without a side record of which another instance is being made, or was last: no other place says that one
+    /// has lived.
+    pub(crate) reborn: u32,
+    /// What was escalated past the last supervisor, first.
+    pub(crate) escalated: Option<Failure>,
+    pub(crate) dice: Dice,
     pub(crate) timers: Pool<Timer>,
     pub(crate) wheel: Wheel<Timer>,
     pub(crate) deadlines: Deadlines,
@@ -179,6 +215,9 @@ pub struct Kernel {
     pub(crate) actors: u64,
     pub(crate) spawned: u64,
     pub(crate) failed: u64,
+    pub(crate) restarted: u64,
+    /// A failure found no room among the signals and is marked at its cell only.
+    pub(crate) marked_failures: bool,
     /// A stop found no room among the signals and is marked at its cell only.
     pub(crate) marked_stops: bool,
     /// The marked ones are being looked for; still set after a panic that cut this short.
@@ -245,7 +284,15 @@ impl Kernel {
             ties,
             mourned: [(NONE, NONE); GROUPS],
             mourners: 0,
-            untold: (NONE, NONE),
+            at_hand: None,
+            restarts: Row::EMPTY,
+            late_restarts: Row::EMPTY,
+            restarts_left: config.budget,
+            holding: 0,
+            stops_itself: NONE,
+            reborn: NONE,
+            escalated: None,
+            dice: Dice::new(config.seed ^ (seat.place().shard() as u64).rotate_left(32)),
             timers: Pool::new(&memory),
             wheel: Wheel::new(),
             deadlines: Deadlines::new(),
@@ -260,6 +307,8 @@ impl Kernel {
             actors: 0,
             spawned: 0,
             failed: 0,
+            restarted: 0,
+            marked_failures: false,
             marked_stops: false,
             finding_stops: false,
             dropping: false,
@@ -362,6 +411,7 @@ impl Kernel {
             handled: self.handled - self.unhandled,
             spawned: self.spawned,
             failed: self.failed,
+            restarted: self.restarted,
             dead_letters: self.letters.total(),
             region_bytes,
             used_bytes,
@@ -371,6 +421,12 @@ impl Kernel {
     /// Dead letters so far of one reason.
     pub fn dead_letters(&self, reason: DeadReason) -> u64 {
         self.letters.count(reason)
+    }
+
+    /// The first failure that was escalated past all supervisors, if there was one. Nobody is left who could decide about
+    /// it; a driver is well advised to stop all actors and end with this as the reason.
+    pub fn escalated(&self) -> Option<&Failure> {
+        self.escalated.as_ref()
     }
 
     /// Called by a driver that caught a panic out of [`Kernel::turn`]: lays it at the door of the actor whose code
@@ -404,6 +460,7 @@ impl Kernel {
         let mut new = Side::new();
         // What the mark says that takes the record's place until there is one.
         new.obituary = self.obituary_of(cell);
+        new.ward.marked = self.is_marked_failed(cell);
         let side = self.sides.insert(&mut self.memory, new).map_err(|_| OutOfMemory)?;
         self.memory.header(cell).side.set(side.number());
         Ok(side)

@@ -27,11 +27,13 @@ pub enum DeadReason {
     Stopped,
     /// An answer that came after its ask was over.
     LateAnswer,
+    /// Its handler failed. The message was moved into the handler, so nobody has it any more.
+    Failed,
 }
 
 impl DeadReason {
     /// All reasons.
-    pub const ALL: [DeadReason; 7] = [
+    pub const ALL: [DeadReason; 8] = [
         DeadReason::NoActor,
         DeadReason::QueueFull,
         DeadReason::MailboxFull,
@@ -39,6 +41,7 @@ impl DeadReason {
         DeadReason::OutOfMemory,
         DeadReason::Stopped,
         DeadReason::LateAnswer,
+        DeadReason::Failed,
     ];
 }
 
@@ -52,6 +55,7 @@ impl fmt::Display for DeadReason {
             DeadReason::OutOfMemory => "out of memory",
             DeadReason::Stopped => "actor stopped",
             DeadReason::LateAnswer => "late answer",
+            DeadReason::Failed => "its handler failed",
         })
     }
 }

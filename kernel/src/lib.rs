@@ -44,7 +44,9 @@
 //! | batch | what was told to another core and is not yet in its lane |
 //! | parcel | a record that waits outside a queue: stashed, behind a suspension, in a timer |
 //! | side record | what only some actors need (children, watchers, timers, stash), kept out of the header |
-//! | signal | what overtakes messages: start, stop, watch, the end of a watched actor, a child's failure |
+//! | signal | what overtakes messages: start, stop, watch, the end of a watched actor, a failure from outside |
+//! | directive | what a parent decides about a child that failed ([`Directive`]): resume, restart, stop, escalate |
+//! | instance | one state of an actor: a restart puts the next one in its place, at the same address |
 //! | turn | one round of everything a kernel has to do, within budgets ([`Kernel::turn`]) |
 //! | realm, seat | a set of kernels that know each other's addresses, and the right to be one of them ([`Seat`]) |
 //!
@@ -52,8 +54,9 @@
 //!
 //! ```text
 //!   free --spawn--> starting --start--> ready <--suspend/resume--> suspended, backlog
-//!    ^                 |                  |                              |
-//!    |                 +--fail, stop------+------------------------------+
+//!    ^                 |  ^               |                              |
+//!    |                 |  +---restart-----+---------- fail --------------+
+//!    |                 +--stop------------+------------------------------+
 //!    |                                    v
 //!    +----- dead <---- closing <---- stopping (children first)
 //!        watchers told    hook, drop
@@ -72,9 +75,9 @@
 //!
 //! `address`, `limits` (what an address is, every bound) → `region`, `pool`, `shelf`, `parcel` (memory) → `record`,
 //! `queue`, `lane` (messages in memory) → `behavior` (types erased) → `kernel`, `telling`, `dispatch` (telling and
-//! turns) → `lifecycle/` (births and ends) → `watch`, `ties`, `wheel`, `timers`, `ask`, `deadline`, `backlog`, `names`
-//! (what actors can do) → `context`, `scope` (how they do it) → `batch`, `exit`, `exits`, `inlet` (other cores) →
-//! `pattern/` (pieces of which services are built).
+//! turns) → `supervise/` (what may be decided), `lifecycle/` (births, failures, restarts and ends) → `watch`, `ties`,
+//! `wheel`, `timers`, `ask`, `deadline`, `backlog`, `names` (what actors can do) → `context`, `scope` (how they do it) →
+//! `batch`, `exit`, `exits`, `inlet` (other cores) → `pattern/` (pieces of which services are built).
 //!
 //! # Features
 //!
@@ -128,6 +131,7 @@ mod root;
 mod scope;
 mod shelf;
 mod side;
+mod supervise;
 mod sync;
 mod teardown;
 mod telling;
@@ -153,5 +157,6 @@ pub use letters::{DeadLetter, DeadReason};
 pub use probe::Observe;
 pub use region::{REGION_MIN, Region, RegionError};
 pub use scope::{Scope, Spawner};
+pub use supervise::{Backoff, Directive, Strategy};
 pub use time::Time;
 pub use timers::TimerKey;

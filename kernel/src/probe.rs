@@ -33,6 +33,11 @@ pub trait Observe: 'static {
     /// An actor failed. `actor` is the name of its type.
     fn failed(&mut self, address: Address, actor: &'static str, failure: &Failure);
 
+    /// A failure was escalated past all supervisors: nobody is left to decide about it. Whoever failed is stopped.
+    fn escalated(&mut self, failure: &Failure) {
+        let _ = failure;
+    }
+
     /// Code that belongs to no actor panicked, and was caught: a call from outside, a message's drop.
     fn panicked(&mut self, failure: &Failure);
 }
@@ -60,6 +65,12 @@ impl Probe {
     pub(crate) fn failed(&mut self, address: Address, actor: &'static str, failure: &Failure) {
         if let Some(observer) = &mut self.observer {
             observer.failed(address, actor, failure);
+        }
+    }
+
+    pub(crate) fn escalated(&mut self, failure: &Failure) {
+        if let Some(observer) = &mut self.observer {
+            observer.escalated(failure);
         }
     }
 

@@ -44,8 +44,8 @@ pub(crate) enum Kind {
     Unwatch = 8,
     /// Signal to the watcher (in the payload): the actor named by the head is gone, and why.
     Terminated = 9,
-    /// Signal to a parent: the child in the payload failed and is gone.
-    ChildFailed = 10,
+    /// Signal: fail an actor; the payload says why.
+    Fail = 10,
     /// Signal to a kernel, the last on its lane: the kernel of the place in the payload is gone.
     Farewell = 11,
 }

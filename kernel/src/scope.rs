@@ -16,6 +16,7 @@ use crate::letters::DeadLetter;
 use crate::lifecycle::Birth;
 use crate::probe::Observe;
 use crate::region::NONE;
+use crate::supervise::Backoff;
 use crate::time::Time;
 
 /// What actors, closures and the driver use a kernel through.
@@ -45,7 +46,8 @@ impl<'k> Scope<'k> {
         self.kernel.try_tell(to, message)
     }
 
-    /// Spawns a top-level actor from its state. Its `started` runs before its first message.
+    /// Spawns a top-level actor from its state. Its `started` runs before its first message. It cannot be restarted: a
+    /// decision to do so stops it.
     ///
     /// # Errors
     /// [`SpawnError`]; the state is dropped.
@@ -53,7 +55,7 @@ impl<'k> Scope<'k> {
         self.spawner().spawn(actor)
     }
 
-    /// Spawns a top-level actor from a factory that makes its state when it starts, and could make it again.
+    /// Spawns a top-level actor from a factory that makes its state when it starts, and again when it is restarted.
     ///
     /// # Errors
     /// [`SpawnError`]; the factory is dropped.
@@ -123,7 +125,7 @@ impl<'k> Scope<'k> {
         }
     }
 
-    /// Fails an actor of this kernel, as if its handler had returned this failure: after the message at hand, before
+    /// Fails an actor of this kernel, as if a hook of it had returned this failure: after the message at hand, before
     /// any other. One that is stopping already only stops.
     pub fn fail(&mut self, actor: impl Into<Address>, failure: Failure) {
         let actor = actor.into();
@@ -171,6 +173,41 @@ impl<'k> Scope<'k> {
         self.kernel.unsubscribe_letters(subscriber);
     }
 
+    /// How long a back-off waits after so many attempts, with a random part from this kernel's dice: for attempts of one's
+    /// own, such as spawning an actor again that has stopped.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use corelane_kernel::{Actor, Backoff, Ctx, Outcome, Terminated};
+    /// # struct Session;
+    /// # impl Actor for Session {
+    /// #     type Msg = ();
+    /// #     fn receive(&mut self, (): (), _: &mut Ctx<'_, Self>) -> Outcome { Ok(()) }
+    /// # }
+    /// enum Msg { Again }
+    ///
+    /// /// Keeps a session open, though each ends some day.
+    /// struct Keeper { backoff: Backoff, attempts: u32 }
+    ///
+    /// impl Actor for Keeper {
+    ///     type Msg = Msg;
+    ///     fn receive(&mut self, Msg::Again: Msg, ctx: &mut Ctx<'_, Self>) -> Outcome {
+    ///         let session = ctx.spawn_from(|| Session)?;
+    ///         ctx.watch(session)?;
+    ///         Ok(())
+    ///     }
+    ///     fn terminated(&mut self, _: &Terminated, ctx: &mut Ctx<'_, Self>) -> Outcome {
+    ///         let delay = ctx.delay(&self.backoff, self.attempts);
+    ///         self.attempts += 1;
+    ///         ctx.set_timer("again", delay, Msg::Again)?;
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    pub fn delay(&mut self, backoff: &Backoff, attempts: u32) -> Duration {
+        backoff.wait(attempts, self.kernel.dice.throw())
+    }
+
     /// The time of this turn.
     #[inline]
     pub fn now(&self) -> Time {
@@ -208,7 +245,7 @@ impl<'k> Scope<'k> {
         self.kernel.set_observer(observer)
     }
 
-    /// Hangs a value on an actor of this kernel, dropped when that ends. At once if it has.
+    /// Hangs a value on an actor of this kernel, dropped when that ends or is restarted. At once if it has ended.
     ///
     /// # Errors
     /// [`OutOfMemory`] when the region is used up; the value is dropped.
@@ -274,7 +311,7 @@ impl<'k> Spawner<'k> {
         self
     }
 
-    /// Spawns from a state.
+    /// Spawns from a state. It cannot be restarted: a decision to do so stops it.
     ///
     /// # Errors
     /// [`SpawnError`]; the state is dropped.
@@ -283,7 +320,7 @@ impl<'k> Spawner<'k> {
         self.kernel.spawn_cell(self.parent, self.birth, state, Given)
     }
 
-    /// Spawns from a factory that makes the state when the actor starts.
+    /// Spawns from a factory that makes the state when the actor starts, and again when it is restarted.
     ///
     /// # Errors
     /// [`SpawnError`]; the factory is dropped.

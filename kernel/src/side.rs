@@ -6,6 +6,7 @@ use crate::limits::STASH_DEFAULT;
 use crate::names::Name;
 use crate::pool::Handle;
 use crate::region::NONE;
+use crate::supervise::Ward;
 use crate::time::Time;
 use crate::timers::Timer;
 use crate::watch::{Obituary, Watch};
@@ -69,6 +70,7 @@ pub(crate) struct Side {
     pub(crate) obituary: Handle<Obituary>,
     /// Position in the group's queue that must be passed before the watchers are told.
     pub(crate) end: u64,
+    pub(crate) ward: Ward,
 }
 
 impl Side {
@@ -95,6 +97,7 @@ impl Side {
             waiting: 0,
             obituary: Handle::NONE,
             end: 0,
+            ward: Ward::new(),
         }
     }
 

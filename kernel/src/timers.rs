@@ -12,7 +12,7 @@ use core::time::Duration;
 
 use crate::address::Gate;
 use crate::error::OutOfMemory;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Stage};
 use crate::limits::{RECORD_HEAD, RECORD_MAX};
 use crate::parcel;
 use crate::pool::Handle;
@@ -52,6 +52,8 @@ pub(crate) enum Duty {
     Ask { cell: u32 },
     /// No message for some time.
     Silence,
+    /// The owner's restart has waited long enough.
+    Restart,
 }
 
 pub(crate) struct Timer {
@@ -123,7 +125,7 @@ impl Kernel {
             let first = self.sides.get(side).timers;
             match self.remove_timer(first) {
                 Duty::Tell { parcel, .. } | Duty::Repeat { parcel, .. } => self.drop_own_parcel(cell, parcel),
-                Duty::Ask { .. } | Duty::Silence => {}
+                Duty::Ask { .. } | Duty::Silence | Duty::Restart => {}
             }
         }
     }
@@ -247,7 +249,7 @@ impl Kernel {
         let Timer { owner, serial, duty, .. } = *self.timers.get(timer);
         let gate = self.memory.header(owner).identity.get().gate();
         let waits = matches!(gate, Gate::Suspended | Gate::Backlog | Gate::Starting);
-        if waits && !matches!(duty, Duty::Ask { .. }) {
+        if waits && !matches!(duty, Duty::Ask { .. } | Duty::Restart) {
             // It stays a timer, and takes its place among what waits.
             let to = self.address_of(owner);
             let due = (timer.number(), serial);
@@ -295,6 +297,10 @@ impl Kernel {
             }
             Duty::Ask { cell } => self.expire_ask(cell),
             Duty::Silence => self.end_silence(owner, timer),
+            Duty::Restart => {
+                self.remove_timer(timer);
+                self.restart_in_time(owner);
+            }
         }
     }
 
@@ -334,9 +340,11 @@ impl Kernel {
         let deadline = wheel::tick_at_or_after(next).max((now.as_nanos() >> wheel::TICK_SHIFT) + 1);
         self.wheel.insert(&mut self.timers, timer, deadline);
         if silent && let Some(behavior) = self.memory.header(owner).behavior.get() {
-            self.running = owner;
+            (self.running, self.stage) = (owner, Stage::Hook);
             // SAFETY: the owner may run now, and none of its code does.
-            if let Err(failure) = unsafe { (behavior.receive_timeout)(self, owner) } {
+            let outcome = unsafe { (behavior.receive_timeout)(self, owner) };
+            self.stage = Stage::Handler;
+            if let Err(failure) = outcome {
                 self.fail(owner, failure);
             }
         }

@@ -18,7 +18,7 @@ use crate::address::{Address, Gate, Place};
 use crate::behavior::Role;
 use crate::error::OutOfMemory;
 use crate::failure::Failure;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Stage};
 use crate::pool::Handle;
 use crate::record::{Head, Kind, Payload};
 use crate::region::NONE;
@@ -344,9 +344,11 @@ impl Kernel {
             return;
         }
         if let Some(behavior) = header.behavior.get() {
-            self.running = watcher;
+            (self.running, self.stage) = (watcher, Stage::Hook);
             // SAFETY: the watcher lives, its state is made, and none of its code runs.
-            if let Err(failure) = unsafe { (behavior.terminated)(self, watcher, &gone) } {
+            let outcome = unsafe { (behavior.terminated)(self, watcher, &gone) };
+            self.stage = Stage::Handler;
+            if let Err(failure) = outcome {
                 self.fail(watcher, failure);
             }
         }
@@ -408,13 +410,12 @@ impl Kernel {
                     self.tell_terminated(head.index, gone, with);
                 }
             }
-            Kind::ChildFailed => {
-                // SAFETY: the payload is the child and the obituary's number.
-                let (child, number) = unsafe { Payload::<(Address, u32)>::take(payload) };
-                let obituary = Handle::from_number(number);
-                let failure = self.failure_in(obituary);
-                self.drop_obituary(obituary);
-                self.tell_child_failed(target, child, &failure);
+            Kind::Fail => {
+                // SAFETY: the payload says why.
+                let failure = unsafe { Payload::<Failure>::take(payload) };
+                if self.is_actor(target) {
+                    self.judge(head.index, failure);
+                }
             }
             Kind::Farewell => {
                 // SAFETY: the payload is the place of the kernel that is gone.

@@ -185,7 +185,7 @@ fn the_asking_actors_failure_ends_its_asks() {
         }),
     );
     assert_eq!(world.events(), ["a stopped"]);
-    assert_eq!(world.letters(), [(DeadReason::LateAnswer, 1)]);
+    assert_eq!(world.letters(), [(DeadReason::LateAnswer, 1), (DeadReason::Failed, 1)]);
 }
 
 #[test]

@@ -4,7 +4,8 @@ mod common;
 
 use common::{Census, Order, Puppet, Realm, Token, World, attempt, lane_of, ms, order};
 use corelane_kernel::{
-    Actor, ActorRef, Ctx, DeadReason, Failure, Group, KernelConfig, Observe, Outcome, SpawnError, TellError,
+    Actor, ActorRef, Ctx, DeadReason, Failure, Group, KernelConfig, Observe, Outcome, SpawnError, Strategy,
+    TellError,
 };
 
 /// How an actor comes to its end.
@@ -236,7 +237,8 @@ fn a_kernel_that_never_turned_drops_what_it_was_given() {
 #[test]
 fn factories_and_what_they_made_are_dropped_once() {
     for how in ENDS {
-        let (mut world, census) = (World::new(), Census::default());
+        let config = KernelConfig { supervision: Strategy::stopping(), ..KernelConfig::default() };
+        let (mut world, census) = (World::with(1 << 20, config), Census::default());
         let parent = world.puppet("p");
         let (log, token, people) = (world.log.clone(), census.token(), census.clone());
         let a = world

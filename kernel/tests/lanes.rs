@@ -380,7 +380,7 @@ fn a_panic_amid_a_lanes_messages_loses_none_and_repeats_none() {
     assert_eq!(of_b, (0..10).map(|n| format!("b {n}")).collect::<Vec<_>>());
     census.expect_none();
     assert_eq!(realm.worlds[1].panics, ["boom"]);
-    assert_eq!(realm.worlds[1].letters(), [(DeadReason::NoActor, 18)]);
+    assert_eq!(realm.worlds[1].letters(), [(DeadReason::NoActor, 18), (DeadReason::Failed, 1)]);
 }
 
 #[test]

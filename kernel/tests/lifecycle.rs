@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use common::{Census, Order, Puppet, Undertaker, World, attempt, lock, ms, order};
 use corelane_kernel::{
-    Actor, ActorRef, Address, Ctx, DeadReason, Failure, FailureKind, Group, Outcome, SpawnError,
+    Actor, ActorRef, Address, Ctx, DeadReason, Directive, Failure, FailureKind, Group, Outcome, SpawnError,
 };
 
 #[test]
@@ -110,7 +110,7 @@ fn a_factory_that_fails_is_its_actors_failure_before_anything_was_handled() {
         [
             "p started",
             "tried",
-            "p hears of child: c failed start: no database",
+            "p decides on c: failed start: no database",
             "p hears: c failed (failed start: no database)"
         ]
     );
@@ -129,7 +129,7 @@ fn a_started_hook_that_fails_ends_the_actor_before_its_first_message() {
     });
     assert_eq!(
         world.events(),
-        ["p started", "c started", "c stopped", "p hears of child: c failed start: not today"]
+        ["p started", "c started", "p decides on c: failed start: not today", "c stopped"]
     );
     assert_eq!(world.letters(), [(DeadReason::NoActor, 1)]);
 }
@@ -345,13 +345,13 @@ fn a_failing_actor_is_stopped_and_its_parent_and_watchers_are_told_why() {
             "w started",
             "c started",
             "grandchild started",
+            "p decides on c: error: invalid digit found in string",
             "grandchild stopped",
             "c stopped",
-            "p hears of child: c error: invalid digit found in string",
             "w hears: c failed (error: invalid digit found in string)"
         ]
     );
-    assert_eq!(world.letters(), [(DeadReason::NoActor, 1)]);
+    assert_eq!(world.letters(), [(DeadReason::NoActor, 1), (DeadReason::Failed, 1)]);
     assert_eq!(world.stats().failed, 1);
 }
 
@@ -371,9 +371,9 @@ fn a_failure_names_its_error() {
             ctx.tell(child, "no number");
             Ok(())
         }
-        fn child_failed(&mut self, _: Address, failure: &Failure, _: &mut Ctx<'_, Self>) -> Outcome {
+        fn decide(&mut self, _: Address, failure: &Failure, _: &mut Ctx<'_, Self>) -> Directive {
             *lock(&self.0) = Some(failure.clone());
-            Ok(())
+            Directive::Stop
         }
     }
     struct Child;
@@ -404,7 +404,7 @@ fn a_parent_that_fails_over_its_childs_failure_goes_too() {
     });
     assert_eq!(
         world.events(),
-        ["p started", "c started", "c stopped", "p hears of child: c error: bad day", "p stopped"]
+        ["p started", "c started", "p decides on c: error: bad day", "c stopped", "p stopped"]
     );
     assert_eq!(world.stats().failed, 2);
 }
@@ -464,7 +464,7 @@ fn an_actor_that_has_itself_or_its_parent_failed_finishes_its_handler_first() {
             assert_eq!(events, ["p started", "c started", "c is done", "c stopped", "p stopped"]);
         } else {
             let expected =
-                ["p started", "c started", "c is done", "c stopped", "p hears of child: c error: told to"];
+                ["p started", "c started", "c is done", "p decides on c: error: told to", "c stopped"];
             assert_eq!(events, expected);
             world.stop(p);
             world.events();

@@ -72,14 +72,14 @@ fn a_handlers_panic_is_the_failure_of_its_actor_alone() {
         [
             "other started",
             "other 1",
+            "p decides on c: panic: boom",
             "c stopped",
-            "p hears of child: c panic: boom",
             "other 3",
             "w hears: c failed (panic: boom)"
         ]
     );
     assert_eq!((world.stats().failed, world.stats().actors), (1, 3));
-    assert_eq!(world.letters(), [(DeadReason::NoActor, 1)]);
+    assert_eq!(world.letters(), [(DeadReason::NoActor, 1), (DeadReason::Failed, 1)]);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn what_a_panicking_handler_held_is_dropped_and_what_waited_becomes_dead_letters
     }
     world.settle();
     census.expect_none();
-    assert_eq!(world.letters(), [(DeadReason::NoActor, 10)]);
+    assert_eq!(world.letters(), [(DeadReason::NoActor, 10), (DeadReason::Failed, 1)]);
 }
 
 #[test]
@@ -144,7 +144,8 @@ fn a_panic_in_every_hook_fails_its_own_actor() {
         world.pass(ms(20));
         assert_eq!(world.panics, ["boom"], "{what}");
         let events = world.events();
-        let told = "w hears: c failed (panic: boom)".to_owned();
+        let kind = if what == "at its start" { "failed start" } else { "panic" };
+        let told = format!("w hears: c failed ({kind}: boom)");
         assert_eq!(events.iter().filter(|e| **e == told).count(), 1, "{what}: {events:?}");
         assert!(!events.contains(&"other failed".to_owned()));
     }
@@ -168,7 +169,11 @@ fn a_panicking_factory_is_a_failure_before_anything_was_handled() {
     });
     assert_eq!(
         world.events(),
-        ["p started", "p hears of child: somebody panic: no way", "p hears: somebody failed (panic: no way)"]
+        [
+            "p started",
+            "p decides on somebody: failed start: no way",
+            "p hears: somebody failed (failed start: no way)"
+        ]
     );
     census.expect_none();
     assert_eq!(world.letters(), [(DeadReason::NoActor, 1)]);
@@ -605,7 +610,13 @@ fn the_observer_sees_failures_with_the_actors_type() {
     world.tell(a, Order::Note(1));
     assert_eq!(
         world.events(),
-        ["a started", "failed: Puppet panic: boom", "a stopped", "letter: no such actor"]
+        [
+            "a started",
+            "letter: its handler failed",
+            "failed: Puppet panic: boom",
+            "a stopped",
+            "letter: no such actor"
+        ]
     );
 }
 

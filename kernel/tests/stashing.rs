@@ -160,7 +160,8 @@ fn what_is_stashed_when_the_actor_ends_becomes_dead_letters() {
             world.stop(a);
         }
         census.expect_none();
-        assert_eq!(world.letters(), [(DeadReason::Stopped, 3)]);
+        let failed = fails.then_some((DeadReason::Failed, 1));
+        assert_eq!(world.letters(), Vec::from_iter([(DeadReason::Stopped, 3)].into_iter().chain(failed)));
     }
 }
 

@@ -174,7 +174,8 @@ fn one_that_stops_amid_its_waiting_messages_buries_the_rest() {
         world.settle();
         census.expect_none();
         assert_eq!(world.events(), ["b started", "a stopped", "b 1"]);
-        assert_eq!(world.letters(), [(DeadReason::Stopped, 1)]);
+        let failed = fails.then_some((DeadReason::Failed, 1));
+        assert_eq!(world.letters(), Vec::from_iter([(DeadReason::Stopped, 1)].into_iter().chain(failed)));
     }
 }
 

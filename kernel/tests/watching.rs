@@ -356,8 +356,8 @@ fn a_parent_hears_of_a_child_that_it_watches_in_its_own_turn() {
         [
             "p started",
             "c started",
+            "p decides on c: error: gone wrong",
             "c stopped",
-            "p hears of child: c error: gone wrong",
             "p hears: c failed (error: gone wrong)"
         ]
     );

@@ -143,6 +143,7 @@ fn each_reason_is_counted_for_itself() {
         (DeadReason::OutOfMemory, 0),
         (DeadReason::Stopped, 4),
         (DeadReason::LateAnswer, 1),
+        (DeadReason::Failed, 0),
     ];
     assert_eq!(counts, expected);
 }

@@ -3,9 +3,8 @@
 
 #![allow(unsafe_code)]
 
-use crate::address::{Address, Gate};
+use crate::address::Gate;
 use crate::behavior::Role;
-use crate::failure::Failure;
 use crate::kernel::{Kernel, Stage};
 use crate::letters::DeadReason;
 use crate::region::NONE;
@@ -37,8 +36,13 @@ impl Kernel {
             if !waits {
                 return;
             }
-            (cell, from) = (parent, Closing::Hook);
+            (cell, from) = (parent, self.first_of_closing(parent));
         }
+    }
+
+    /// Where the end of a cell that lives begins.
+    pub(super) fn first_of_closing(&self, cell: u32) -> Closing {
+        if self.is_made(cell) { Closing::Hook } else { Closing::Unmade }
     }
 
     /// Closes one cell without children; gives its parent.
@@ -60,7 +64,16 @@ impl Kernel {
         (self.running, self.stage) = (cell, Stage::DropWaiting);
         // The hook may have set timers; those from before ended when the stop began.
         self.cancel_all_timers(cell);
+        if cell == self.stops_itself {
+            self.stops_itself = NONE;
+        }
+        if cell == self.reborn {
+            self.reborn = NONE;
+        }
         if let Some(side) = self.side_of(cell) {
+            self.unlist_restart(cell);
+            self.stop_holding(cell);
+            self.sides.get_mut(side).ward.step = None;
             self.drop_attachments(side);
             self.leave_ring(cell);
             while let Some(parcel) = self.next_waiting(side) {
@@ -76,27 +89,23 @@ impl Kernel {
     fn end(&mut self, cell: u32, role: Role) -> u32 {
         let parent = self.memory.header(cell).parent.get();
         self.unlink_child(cell);
+        if parent != NONE {
+            self.note_end_below(parent);
+        }
         if role == Role::Actor {
             self.actors -= 1;
-        }
-        if self.untold.0 != NONE {
-            self.forget_untold_of(cell);
         }
         if self.memory.header(cell).side.get() == NONE {
             self.release_cell(cell);
             return parent;
         }
         self.strike_name(parent, cell);
-        if self.tell_parent(cell) {
-            self.lay_to_rest(cell);
-        } else {
-            self.keep_untold(cell);
-        }
+        self.lay_to_rest(cell);
         parent
     }
 
     /// Gives a dead cell back, or has it mourned first if somebody watches it.
-    pub(crate) fn lay_to_rest(&mut self, cell: u32) {
+    fn lay_to_rest(&mut self, cell: u32) {
         let Some(side) = self.side_of(cell) else { return self.release_cell(cell) };
         if self.sides.get(side).watchers.is_none() {
             return self.bury_cell(cell);
@@ -144,23 +153,6 @@ impl Kernel {
             }
         }
         self.release_cell(cell);
-    }
-
-    /// A parent hears that a child of it has failed, if it goes on itself.
-    pub(crate) fn tell_child_failed(&mut self, parent: Address, child: Address, failure: &Failure) {
-        let cell = parent.index;
-        let header = self.memory.header(cell);
-        if self.is_alive(parent)
-            && header.identity.get().gate() != Gate::Stopping
-            && let Some(behavior) = header.behavior.get()
-        {
-            self.running = cell;
-            // SAFETY: the parent lives, its state is made, and none of its code runs.
-            let outcome = unsafe { (behavior.child_failed)(self, cell, child, failure) };
-            if let Err(failure) = outcome {
-                self.fail(cell, failure);
-            }
-        }
     }
 
     /// Drops everything, exactly once, without running any hook.

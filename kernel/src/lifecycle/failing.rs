@@ -1,10 +1,16 @@
-//! Arc 4, by failure: what an actor's error or panic does to it.
+//! Arc 8: an actor's error or panic, and how it comes to be known. What follows is its parent's decision; see
+//! `deciding.rs`.
+//!
+//! On one core the decision is made at once, on the failing actor's way out of its code: nobody else runs, nothing
+//! has to be kept, and so no failure is lost for want of memory. Where an actor is made to fail from outside, its code or
+//! its parent's may be running, and a signal tells of it; without room for that the cell itself is the note.
 
 use super::Closing;
 use crate::address::{Address, Gate};
 use crate::error::OutOfMemory;
 use crate::failure::Failure;
 use crate::kernel::{Kernel, Stage};
+use crate::letters::DeadReason;
 use crate::pool::Handle;
 use crate::record::Kind;
 use crate::region::NONE;
@@ -12,54 +18,126 @@ use crate::side::FAILED_BARE;
 use crate::watch::Obituary;
 
 impl Kernel {
-    /// An actor's code failed: it is stopped, and its parent and watchers are told why.
+    /// An actor's handler failed, and the message with it.
     #[cold]
     #[inline(never)]
-    pub(crate) fn fail(&mut self, cell: u32, failure: Failure) {
-        self.failed += 1;
-        let gate = self.memory.header(cell).identity.get().gate();
-        let name = self.memory.header(cell).behavior.get().map_or("", |behavior| (behavior.name)());
-        self.probe.failed(self.address_of(cell), name, &failure);
-        if matches!(gate, Gate::Stopping | Gate::Dead | Gate::Free) {
-            return;
+    pub(crate) fn fail_at_message(&mut self, cell: u32, failure: Failure) {
+        if let Some(behavior) = self.memory.header(cell).behavior.get() {
+            let message = behavior.message;
+            let letter = self.letter(self.address_of(cell), (message.name)(), DeadReason::Failed);
+            self.publish_letter(letter, message.id);
         }
-        self.write_obituary(cell, failure);
-        if self.is_made(cell) {
-            self.stop_cell(cell);
-        } else {
-            // Its state was never made: there is no hook to run and nothing below it.
-            self.close(cell, Closing::Unmade);
-        }
+        self.fail(cell, failure);
     }
 
-    /// Somebody else has an actor fail. Its code, or that of one below it, may be running: it ends by a signal.
+    /// An actor's code failed, and has returned: its parent decides.
+    #[cold]
+    pub(crate) fn fail(&mut self, cell: u32, failure: Failure) {
+        self.report_failure(cell, &failure);
+        self.judge(cell, failure);
+    }
+
+    /// Counts a failure and shows it.
+    pub(super) fn report_failure(&mut self, cell: u32, failure: &Failure) {
+        self.failed += 1;
+        let name = self.memory.header(cell).behavior.get().map_or("", |behavior| (behavior.name)());
+        let address = self.address_of(cell);
+        self.probe.failed(address, name, failure);
+    }
+
+    /// Somebody else has an actor fail. Its code, or that of one above it, may be running: a signal tells of it.
     pub(crate) fn request_failure(&mut self, actor: Address, failure: Failure) {
         let cell = actor.index;
         if self.memory.header(cell).identity.get().gate() == Gate::Stopping {
             return;
         }
-        self.failed += 1;
-        let name = self.memory.header(cell).behavior.get().map_or("", |behavior| (behavior.name)());
-        self.probe.failed(actor, name, &failure);
-        self.write_obituary(cell, failure);
-        self.request_stop(actor);
+        self.report_failure(cell, &failure);
+        if self.signal(actor, Kind::Fail, failure.clone()).is_err() {
+            self.keep_failure(cell, failure);
+            if let Some(side) = self.side_of(cell) {
+                self.sides.get_mut(side).ward.marked = true;
+            }
+            self.marked_failures = true;
+            self.pressing = true;
+        }
     }
 
-    /// Keeps the reason at the cell for those who are to be told. Without room they are told that it failed, and not why;
-    /// the probe has seen it.
-    fn write_obituary(&mut self, cell: u32, failure: Failure) {
-        if self.obituary_of(cell).is_some() {
-            return;
+    /// Whether a cell is marked as one that is to fail. The mark of one without a side record means that only as long as
+    /// it does not stop.
+    pub(crate) fn is_marked_failed(&self, cell: u32) -> bool {
+        match self.side_of(cell) {
+            Some(side) => self.sides.get(side).ward.marked,
+            None => {
+                let header = self.memory.header(cell);
+                header.side.get() == FAILED_BARE
+                    && !matches!(header.identity.get().gate(), Gate::Stopping | Gate::Dead | Gate::Free)
+            }
         }
+    }
+
+    /// Fails one of those that are marked. Says whether there was one.
+    pub(crate) fn fail_next_marked(&mut self) -> bool {
+        if !self.marked_failures {
+            return false;
+        }
+        let root = self.root;
+        let mut at = self.first_child(root);
+        while at != NONE && !self.is_marked_failed(at) {
+            let child = self.first_child(at);
+            at = if child != NONE { child } else { self.after_subtree(at, root) };
+        }
+        if at == NONE {
+            self.marked_failures = false;
+            return false;
+        }
+        let failure = self.failure_in(self.obituary_of(at));
+        self.forget_failure(at);
+        self.judge(at, failure);
+        true
+    }
+
+    /// Keeps a failure at its cell for those who are to be told. Without room they are told that it failed, and not why;
+    /// the probe has seen it.
+    pub(super) fn keep_failure(&mut self, cell: u32, failure: Failure) {
         match self.need_side(cell) {
-            Ok(side) => self.sides.get_mut(side).obituary = self.new_obituary(failure),
+            Ok(side) => {
+                let new = self.new_obituary(failure);
+                self.replace_obituary(side, new);
+            }
             Err(OutOfMemory) => self.memory.header(cell).side.set(FAILED_BARE),
+        }
+    }
+
+    /// The failure of an actor that goes on is over.
+    pub(super) fn forget_failure(&mut self, cell: u32) {
+        if let Some(side) = self.side_of(cell) {
+            self.sides.get_mut(side).ward.marked = false;
+            self.replace_obituary(side, Handle::NONE);
+        } else if self.memory.header(cell).side.get() == FAILED_BARE {
+            self.memory.header(cell).side.set(NONE);
+        }
+    }
+
+    /// The failure that a cell's restart is for.
+    pub(super) fn failure_of(&self, cell: u32) -> Failure {
+        let kept = self.obituary_of(cell);
+        match &self.at_hand {
+            _ if kept.is_some() && kept != Obituary::UNKEPT => self.failure_in(kept),
+            Some((whose, failure)) if *whose == self.address_of(cell) => failure.clone(),
+            _ => Failure::unkept(),
         }
     }
 
     /// Keeps a failure for those who are to be told of it.
     pub(crate) fn new_obituary(&mut self, failure: Failure) -> Handle<Obituary> {
         self.obituaries.insert(&mut self.memory, Obituary { failure, readers: 1 }).unwrap_or(Obituary::UNKEPT)
+    }
+
+    pub(super) fn replace_obituary(&mut self, side: Handle<crate::side::Side>, new: Handle<Obituary>) {
+        let old = core::mem::replace(&mut self.sides.get_mut(side).obituary, new);
+        if old.is_some() {
+            self.drop_obituary(old);
+        }
     }
 
     pub(crate) fn failure_in(&self, obituary: Handle<Obituary>) -> Failure {
@@ -95,79 +173,25 @@ impl Kernel {
         }
     }
 
-    /// Tells the parent of a child that failed, if there is somebody to be told. Says whether that is done: without room
-    /// for the signal it is not.
-    pub(crate) fn tell_parent(&mut self, cell: u32) -> bool {
-        let parent = self.memory.header(cell).parent.get();
-        let obituary = self.obituary_of(cell);
-        if self.dropping || obituary.is_none() || parent == NONE || parent == self.root {
-            return true;
-        }
-        let (to, child) = (self.address_of(parent), self.address_of(cell));
-        let told = self.signal(to, Kind::ChildFailed, (child, obituary.number())).is_ok();
-        if told {
-            self.share_obituary(obituary);
-        }
-        told
-    }
-
-    /// Keeps a dead cell until its parent has been told of its failure: the cell itself is the note, so none is lost.
-    pub(crate) fn keep_untold(&mut self, cell: u32) {
-        let header = self.memory.header(cell);
-        header.identity.set(header.identity.get().with_gate(Gate::Dead));
-        header.next.set(NONE);
-        let (first, last) = self.untold;
-        if last == NONE {
-            self.untold = (cell, cell);
-        } else {
-            self.memory.header(last).next.set(cell);
-            self.untold = (first, cell);
-        }
-        self.pressing = true;
-    }
-
-    /// Tells the next parent of a failure that found no room among the signals. Says whether there was one.
-    pub(crate) fn tell_next_untold(&mut self) -> bool {
-        let (cell, last) = self.untold;
-        if cell == NONE {
-            return false;
-        }
-        let header = self.memory.header(cell);
-        let (next, parent) = (header.next.get(), header.parent.get());
-        self.untold = if next == NONE { (NONE, NONE) } else { (next, last) };
-        let (child, failure) = (self.address_of(cell), self.failure_in(self.obituary_of(cell)));
-        self.lay_to_rest(cell);
-        if parent != NONE {
-            let parent = self.address_of(parent);
-            self.tell_child_failed(parent, child, &failure);
-            self.running = NONE;
-        }
-        true
-    }
-
-    /// An actor ends that may be the parent of some who are kept: nobody is told of them any more, least of all the next
-    /// one in its cell.
-    pub(crate) fn forget_untold_of(&mut self, parent: u32) {
-        let mut at = self.untold.0;
-        while at != NONE {
-            let header = self.memory.header(at);
-            if header.parent.get() == parent {
-                header.parent.set(NONE);
-            }
-            at = header.next.get();
-        }
-    }
-
     /// See [`Kernel::recover`].
     pub(crate) fn after_panic(&mut self, cell: u32, stage: Stage, failure: Failure) {
         if core::mem::take(&mut self.finding_stops) {
             (self.marked_stops, self.pressing) = (true, true);
         }
+        // What the unwound stack would have looked at next.
+        self.pressing |= self.marked_failures || !self.restarts.is_empty();
         match stage {
-            Stage::Handler if cell != NONE => self.fail(cell, failure),
+            Stage::Handler if cell != NONE => self.fail_at_message(cell, failure),
             Stage::Handler | Stage::Foreign => self.probe.panicked(&failure),
+            Stage::Hook => self.fail(cell, failure),
+            Stage::Start => self.fail(cell, failure.at_start()),
+            Stage::Decision => self.fail_at_decision(cell, failure),
+            Stage::Restart(step) => {
+                self.report_failure(cell, &failure);
+                self.restart_after_panic(cell, step);
+            }
             Stage::Cancel => {
-                self.report_late(cell, &failure);
+                self.report_failure(cell, &failure);
                 let top = self.topmost_stopping(cell);
                 self.defer_stop(top);
             }
@@ -177,9 +201,10 @@ impl Kernel {
     }
 
     /// A panic came out of an actor's end: its next step follows. The stop that led here is gone with the unwound
-    /// stack, so the topmost ancestor that is stopping is asked again.
+    /// stack, so the topmost ancestor that is stopping is asked again. The failure of one that is on its way out is shown,
+    /// and otherwise of no effect.
     fn go_on_closing(&mut self, cell: u32, next: Closing, failure: &Failure) {
-        self.report_late(cell, failure);
+        self.report_failure(cell, failure);
         let parent = self.memory.header(cell).parent.get();
         if parent != NONE && self.memory.header(parent).identity.get().gate() == Gate::Stopping {
             let top = self.topmost_stopping(parent);
@@ -198,13 +223,5 @@ impl Kernel {
             }
             top = above;
         }
-    }
-
-    /// A failure of an actor that is already on its way out: shown, and otherwise of no effect.
-    fn report_late(&mut self, cell: u32, failure: &Failure) {
-        self.failed += 1;
-        let name = self.memory.header(cell).behavior.get().map_or("", |behavior| (behavior.name)());
-        let address = self.address_of(cell);
-        self.probe.failed(address, name, failure);
     }
 }

@@ -7,7 +7,7 @@ use crate::actor::Actor;
 use crate::address::{ActorRef, Address, Gate, Group};
 use crate::behavior::{Behavior, Incarnation, Layout, Maker, Role};
 use crate::error::{OutOfMemory, SpawnError};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Stage};
 use crate::record::{self, Kind, Payload};
 use crate::region::NONE;
 use crate::root::Root;
@@ -153,12 +153,19 @@ impl Kernel {
             return;
         }
         let Some(behavior) = header.behavior.get() else { return };
+        let restarts = self.side_of(cell).is_some_and(|side| self.sides.get(side).ward.step.is_some());
+        if restarts {
+            // Its start has been and failed; this one comes late.
+            return;
+        }
         if !behavior.made_at_start {
             self.state_made(cell);
         }
-        self.running = cell;
+        (self.running, self.stage) = (cell, Stage::Start);
         // SAFETY: the cell is starting, and this is its behaviour.
-        if let Err(failure) = unsafe { (behavior.start)(self, cell) } {
+        let outcome = unsafe { (behavior.start)(self, cell) };
+        (self.running, self.stage) = (NONE, Stage::Handler);
+        if let Err(failure) = outcome {
             self.fail(cell, failure.at_start());
         }
     }
@@ -171,8 +178,13 @@ impl Kernel {
     /// A state that was never made is not dropped.
     pub(crate) fn is_made(&self, cell: u32) -> bool {
         let header = self.memory.header(cell);
-        let at_start = header.behavior.get().is_some_and(|behavior| behavior.made_at_start);
-        !(at_start && header.identity.get().gate() == Gate::Starting)
+        match header.behavior.get() {
+            Some(behavior) if behavior.made_at_start => {
+                header.identity.get().gate() != Gate::Starting
+                    && !self.side_of(cell).is_some_and(|side| self.sides.get(side).ward.unmade)
+            }
+            _ => true,
+        }
     }
 
     /// A cell for the kernel's own use: outside the tree, ready at once.

@@ -26,16 +26,41 @@ impl Kernel {
         if to.index == NONE || to.index == self.root || !self.is_actor(to) {
             return;
         }
+        if to.index == self.running {
+            self.stops_itself = to.index;
+        }
         if self.signal(to, Kind::Stop, ()).is_err() {
             // No room for the signal: the cell itself is the note, found by walking the tree.
-            if !self.is_made(to.index) {
+            if !self.mark_stopping(to.index) {
                 return self.close_unmade(to.index);
             }
-            let header = self.memory.header(to.index);
-            header.identity.set(header.identity.get().with_gate(Gate::Stopping));
             self.marked_stops = true;
             self.pressing = true;
         }
+    }
+
+    /// Asks every child of a cell to stop.
+    pub(crate) fn request_stop_below(&mut self, cell: u32) {
+        let mut at = self.first_child(cell);
+        while at != NONE {
+            let next = self.memory.header(at).next.get();
+            if self.role(at) == Role::Actor {
+                self.request_stop(self.address_of(at));
+            }
+            at = next;
+        }
+    }
+
+    /// Sets the gate that says that a cell is stopping. One without a state, and without a side record that could say so
+    /// as well, must keep the gate that does; nothing is below it. Says whether it was set.
+    fn mark_stopping(&mut self, cell: u32) -> bool {
+        if !self.is_made(cell) {
+            let Some(side) = self.side_of(cell) else { return false };
+            self.sides.get_mut(side).ward.unmade = true;
+        }
+        let header = self.memory.header(cell);
+        header.identity.set(header.identity.get().with_gate(Gate::Stopping));
+        true
     }
 
     /// A cell whose gate must go on saying that its state was never made cannot be marked. Nothing of it runs or ever
@@ -95,7 +120,7 @@ impl Kernel {
             }
             *left -= 1;
             let parent = self.memory.header(at).parent.get();
-            let step = if self.is_made(at) { Closing::Hook } else { Closing::Unmade };
+            let step = self.first_of_closing(at);
             if at == root {
                 // Closing may go on with a parent that waited for this child; see `close`.
                 self.close(at, step);
@@ -108,13 +133,7 @@ impl Kernel {
 
     /// From here on no message runs and nothing is spawned below.
     fn begin_stopping(&mut self, cell: u32) {
-        let header = self.memory.header(cell);
-        // A cell that never started keeps its gate, which tells that its state is not made.
-        if header.identity.get().gate() == Gate::Starting && !self.is_made(cell) {
-            return;
-        }
-        if header.identity.get().gate() != Gate::Stopping {
-            header.identity.set(header.identity.get().with_gate(Gate::Stopping));
+        if self.memory.header(cell).identity.get().gate() != Gate::Stopping && self.mark_stopping(cell) {
             (self.running, self.stage) = (cell, Stage::Cancel);
             self.cancel_all_timers(cell);
             (self.running, self.stage) = (NONE, Stage::Handler);
@@ -143,7 +162,7 @@ impl Kernel {
     }
 
     /// The cell that a walk visits after `at` and all below it.
-    fn after_subtree(&self, at: u32, root: u32) -> u32 {
+    pub(super) fn after_subtree(&self, at: u32, root: u32) -> u32 {
         let mut at = at;
         while at != root && at != NONE {
             let header = self.memory.header(at);

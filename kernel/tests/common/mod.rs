@@ -12,8 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use corelane_kernel::{
-    Actor, ActorRef, Address, Ctx, DeadLetter, DeadReason, Failure, Kernel, KernelConfig, LaneMemory,
-    LaneReceiver, LaneSender, Outcome, Region, Seat, StopReason, Terminated, Time, Turn,
+    Actor, ActorRef, Address, Ctx, DeadLetter, DeadReason, Directive, Failure, Kernel, KernelConfig,
+    LaneMemory, LaneReceiver, LaneSender, Outcome, Region, Seat, StopReason, Strategy, Terminated, Time,
+    Turn,
 };
 
 /// Regions stay reachable from here, so that a leak checker sees only what tests really leak.
@@ -230,7 +231,10 @@ pub(crate) struct Puppet {
     pub(crate) at_stop: Option<Deed>,
     pub(crate) at_end_of_other: Option<Deed>,
     pub(crate) at_failure_of_child: Option<Deed>,
+    /// Instead of stopping the children.
+    pub(crate) at_restart: Option<Deed>,
     pub(crate) at_silence: Option<Deed>,
+    pub(crate) strategy: Strategy,
     /// Dropped with the state.
     pub(crate) kept: Vec<Token>,
 }
@@ -244,7 +248,9 @@ impl Puppet {
             at_stop: None,
             at_end_of_other: None,
             at_failure_of_child: None,
+            at_restart: None,
             at_silence: None,
+            strategy: Strategy::one_for_one(),
             kept: Vec::new(),
         }
     }
@@ -270,6 +276,22 @@ impl Puppet {
             deed(me, ctx);
             Ok(())
         }));
+        self
+    }
+
+    pub(crate) fn at_restart(
+        mut self,
+        deed: impl FnOnce(&mut Puppet, &mut Ctx<'_, Puppet>) + Send + 'static,
+    ) -> Puppet {
+        self.at_restart = Some(Box::new(move |me, ctx| {
+            deed(me, ctx);
+            Ok(())
+        }));
+        self
+    }
+
+    pub(crate) fn looking_after(mut self, strategy: Strategy) -> Puppet {
+        self.strategy = strategy;
         self
     }
 
@@ -319,9 +341,30 @@ impl Actor for Puppet {
         self.at_end_of_other.take().map_or(Ok(()), |deed| deed(self, ctx))
     }
 
-    fn child_failed(&mut self, child: Address, failure: &Failure, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        self.say(format_args!("hears of child: {} {failure}", self.log.name_of(child)));
-        self.at_failure_of_child.take().map_or(Ok(()), |deed| deed(self, ctx))
+    fn strategy(&self) -> Strategy {
+        self.strategy
+    }
+
+    fn decide(&mut self, child: Address, failure: &Failure, ctx: &mut Ctx<'_, Self>) -> Directive {
+        self.say(format_args!("decides on {}: {failure}", self.log.name_of(child)));
+        let deed = self.at_failure_of_child.take();
+        if deed.is_some_and(|deed| deed(self, ctx).is_err()) {
+            return Directive::Escalate;
+        }
+        self.strategy.directive(failure)
+    }
+
+    fn restarting(&mut self, failure: &Failure, ctx: &mut Ctx<'_, Self>) {
+        self.say(format_args!("restarting: {failure}"));
+        match self.at_restart.take() {
+            Some(deed) => drop(deed(self, ctx)),
+            None => ctx.stop_children(),
+        }
+    }
+
+    fn restarted(&mut self, failure: &Failure, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        self.say(format_args!("restarted: {failure}"));
+        self.started(ctx)
     }
 
     fn receive_timeout(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use common::{Log, World, lock};
 use corelane_kernel::{
-    Actor, ActorRef, Address, Ctx, DeadReason, Failure, Group, KernelConfig, Outcome, StopReason, Terminated,
-    Time,
+    Actor, ActorRef, Address, Ctx, DeadReason, Directive, Failure, Group, KernelConfig, Outcome, Spawner,
+    StopReason, Strategy as SupervisorStrategy, Terminated, Time,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -45,15 +45,47 @@ const STASH_BOUND: usize = 3;
 /// What a driver does.
 #[derive(Clone, Debug)]
 enum Step {
-    Spawn { group: usize, bound: u32 },
+    Spawn { group: usize, bound: u32, made: bool },
     Tell(Id, Cmd),
     Stop(Id),
-    Fail(Id),
+    Fail(Id, Plan),
     Suspend(Id),
     Resume(Id),
     ResumeWith(Id, u64),
     Advance(u64),
     Turn,
+}
+
+/// What is to be decided about a failure. Its text says so, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Plan {
+    Resume,
+    Restart,
+    Stop,
+    Escalate,
+}
+
+fn directive(failure: &Failure) -> Directive {
+    match failure.text() {
+        "Resume" => Directive::Resume,
+        "Restart" => Directive::Restart,
+        "Stop" => Directive::Stop,
+        _ => Directive::Escalate,
+    }
+}
+
+fn failure(plan: Plan) -> Failure {
+    Failure::new(format_args!("{plan:?}"))
+}
+
+/// Whom a decision about a child of this actor concerns: itself, all, or the rest.
+fn reach_of(parent: Id) -> usize {
+    parent % 3
+}
+
+/// Whether an actor leaves its children alone when it is restarted.
+fn leaves_children(id: Id) -> bool {
+    id % 4 == 3
 }
 
 /// What an actor is told to do.
@@ -73,8 +105,8 @@ enum Cmd {
     Resume(Id),
     Stop(Id),
     StopSelf,
-    Fail,
-    Spawn { group: usize, bound: u32 },
+    Fail(Plan),
+    Spawn { group: usize, bound: u32, made: bool },
     TellTo(Id, u64),
 }
 
@@ -135,14 +167,9 @@ impl Actor for Doll {
             Cmd::Resume(other) => ctx.scope().resume(self.at(other)),
             Cmd::Stop(other) => ctx.stop(self.at(other)),
             Cmd::StopSelf => ctx.stop_self(),
-            Cmd::Fail => return Err(Failure::new("told to")),
-            Cmd::Spawn { group: number, bound } => {
-                let id = lock(&self.all).len();
-                if id < DOLLS {
-                    let doll = Doll { id, log: self.log.clone(), all: self.all.clone() };
-                    let doll = ctx.spawner().group(group(number)).mailbox(bound).spawn(doll)?;
-                    lock(&self.all).push(doll);
-                }
+            Cmd::Fail(plan) => return Err(failure(plan)),
+            Cmd::Spawn { group: number, bound, made } => {
+                spawn(ctx.spawner().group(group(number)).mailbox(bound), made, &self.log, &self.all);
             }
             Cmd::TellTo(other, n) => ctx.tell(self.at(other), Cmd::Note(n)),
         }
@@ -168,14 +195,45 @@ impl Actor for Doll {
         Ok(())
     }
 
-    fn child_failed(&mut self, child: Address, _: &Failure, _: &mut Ctx<'_, Self>) -> Outcome {
+    fn strategy(&self) -> SupervisorStrategy {
+        match reach_of(self.id) {
+            0 => SupervisorStrategy::one_for_one(),
+            1 => SupervisorStrategy::all_for_one(),
+            _ => SupervisorStrategy::rest_for_one(),
+        }
+    }
+
+    fn decide(&mut self, child: Address, failure: &Failure, _: &mut Ctx<'_, Self>) -> Directive {
         self.say(format_args!("child {} failed", self.id_of(child)));
-        Ok(())
+        directive(failure)
+    }
+
+    fn restarting(&mut self, _: &Failure, ctx: &mut Ctx<'_, Self>) {
+        self.say("restarting");
+        if !leaves_children(self.id) {
+            ctx.stop_children();
+        }
+    }
+
+    fn restarted(&mut self, _: &Failure, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        self.say("restarted");
+        Ok(ctx.set_stash_bound(STASH_BOUND as u32)?)
     }
 
     fn receive_timeout(&mut self, _: &mut Ctx<'_, Self>) -> Outcome {
         self.say("hears nothing");
         Ok(())
+    }
+}
+
+/// Spawns the next actor, if there are not too many.
+fn spawn(spawner: Spawner<'_>, made: bool, log: &Log, all: &Everybody) {
+    let id = lock(all).len();
+    if id < DOLLS {
+        let (log, everybody) = (log.clone(), all.clone());
+        let make = move || Doll { id, log: log.clone(), all: everybody.clone() };
+        let doll = if made { spawner.spawn_from(make) } else { spawner.spawn(make()) };
+        lock(all).push(doll.expect("room for an actor"));
     }
 }
 
@@ -187,7 +245,8 @@ struct Subject {
 
 impl Subject {
     fn new(now: u64) -> Subject {
-        let config = KernelConfig { shares: SHARES, ..KernelConfig::default() };
+        let supervision = SupervisorStrategy::one_for_one().deciding(directive);
+        let config = KernelConfig { shares: SHARES, supervision, ..KernelConfig::default() };
         let mut world = World::with(512 << 10, config);
         world.now = Time::from_nanos(now * TICK);
         Subject { world, all: Everybody::default() }
@@ -196,18 +255,14 @@ impl Subject {
     fn step(&mut self, step: &Step) {
         let at = |id: Id| lock(&self.all)[id];
         match step {
-            Step::Spawn { group: number, bound } => {
-                let id = lock(&self.all).len();
-                if id < DOLLS {
-                    let doll = Doll { id, log: self.world.log.clone(), all: self.all.clone() };
-                    let mut scope = self.world.kernel.scope();
-                    let doll = scope.spawner().group(group(*number)).mailbox(*bound).spawn(doll).unwrap();
-                    lock(&self.all).push(doll);
-                }
+            Step::Spawn { group: number, bound, made } => {
+                let mut scope = self.world.kernel.scope();
+                let spawner = scope.spawner().group(group(*number)).mailbox(*bound);
+                spawn(spawner, *made, &self.world.log, &self.all);
             }
             Step::Tell(id, cmd) => self.world.kernel.tell(at(*id), cmd.clone()),
             Step::Stop(id) => self.world.kernel.scope().stop(at(*id)),
-            Step::Fail(id) => self.world.kernel.scope().fail(at(*id), Failure::new("told to")),
+            Step::Fail(id, plan) => self.world.kernel.scope().fail(at(*id), failure(*plan)),
             Step::Suspend(id) => self.world.kernel.scope().suspend(at(*id)).unwrap(),
             Step::Resume(id) => self.world.kernel.scope().resume(at(*id)),
             Step::ResumeWith(id, n) => self.world.kernel.scope().resume_with(at(*id), Cmd::Note(*n)),
@@ -238,7 +293,7 @@ fn within(step: Step, count: usize) -> Step {
     match step {
         Step::Tell(id, cmd) => Step::Tell(fit(id), fit_cmd(cmd)),
         Step::Stop(id) => Step::Stop(fit(id)),
-        Step::Fail(id) => Step::Fail(fit(id)),
+        Step::Fail(id, plan) => Step::Fail(fit(id), plan),
         Step::Suspend(id) => Step::Suspend(fit(id)),
         Step::Resume(id) => Step::Resume(fit(id)),
         Step::ResumeWith(id, n) => Step::ResumeWith(fit(id), n),
@@ -256,7 +311,7 @@ fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
     // A time that is a unit's beginning.
     let start = 100 * UNIT;
     let (mut subject, mut reference) = (Subject::new(start), Reference::new(start));
-    let first = Step::Spawn { group: 0, bound: 0 };
+    let first = Step::Spawn { group: 0, bound: 0, made: true };
     let mut done = Vec::new();
     for step in std::iter::once(first).chain(steps) {
         take(step, &mut subject, &mut reference, &mut done)?;
@@ -299,6 +354,15 @@ fn take(
     Ok(())
 }
 
+fn plans() -> impl Strategy<Value = Plan> {
+    prop_oneof![
+        2 => Just(Plan::Resume),
+        6 => Just(Plan::Restart),
+        1 => Just(Plan::Stop),
+        2 => Just(Plan::Escalate),
+    ]
+}
+
 fn cmds() -> impl Strategy<Value = Cmd> {
     let id = 0..DOLLS;
     let (n, key, units) = (0u64..1000, 0..=PERIODIC, 1u64..4);
@@ -317,8 +381,8 @@ fn cmds() -> impl Strategy<Value = Cmd> {
         3 => id.clone().prop_map(Cmd::Resume),
         1 => id.clone().prop_map(Cmd::Stop),
         1 => Just(Cmd::StopSelf),
-        1 => Just(Cmd::Fail),
-        3 => (0usize..4, 0u32..4).prop_map(|(group, bound)| Cmd::Spawn { group, bound }),
+        3 => plans().prop_map(Cmd::Fail),
+        3 => (0usize..4, 0u32..4, any::<bool>()).prop_map(|(group, bound, made)| Cmd::Spawn { group, bound, made }),
         4 => (id, n).prop_map(|(id, n)| Cmd::TellTo(id, n)),
     ]
 }
@@ -326,10 +390,10 @@ fn cmds() -> impl Strategy<Value = Cmd> {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let id = 0..DOLLS;
     let step = prop_oneof![
-        2 => (0usize..4, 0u32..4).prop_map(|(group, bound)| Step::Spawn { group, bound }),
+        2 => (0usize..4, 0u32..4, any::<bool>()).prop_map(|(group, bound, made)| Step::Spawn { group, bound, made }),
         20 => (id.clone(), cmds()).prop_map(|(id, cmd)| Step::Tell(id, cmd)),
         1 => id.clone().prop_map(Step::Stop),
-        1 => id.clone().prop_map(Step::Fail),
+        2 => (id.clone(), plans()).prop_map(|(id, plan)| Step::Fail(id, plan)),
         2 => id.clone().prop_map(Step::Suspend),
         3 => id.clone().prop_map(Step::Resume),
         1 => (id, 0u64..1000).prop_map(|(id, n)| Step::ResumeWith(id, n)),

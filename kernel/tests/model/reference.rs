@@ -1,13 +1,14 @@
 //! The reference: what a kernel does with the same steps, written for reading, with lists that are searched and copied.
 //!
 //! It keeps the documented order of a turn: signals, queues by group, timers, waiting messages, ends whose watchers are
-//! to be told, signals again. Signals overtake messages: all that wait are handled before the next message.
+//! to be told, signals again. Signals overtake messages: all that wait are handled before the next message, and after them
+//! restarts that go on. A failure is decided about at once, and carried out before anything else.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use corelane_kernel::DeadReason;
 
-use super::{Cmd, Id, PERIODIC, SHARES, STASH_BOUND, Step, UNIT, slot_of};
+use super::{Cmd, Id, PERIODIC, Plan, SHARES, STASH_BOUND, Step, UNIT, leaves_children, reach_of, slot_of};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Gate {
@@ -71,13 +72,25 @@ struct Doll {
     bound: u32,
     waiting: u32,
     failed: bool,
+    /// Spawned from a factory.
+    made: bool,
+    /// It is being restarted, and has come so far.
+    restart: Option<Restart>,
     end: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Restart {
+    /// About to begin.
+    Listed,
+    /// Waits until the stops of its children are through.
+    Children,
 }
 
 enum Signal {
     Start(Id),
     Stop(Id),
-    ChildFailed(Id, Id),
+    Fail(Id, Plan),
 }
 
 /// Key under which the receive time-out stands among the timers.
@@ -89,6 +102,8 @@ pub(super) struct Reference {
     pushed: [u64; 4],
     popped: [u64; 4],
     signals: VecDeque<Signal>,
+    /// Restarts that go on when the signals are through.
+    restarts: VecDeque<Id>,
     /// Watchers that are to be told, each with its target.
     notices: VecDeque<(Id, Id)>,
     mourned: [VecDeque<Id>; 4],
@@ -107,6 +122,7 @@ impl Reference {
             pushed: [0; 4],
             popped: [0; 4],
             signals: VecDeque::new(),
+            restarts: VecDeque::new(),
             notices: VecDeque::new(),
             mourned: Default::default(),
             ring: VecDeque::new(),
@@ -141,10 +157,11 @@ impl Reference {
 
     pub(super) fn step(&mut self, step: &Step) {
         match step {
-            Step::Spawn { group, bound } => self.spawn(None, *group, *bound),
+            Step::Spawn { group, bound, made } => self.spawn(None, *group, *bound, *made),
             Step::Tell(id, cmd) => self.tell(*id, cmd.clone()),
             Step::Stop(id) => self.request_stop(*id),
-            Step::Fail(id) => self.request_failure(*id),
+            Step::Fail(id, plan) if self.alive(*id) => self.signals.push_back(Signal::Fail(*id, *plan)),
+            Step::Fail(..) => {}
             Step::Suspend(id) => self.suspend(*id),
             Step::Resume(id) => self.resume(*id),
             Step::ResumeWith(id, n) => {
@@ -261,15 +278,18 @@ impl Reference {
             Cmd::Resume(other) => self.resume(other),
             Cmd::Stop(other) => self.request_stop(other),
             Cmd::StopSelf => self.request_stop(id),
-            Cmd::Fail => self.fail(id),
-            Cmd::Spawn { group, bound } => self.spawn(Some(id), group, bound),
+            Cmd::Fail(plan) => {
+                self.bury(DeadReason::Failed);
+                self.judge(id, plan);
+            }
+            Cmd::Spawn { group, bound, made } => self.spawn(Some(id), group, bound, made),
             Cmd::TellTo(other, n) => self.tell(other, Cmd::Note(n)),
         }
     }
 
     // --- life ----------------------------------------------------------------------------------------------------
 
-    fn spawn(&mut self, parent: Option<Id>, group: usize, bound: u32) {
+    fn spawn(&mut self, parent: Option<Id>, group: usize, bound: u32, made: bool) {
         if self.dolls.len() >= super::DOLLS {
             return;
         }
@@ -289,6 +309,8 @@ impl Reference {
             bound,
             waiting: 0,
             failed: false,
+            made,
+            restart: None,
             end: 0,
         });
         if let Some(parent) = parent {
@@ -303,16 +325,115 @@ impl Reference {
         }
     }
 
-    fn request_failure(&mut self, id: Id) {
-        if self.alive(id) {
-            self.dolls[id].failed = true;
-            self.request_stop(id);
+    fn stop_failed(&mut self, id: Id) {
+        self.dolls[id].failed = true;
+        self.stop(id);
+    }
+
+    fn judge(&mut self, id: Id, plan: Plan) {
+        if self.dolls[id].restart.is_some() {
+            // It is being restarted already.
+            return;
+        }
+        let parent = self.dolls[id].parent;
+        if let Some(parent) = parent {
+            self.say(parent, format_args!("child {id} failed"));
+        }
+        let reached = self.reached(id);
+        match (plan, parent) {
+            (Plan::Resume, _) => {}
+            (Plan::Restart, _) if reached.len() == 1 && reached[0] == id && self.reach(id) == 0 => {
+                if self.dolls[id].made { self.restart(id, Restart::Listed) } else { self.stop_failed(id) }
+            }
+            (Plan::Restart, _) => {
+                for one in reached {
+                    if one == id || self.lives(one) {
+                        self.restart_along(one, one == id);
+                    }
+                }
+            }
+            (Plan::Escalate, Some(parent)) => self.judge(parent, plan),
+            (Plan::Stop, _) => {
+                for one in reached {
+                    if one != id {
+                        self.request_stop(one);
+                    }
+                }
+                self.stop_failed(id);
+            }
+            (Plan::Escalate, None) => self.stop_failed(id),
         }
     }
 
-    fn fail(&mut self, id: Id) {
+    fn reach(&self, id: Id) -> usize {
+        self.dolls[id].parent.map_or(0, reach_of)
+    }
+
+    /// Whom a decision about an actor concerns, oldest first.
+    fn reached(&self, id: Id) -> Vec<Id> {
+        let Some(parent) = self.dolls[id].parent else { return vec![id] };
+        let siblings: Vec<Id> = self.dolls[parent].children.iter().rev().copied().collect();
+        match reach_of(parent) {
+            0 => vec![id],
+            1 => siblings,
+            _ => siblings.into_iter().skip_while(|other| *other != id).collect(),
+        }
+    }
+
+    /// It has an instance, and is not about to have another.
+    fn lives(&self, id: Id) -> bool {
+        let doll = &self.dolls[id];
+        doll.restart.is_none() && matches!(doll.gate, Gate::Ready | Gate::Suspended | Gate::Backlog)
+    }
+
+    fn restart_along(&mut self, id: Id, failed: bool) {
+        match (self.dolls[id].made, failed) {
+            (true, _) => self.list(id, Restart::Listed),
+            (false, true) => self.stop_failed(id),
+            (false, false) => self.request_stop(id),
+        }
+    }
+
+    fn list(&mut self, id: Id, at: Restart) {
         self.dolls[id].failed = true;
-        self.stop(id);
+        self.dolls[id].restart = Some(at);
+        if !self.restarts.contains(&id) {
+            self.restarts.push_back(id);
+        }
+    }
+
+    fn restart(&mut self, id: Id, from: Restart) {
+        if from == Restart::Listed {
+            self.dolls[id].gate = Gate::Suspended;
+            self.say(id, "restarting");
+            let children = self.dolls[id].children.clone();
+            if !leaves_children(id) {
+                for child in &children {
+                    self.request_stop(*child);
+                }
+            }
+            if !children.is_empty() {
+                return self.list(id, Restart::Children);
+            }
+        }
+        self.say(id, "stopped");
+        let doll = &mut self.dolls[id];
+        (doll.restart, doll.failed, doll.suspensions) = (None, false, 0);
+        doll.timers.clear();
+        doll.silence = None;
+        for cmd in std::mem::take(&mut doll.stash).into_iter().rev() {
+            doll.backlog.push_front(Waiting::Message(cmd, false));
+        }
+        for watch in std::mem::take(&mut doll.watches) {
+            self.forget(id, watch.target);
+        }
+        self.open(id);
+        self.say(id, "restarted");
+        for child in self.dolls[id].children.clone().into_iter().rev() {
+            if self.lives(child) {
+                self.restart_along(child, false);
+            }
+        }
     }
 
     /// Leaves first, each closed before its parent.
@@ -331,14 +452,13 @@ impl Reference {
             self.bury(DeadReason::Stopped);
         }
         self.ring.retain(|other| *other != id);
+        self.restarts.retain(|other| *other != id);
+        self.dolls[id].restart = None;
         for watch in std::mem::take(&mut self.dolls[id].watches) {
             self.forget(id, watch.target);
         }
         if let Some(parent) = self.dolls[id].parent {
             self.dolls[parent].children.retain(|child| *child != id);
-            if self.dolls[id].failed {
-                self.signals.push_back(Signal::ChildFailed(parent, id));
-            }
         }
         let group = self.dolls[id].group;
         if self.dolls[id].watchers.is_empty() {
@@ -359,10 +479,12 @@ impl Reference {
                         self.say(id, "started");
                     }
                     Signal::Stop(id) if self.alive(id) => self.stop(id),
-                    Signal::ChildFailed(parent, child) if self.alive(parent) => {
-                        self.say(parent, format_args!("child {child} failed"));
-                    }
+                    Signal::Fail(id, plan) if self.alive(id) => self.judge(id, plan),
                     _ => {}
+                }
+            } else if let Some(id) = self.restarts.pop_front() {
+                if let Some(step) = self.dolls[id].restart {
+                    self.restart(id, step);
                 }
             } else if let Some((watcher, target)) = self.notices.pop_front() {
                 self.tell_notice(watcher, target);

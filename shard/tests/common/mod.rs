@@ -9,19 +9,23 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
-use corelane_kernel::{Actor, ActorRef, Address, Ctx, Failure, Outcome, StopReason, Terminated};
+use corelane_kernel::{
+    Actor, ActorRef, Address, Ctx, Directive, Failure, KernelConfig, Outcome, StopReason, Strategy,
+    Terminated,
+};
 use corelane_shard::{Builder, Gateway, Handle, On, Report, System};
 
 /// Longer than anything here takes on a busy machine; only a test that fails waits so long.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
-/// A system of this many shards that leaves room for other tests: unpinned, 16 MiB each.
+/// A system of this many shards that leaves room for other tests: unpinned, 16 MiB each. Who fails at its top is stopped.
 pub(crate) fn builder(shards: usize) -> Builder {
     System::builder()
         .shards(shards)
         .pinned(false)
         .region_bytes(16 << 20)
         .log_dead_letters(0)
+        .kernel(KernelConfig { supervision: Strategy::stopping(), ..KernelConfig::default() })
         .shutdown_within(LONG)
 }
 
@@ -161,11 +165,11 @@ impl Actor for Puppet {
         Ok(())
     }
 
-    fn child_failed(&mut self, child: Address, failure: &Failure, _: &mut Ctx<'_, Self>) -> Outcome {
+    fn decide(&mut self, child: Address, failure: &Failure, _: &mut Ctx<'_, Self>) -> Directive {
         if let Some(failures) = &self.failures {
             let _ = failures.send((child, failure.clone()));
         }
-        Ok(())
+        Directive::Stop
     }
 }
 

@@ -14,7 +14,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
 use corelane_kernel::{
-    Actor, ActorRef, Address, AskError, Ctx, Failure, Outcome, ReplyTo, StopReason, Terminated, Time,
+    Actor, ActorRef, Address, AskError, Ctx, Directive, Failure, Outcome, ReplyTo, StopReason, Terminated, Time,
 };
 
 use crate::samples::Summary;
@@ -278,11 +278,11 @@ impl Actor for Device {
         Ok(())
     }
 
-    fn child_failed(&mut self, child: Address, _: &Failure, ctx: &mut Ctx<'_, Self>) -> Outcome {
+    fn decide(&mut self, child: Address, _: &Failure, ctx: &mut Ctx<'_, Self>) -> Directive {
         if child == self.faulty {
             note(ctx, |log| log.failures += 1);
         }
-        Ok(())
+        Directive::Stop
     }
 
     fn terminated(&mut self, gone: &Terminated, ctx: &mut Ctx<'_, Self>) -> Outcome {

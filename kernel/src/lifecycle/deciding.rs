@@ -1,0 +1,249 @@
+//! Arc 9: what a parent decides about a child that failed, and whom it concerns.
+//!
+//! The parent's hook runs at once, whatever the parent waits for itself: a decision is no message. Only a parent that has
+//! no state just now, as it is being restarted, cannot be asked; the default strategy decides for it. Top-level
+//! actors are the root's, which decides by the kernel's settings.
+//!
+//! What a decision needs to remember (limits, waits) stands in side records, which a used-up region may refuse: then
+//! the actor is stopped, for a restart that cannot be counted might never end. One of the modules where `unsafe` is
+//! allowed: it calls the parent's behaviour.
+
+#![allow(unsafe_code)]
+
+use core::time::Duration;
+
+use crate::address::Gate;
+use crate::behavior::Role;
+use crate::failure::{Failure, FailureKind};
+use crate::kernel::{Kernel, Stage};
+use crate::region::NONE;
+use crate::supervise::{Backoff, Directive, Reach, Step, Strategy};
+
+impl Kernel {
+    /// Has a failure decided about, by the parent or whom it is escalated to, and carries that out.
+    pub(crate) fn judge(&mut self, cell: u32, failure: Failure) {
+        let mut failed = cell;
+        loop {
+            if self.is_ending(failed) || self.is_restarting(failed) {
+                return;
+            }
+            if failed == self.stops_itself || self.role(failed) != Role::Actor {
+                return self.stop_failed(failed, failure);
+            }
+            let (child, parent) = (self.address_of(failed), self.memory.header(failed).parent.get());
+            self.at_hand = Some((child, failure.clone()));
+            let (directive, strategy) = self.decision(parent, failed, &failure);
+            if !self.is_alive(child) || self.is_ending(failed) {
+                // It was stopped over this.
+                return;
+            }
+            if directive != Directive::Escalate {
+                return self.carry_out(failed, directive, &strategy, failure);
+            }
+            if parent == self.root || parent == NONE {
+                self.probe.escalated(&failure);
+                if self.escalated.is_none() {
+                    self.escalated = Some(failure.clone());
+                }
+                return self.stop_failed(failed, failure);
+            }
+            self.report_failure(parent, &failure);
+            failed = parent;
+        }
+    }
+
+    /// Whether nothing can be decided any more about who lives in a cell.
+    fn is_ending(&self, cell: u32) -> bool {
+        matches!(self.memory.header(cell).identity.get().gate(), Gate::Stopping | Gate::Dead | Gate::Free)
+    }
+
+    /// Whether a cell is being restarted: nothing more is decided about it until it has its new instance.
+    fn is_restarting(&self, cell: u32) -> bool {
+        self.side_of(cell).is_some_and(|side| self.sides.get(side).ward.step.is_some())
+    }
+
+    /// What a parent decides about a child. Its hook runs.
+    fn decision(&mut self, parent: u32, child: u32, failure: &Failure) -> (Directive, Strategy) {
+        if parent == self.root {
+            let strategy = self.config.supervision;
+            (self.running, self.stage) = (parent, Stage::Decision);
+            let directive = strategy.directive(failure);
+            (self.running, self.stage) = (NONE, Stage::Handler);
+            return (directive, strategy);
+        }
+        if self.is_ending(parent) {
+            return (Directive::Stop, Strategy::default());
+        }
+        let behavior = match self.memory.header(parent).behavior.get() {
+            Some(behavior) if self.is_made(parent) => behavior,
+            _ => return (Directive::for_failure(failure), Strategy::default()),
+        };
+        let child = self.address_of(child);
+        (self.running, self.stage) = (parent, Stage::Decision);
+        // SAFETY: the parent's state is made, and none of its code runs: a handler that failed has returned.
+        let decision = unsafe { (behavior.decide)(self, parent, child, failure) };
+        (self.running, self.stage) = (NONE, Stage::Handler);
+        decision
+    }
+
+    /// A parent's decision panicked: nobody knows what to do with the child, and the parent has failed as well.
+    pub(super) fn fail_at_decision(&mut self, parent: u32, panic: Failure) {
+        let above = self.address_of(parent);
+        if parent == self.root {
+            self.probe.panicked(&panic);
+        } else {
+            self.report_failure(parent, &panic);
+        }
+        if let Some((child, failure)) = self.at_hand.take()
+            && self.is_alive(child)
+            && !self.is_ending(child.index)
+        {
+            self.stop_failed(child.index, failure);
+        }
+        if parent != self.root && self.is_alive(above) {
+            self.judge(parent, panic);
+        }
+    }
+
+    fn carry_out(&mut self, failed: u32, directive: Directive, strategy: &Strategy, failure: Failure) {
+        let wait = match directive {
+            Directive::Resume if self.is_made(failed) => return self.go_on(failed),
+            // There is nothing to go on with: its making is tried again.
+            Directive::Resume => return self.restart_failed(failed, Duration::ZERO, failure),
+            Directive::Restart => match &strategy.backoff {
+                Some(backoff) => self.next_wait(failed, backoff),
+                None => Some(Duration::ZERO),
+            },
+            Directive::RestartAfter(wait) => Some(wait),
+            Directive::Stop | Directive::Escalate => None,
+        };
+        match wait {
+            Some(wait) if self.permits(failed, strategy) => self.restart_all(failed, strategy, wait, failure),
+            _ => self.stop_all_reached(failed, strategy, failure),
+        }
+    }
+
+    /// How long to wait before the next restart; `None` to give up, or where there is no room to count.
+    fn next_wait(&mut self, failed: u32, backoff: &Backoff) -> Option<Duration> {
+        let side = self.need_side(failed).ok()?;
+        let throw = self.dice.throw();
+        self.sides.get_mut(side).ward.wait(backoff, self.now, throw)
+    }
+
+    /// Counts a restart for each whom it concerns. Says whether it is within the limit of all.
+    fn permits(&mut self, failed: u32, strategy: &Strategy) -> bool {
+        let Some(limit) = strategy.limit else { return true };
+        let mut permitted = true;
+        let mut at = self.first_reached(failed, strategy.reach);
+        while at != NONE {
+            if self.concerns(at, failed) {
+                permitted &= match self.need_side(at) {
+                    Ok(side) => self.sides.get_mut(side).ward.permits(limit, self.now),
+                    Err(_) => false,
+                };
+            }
+            at = self.next_reached(at, strategy.reach);
+        }
+        permitted
+    }
+
+    fn restart_all(&mut self, failed: u32, strategy: &Strategy, wait: Duration, failure: Failure) {
+        if strategy.reach == Reach::One {
+            return self.restart_failed(failed, wait, failure);
+        }
+        let mut at = self.first_reached(failed, strategy.reach);
+        while at != NONE {
+            let next = self.next_reached(at, strategy.reach);
+            if at == failed || self.concerns(at, failed) {
+                self.restart_along(at, at == failed, wait, &failure);
+            }
+            at = next;
+        }
+    }
+
+    /// Restarts an actor that failed, or stops it if that cannot be.
+    fn restart_failed(&mut self, cell: u32, wait: Duration, failure: Failure) {
+        // What could not start is tried again in the next turn, or nobody else would have a turn any more.
+        let late = failure.kind() == FailureKind::Start || !self.is_made(cell);
+        let has_side =
+            if late || !wait.is_zero() { self.need_side(cell).is_ok() } else { self.side_of(cell).is_some() };
+        if !self.can_restart(cell) || (!has_side && (late || !wait.is_zero())) {
+            return self.stop_failed(cell, failure);
+        }
+        if has_side {
+            self.keep_failure(cell, failure);
+            self.plan_restart(cell, wait, late);
+        }
+        self.restart(cell, self.first_step(cell));
+    }
+
+    /// Restarts an actor over another's failure, or its own among others', when the signals are through.
+    pub(super) fn restart_along(&mut self, cell: u32, failed: bool, wait: Duration, failure: &Failure) {
+        if !self.can_restart(cell) || self.need_side(cell).is_err() {
+            if failed {
+                return self.stop_failed(cell, failure.clone());
+            }
+            return self.request_stop(self.address_of(cell));
+        }
+        self.keep_failure(cell, failure.clone());
+        self.plan_restart(cell, wait, failure.kind() == FailureKind::Start);
+        self.list_restart(cell, self.first_step(cell));
+    }
+
+    /// An actor that was never made has nothing to take leave of.
+    fn first_step(&self, cell: u32) -> Step {
+        if self.is_made(cell) { Step::Hook } else { Step::Make }
+    }
+
+    fn can_restart(&self, cell: u32) -> bool {
+        self.memory.header(cell).behavior.get().is_some_and(|behavior| behavior.made_at_start)
+    }
+
+    fn plan_restart(&mut self, cell: u32, wait: Duration, late: bool) {
+        let until = self.now + wait;
+        if let Some(side) = self.side_of(cell) {
+            let ward = &mut self.sides.get_mut(side).ward;
+            (ward.until, ward.late) = (until, late);
+            ward.lived |= cell == self.reborn;
+        }
+    }
+
+    fn stop_all_reached(&mut self, failed: u32, strategy: &Strategy, failure: Failure) {
+        if strategy.reach != Reach::One {
+            let mut at = self.first_reached(failed, strategy.reach);
+            while at != NONE {
+                let next = self.next_reached(at, strategy.reach);
+                if at != failed && self.role(at) == Role::Actor {
+                    self.request_stop(self.address_of(at));
+                }
+                at = next;
+            }
+        }
+        self.stop_failed(failed, failure);
+    }
+
+    /// Stops an actor for a failure, of which its watchers are told.
+    pub(super) fn stop_failed(&mut self, cell: u32, failure: Failure) {
+        self.keep_failure(cell, failure);
+        self.stop_cell(cell);
+    }
+
+    /// The oldest cell within reach of a decision. The children of a parent are listed newest first.
+    fn first_reached(&self, failed: u32, reach: Reach) -> u32 {
+        let mut at = failed;
+        while reach == Reach::All && self.memory.header(at).next.get() != NONE {
+            at = self.memory.header(at).next.get();
+        }
+        at
+    }
+
+    fn next_reached(&self, at: u32, reach: Reach) -> u32 {
+        if reach == Reach::One { NONE } else { self.memory.header(at).prev.get() }
+    }
+
+    /// Whether a restart over the failure of a sibling, or its own, concerns a cell: neither one that is about to be made
+    /// anyway, nor one that ends.
+    fn concerns(&self, cell: u32, failed: u32) -> bool {
+        cell == failed || self.lives_below(cell)
+    }
+}

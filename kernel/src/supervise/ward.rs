@@ -1,0 +1,142 @@
+//! What supervision remembers of one actor: how often it was restarted, and how far its restart has come.
+
+use core::time::Duration;
+
+use super::Backoff;
+use crate::region::NONE;
+use crate::time::Time;
+
+/// How far a restart has come. Each step survives a panic of the code that it runs: the next one follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Step {
+    /// Run the old instance's `restarting` hook.
+    Hook,
+    /// Children that were told to stop are stopping.
+    Children,
+    /// Run the old instance's `stopped` hook.
+    Stopped,
+    /// Drop the old state.
+    State,
+    /// Drop what the old instance had set up.
+    Own,
+    /// Make the new state, when its time has come.
+    Make,
+}
+
+/// Part of an actor's side record.
+#[derive(Clone, Copy)]
+pub(crate) struct Ward {
+    /// Of the restart that is under way, if one is.
+    pub(crate) step: Option<Step>,
+    /// It stands in a row of restarts that go on.
+    pub(crate) listed: bool,
+    /// It goes on in the next turn, not in this one.
+    pub(crate) late: bool,
+    /// All that lives below it is suspended until it has a new state.
+    pub(crate) holds: bool,
+    /// It has no state, though its gate does not say so.
+    pub(crate) unmade: bool,
+    /// An instance has lived, so that the next one is a restarted one.
+    pub(crate) lived: bool,
+    /// It is to fail, for which there was no room among the signals.
+    pub(crate) marked: bool,
+    /// Neighbours in that row.
+    pub(crate) next: u32,
+    pub(crate) prev: u32,
+    /// Restarts that count towards the limit, and since when.
+    restarts: u32,
+    since: Time,
+    /// Waits since the last quiet time, and when the last one was to be over.
+    waits: u32,
+    /// When the new state is to be made.
+    pub(crate) until: Time,
+}
+
+impl Ward {
+    pub(crate) const fn new() -> Ward {
+        Ward {
+            step: None,
+            listed: false,
+            late: false,
+            holds: false,
+            unmade: false,
+            lived: false,
+            marked: false,
+            next: NONE,
+            prev: NONE,
+            restarts: 0,
+            since: Time::ZERO,
+            waits: 0,
+            until: Time::ZERO,
+        }
+    }
+
+    /// Counts a restart, and says whether it is within the limit of `most` within `within`.
+    pub(crate) fn permits(&mut self, (most, within): (u32, Duration), now: Time) -> bool {
+        if self.restarts > 0 && now.since(self.since) <= within {
+            self.restarts = self.restarts.saturating_add(1);
+        } else {
+            (self.restarts, self.since) = (1, now);
+        }
+        self.restarts <= most
+    }
+
+    /// How long to wait before the next restart; `None` to give up.
+    pub(crate) fn wait(&mut self, backoff: &Backoff, now: Time, throw: u32) -> Option<Duration> {
+        if backoff.forgets_after(now.since(self.until)) {
+            self.waits = 0;
+        }
+        if backoff.gives_up_after(self.waits) {
+            return None;
+        }
+        let wait = backoff.wait(self.waits, throw);
+        self.waits = self.waits.saturating_add(1);
+        Some(wait)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: (u32, Duration) = (2, Duration::from_millis(100));
+
+    #[test]
+    fn as_many_restarts_as_the_limit_says_are_within_it_and_no_more() {
+        let mut ward = Ward::new();
+        let permitted = [0, 1, 2].map(|ms| ward.permits(LIMIT, Time::from_millis(ms)));
+        assert_eq!(permitted, [true, true, false]);
+    }
+
+    #[test]
+    fn the_edge_of_the_time_is_within_it_and_what_follows_begins_anew() {
+        for (third, permitted) in [(100_000_000, false), (100_000_001, true)] {
+            let mut ward = Ward::new();
+            assert!(ward.permits(LIMIT, Time::ZERO) && ward.permits(LIMIT, Time::from_millis(50)));
+            assert_eq!(ward.permits(LIMIT, Time::from_nanos(third)), permitted, "{third}");
+        }
+    }
+
+    #[test]
+    fn a_limit_of_zero_permits_none() {
+        assert!(!Ward::new().permits((0, Duration::MAX), Time::ZERO));
+    }
+
+    #[test]
+    fn quiet_time_makes_waits_short_again_and_without_it_an_end_comes() {
+        let backoff =
+            Backoff::new(Duration::from_millis(1), Duration::from_secs(1)).jitter(0).give_up_after(3);
+        let mut ward = Ward::new();
+        let mut now = Time::from_millis(5000);
+        let mut fail = |quiet: u64| {
+            now = now + Duration::from_millis(quiet);
+            let wait = ward.wait(&backoff, now, 0)?;
+            now = now + wait;
+            ward.until = now;
+            Some(wait.as_millis())
+        };
+        assert_eq!([fail(0), fail(999), fail(999)], [Some(1), Some(2), Some(4)]);
+        assert_eq!([fail(1000), fail(0), fail(0), fail(0)], [Some(1), Some(2), Some(4), None]);
+    }
+}
