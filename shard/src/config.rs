@@ -107,7 +107,8 @@ impl Builder {
         self
     }
 
-    /// Settings of each shard's kernel: shares of scheduling groups, budgets, bounds.
+    /// Settings of each shard's kernel: shares of scheduling groups, budgets, bounds, the strategy for top-level actors.
+    /// A seed of zero means that the system draws one.
     pub fn kernel(mut self, kernel: KernelConfig) -> Self {
         self.kernel = kernel;
         self

@@ -5,7 +5,7 @@
 //! wake the shard if it sleeps.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -45,7 +45,6 @@ impl Wake for Ready {
 /// The futures of one actor, so that they end with it.
 #[derive(Default)]
 struct Owned {
-    next: u64,
     running: HashMap<u64, AbortHandle>,
 }
 
@@ -54,6 +53,9 @@ struct Inner {
     /// Come since the set was last polled: a handler may run while it is.
     arrived: RefCell<Vec<LocalBoxFuture<'static, Done>>>,
     owners: RefCell<HashMap<Address, Owned>>,
+    /// Number of the future that came last. An actor that is restarted has the same address as before, and none of the
+    /// futures.
+    last: Cell<u64>,
     ready: Arc<Ready>,
 }
 
@@ -98,6 +100,7 @@ impl Executor {
             running: RefCell::new(FuturesUnordered::new()),
             arrived: RefCell::new(Vec::new()),
             owners: RefCell::new(HashMap::new()),
+            last: Cell::new(0),
             ready,
         };
         Executor { inner: Rc::new(inner), waker }
@@ -123,8 +126,8 @@ impl Executor {
         let mut owners = self.inner.owners.borrow_mut();
         let first = !owners.contains_key(&address);
         let owned = owners.entry(address).or_default();
-        owned.next += 1;
-        let number = owned.next;
+        let number = self.inner.last.get() + 1;
+        self.inner.last.set(number);
         owned.running.insert(number, handle);
         drop(owners);
 
@@ -143,7 +146,7 @@ impl Executor {
                     Deliver::Tell => scope.tell(owner, message),
                     Deliver::Resume => scope.resume_with(owner, message),
                 }),
-                Ok(Err(panic)) => fail(owner.address(), panic),
+                Ok(Err(panic)) => fail(owner.address(), deliver, panic),
                 // The actor has ended.
                 Err(_) => Box::new(|_| {}),
             };
@@ -182,7 +185,13 @@ impl Executor {
     }
 }
 
-fn fail(owner: Address, panic: Box<dyn Any + Send>) -> Done {
+fn fail(owner: Address, deliver: Deliver, panic: Box<dyn Any + Send>) -> Done {
     let failure = unwind::tell(panic, Failure::panic);
-    Box::new(move |scope| scope.fail(owner, failure))
+    Box::new(move |scope| {
+        scope.fail(owner, failure);
+        if matches!(deliver, Deliver::Resume) {
+            // Nothing else would, if its parent has it go on as it is.
+            scope.resume(owner);
+        }
+    })
 }

@@ -84,6 +84,10 @@ impl Observe for Log {
         tracing::error!(shard = self.shard, ?address, actor, %failure, "actor failed");
     }
 
+    fn escalated(&mut self, failure: &Failure) {
+        tracing::error!(shard = self.shard, %failure, "a failure was escalated past all supervisors");
+    }
+
     fn panicked(&mut self, failure: &Failure) {
         tracing::error!(shard = self.shard, %failure, "code that is no actor's panicked");
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use corelane_kernel::DeadReason;
+use corelane_kernel::{DeadReason, Failure};
 
 /// One shard's counts and levels, as it last published them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct ShardStats {
     pub spawned: u64,
     /// Actors that failed since the start.
     pub failed: u64,
+    /// Actors that were restarted since the start, each time.
+    pub restarted: u64,
     /// Dead letters since the start.
     pub dead_letters: u64,
     /// Bytes of the region that were ever used.
@@ -65,12 +67,17 @@ pub struct Report {
     pub unfinished: Vec<usize>,
     /// Jobs of the blocking pool that were not begun.
     pub jobs_left: u64,
+    /// The failure for which the system stopped by itself, if it did: one that was escalated past all supervisors.
+    pub escalated: Option<Failure>,
 }
 
 impl Report {
-    /// Everything stopped in time and nothing was left over.
+    /// It was shut down from outside, everything stopped in time, and nothing was left over.
     pub fn is_clean(&self) -> bool {
-        self.unfinished.is_empty() && self.jobs_left == 0 && self.shards.iter().all(|s| s.actors_left == 0)
+        self.escalated.is_none()
+            && self.unfinished.is_empty()
+            && self.jobs_left == 0
+            && self.shards.iter().all(|s| s.actors_left == 0)
     }
 
     /// Messages handled by all shards.
@@ -100,6 +107,9 @@ impl fmt::Display for Report {
         }
         if self.jobs_left > 0 {
             write!(f, "; {} blocking jobs not begun", self.jobs_left)?;
+        }
+        if let Some(failure) = &self.escalated {
+            write!(f, "; stopped by a failure that no supervisor took: {failure}")?;
         }
         Ok(())
     }

@@ -2,8 +2,9 @@
 //! the phase of their life.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use corelane_kernel::{Place, Scope};
+use corelane_kernel::{Failure, Place, Scope};
 use crossbeam_utils::CachePadded;
 
 use crate::clock::Clock;
@@ -72,6 +73,7 @@ pub(crate) struct Gauges {
     pub(crate) handled: AtomicU64,
     pub(crate) spawned: AtomicU64,
     pub(crate) failed: AtomicU64,
+    pub(crate) restarted: AtomicU64,
     pub(crate) dead_letters: AtomicU64,
     pub(crate) used_bytes: AtomicU64,
     pub(crate) region_bytes: AtomicU64,
@@ -88,6 +90,8 @@ pub(crate) struct Shared {
     pub(crate) may_spin: bool,
     /// Dead letters of gateways.
     pub(crate) gateway_letters: AtomicU64,
+    /// The first failure that was escalated past all supervisors of a shard: why the system stops.
+    escalated: Mutex<Option<Failure>>,
 }
 
 impl Shared {
@@ -99,6 +103,7 @@ impl Shared {
             next: AtomicU64::new(0),
             may_spin,
             gateway_letters: AtomicU64::new(0),
+            escalated: Mutex::new(None),
         }
     }
 
@@ -118,6 +123,19 @@ impl Shared {
         for post in &self.posts {
             post.wake.wake();
         }
+    }
+
+    /// Nobody is left who could decide about a failure: the system stops, for this reason if it is the first.
+    pub(crate) fn escalate(&self, failure: &Failure) {
+        let mut first = self.escalated.lock().unwrap_or_else(PoisonError::into_inner);
+        first.get_or_insert_with(|| failure.clone());
+        drop(first);
+        self.enter(Phase::Stopping);
+    }
+
+    /// Why the system stopped by itself, if it did.
+    pub(crate) fn escalated(&self) -> Option<Failure> {
+        self.escalated.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Has a shard run a closure between turns. Refused once the end has begun.

@@ -1,6 +1,8 @@
 //! The system: shards that run, and the way to use and to end them.
 
+use std::collections::hash_map::RandomState;
 use std::fmt;
+use std::hash::{BuildHasher, Hasher};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
@@ -86,9 +88,13 @@ impl System {
         Builder::default()
     }
 
-    pub(crate) fn launch(builder: Builder, plan: &Plan, region: usize) -> Result<System, StartError> {
+    pub(crate) fn launch(mut builder: Builder, plan: &Plan, region: usize) -> Result<System, StartError> {
         for warning in plan.warnings() {
             tracing::warn!("{warning}");
+        }
+        if builder.kernel.seed == 0 {
+            // So that the shards of many hosts that failed together do not come back together.
+            builder.kernel.seed = RandomState::new().build_hasher().finish();
         }
         let clock = Clock::new();
         let may_spin = plan.may_spin();
@@ -161,7 +167,7 @@ impl System {
         Ok(())
     }
 
-    /// Blocks until somebody calls [`Handle::request_shutdown`], then shuts down within the builder's time.
+    /// Blocks until somebody calls [`Handle::request_shutdown`], or a failure is escalated past all supervisors, then shuts down within the builder's time.
     pub fn wait(self) -> Report {
         self.handle.wait_until_asked();
         let within = self.shutdown_within;
@@ -196,8 +202,13 @@ impl System {
         for thread in &self.threads {
             thread.thread().unpark();
         }
-        let mut report =
-            Report { ran: self.started.elapsed(), shards: Vec::new(), unfinished: Vec::new(), jobs_left };
+        let mut report = Report {
+            ran: self.started.elapsed(),
+            shards: Vec::new(),
+            unfinished: Vec::new(),
+            jobs_left,
+            escalated: shared.escalated(),
+        };
         for (shard, thread) in self.threads.drain(..).enumerate() {
             while !thread.is_finished() && Instant::now() < deadline {
                 std::thread::park_timeout(Duration::from_micros(200));
@@ -354,6 +365,7 @@ impl Handle {
                     handled: gauge(&gauges.handled),
                     spawned: gauge(&gauges.spawned),
                     failed: gauge(&gauges.failed),
+                    restarted: gauge(&gauges.restarted),
                     dead_letters: gauge(&gauges.dead_letters),
                     used_bytes: gauge(&gauges.used_bytes),
                     region_bytes: gauge(&gauges.region_bytes),
@@ -414,7 +426,7 @@ impl Drop for WakeAll {
 
 impl House {
     fn run(self, ready: &mpsc::Sender<Result<(), StartError>>) -> ShardReport {
-        let (shard, shared) = (self.shard, self.handle.shared.clone());
+        let (shard, handle, shared) = (self.shard, self.handle.clone(), self.handle.shared.clone());
         let idle = self.builder.idle;
         // Whatever ends this thread: it wakes the others when the kernel is dropped, to hear the farewell.
         let _wakes = WakeAll(shared.clone());
@@ -437,7 +449,8 @@ impl House {
         };
         let _ = ready.send(Ok(()));
         let idler = Idler::new(idle, shared.may_spin, shared.clock.now());
-        let worker = Worker { kernel: &mut housed.kernel, shared, shard, executor, idler, orphans: false };
+        let worker =
+            Worker { kernel: &mut housed.kernel, shared, handle, shard, executor, idler, orphans: false };
         let report = worker.run();
         // What is still in the kernel is dropped here, on its own thread; a drop that panics must not lose the report.
         if let Err(failure) = guard(move || drop(housed)) {

@@ -14,6 +14,7 @@ use crate::idle::{Idler, Rest};
 use crate::inbox::Request;
 use crate::report::ShardReport;
 use crate::shared::{Phase, Post, Shared};
+use crate::system::Handle;
 use crate::unwind::guard;
 
 /// Looks at the lanes between two looks at the clock, while spinning.
@@ -29,6 +30,7 @@ const GAUGE_TURNS: u64 = 1024;
 pub(crate) struct Worker<'a> {
     pub(crate) kernel: &'a mut Kernel,
     pub(crate) shared: Arc<Shared>,
+    pub(crate) handle: Handle,
     pub(crate) shard: usize,
     pub(crate) executor: Executor,
     pub(crate) idler: Idler,
@@ -62,6 +64,9 @@ impl Worker<'_> {
                     corelane_kernel::Turn { handled: 1, more: true }
                 }
             };
+            if self.kernel.escalated().is_some() {
+                self.stop_system();
+            }
             let shared = &self.shared;
             self.kernel.published(|shard| {
                 if stopping.is_some() {
@@ -206,6 +211,17 @@ impl Worker<'_> {
         }
     }
 
+    /// A failure was escalated past all supervisors here: the system stops, and whoever waits for it hears why.
+    #[cold]
+    fn stop_system(&self) {
+        if let Some(failure) = self.kernel.escalated()
+            && self.shared.phase() == Phase::Running
+        {
+            self.shared.escalate(failure);
+            self.handle.request_shutdown();
+        }
+    }
+
     fn run_futures(&mut self) -> bool {
         let mut moved = false;
         loop {
@@ -243,6 +259,7 @@ impl Worker<'_> {
             (&gauges.handled, stats.handled),
             (&gauges.spawned, stats.spawned),
             (&gauges.failed, stats.failed),
+            (&gauges.restarted, stats.restarted),
             (&gauges.dead_letters, stats.dead_letters),
             (&gauges.used_bytes, stats.used_bytes as u64),
             (&gauges.region_bytes, stats.region_bytes as u64),
