@@ -94,6 +94,8 @@ pub enum Unit {
     NanosPerRoundTrip,
     /// Nanoseconds for each actor's whole life.
     NanosPerActor,
+    /// Nanoseconds for each failure of an actor and its restart.
+    NanosPerRestart,
     /// Bytes of resident memory for each actor.
     BytesPerActor,
 }
@@ -106,6 +108,7 @@ impl Unit {
             Self::NanosPerMessage => "ns/message",
             Self::NanosPerRoundTrip => "ns/round trip",
             Self::NanosPerActor => "ns/actor",
+            Self::NanosPerRestart => "ns/restart",
             Self::BytesPerActor => "bytes/actor",
         }
     }

@@ -21,6 +21,7 @@ mod pin;
 mod plan;
 mod random;
 mod raw;
+mod restart;
 mod ring;
 mod savina;
 mod spawn;

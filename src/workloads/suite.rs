@@ -3,7 +3,7 @@
 use super::raw::{hop, memory, queue, wake};
 use super::savina::{self, big, chameneos, count, forkjoin, pingpong};
 use super::{Cost, Plan, Unit, WorkloadError};
-use super::{ask, cross, gateway, random, ring, spawn, spray, tell};
+use super::{ask, cross, gateway, random, restart, ring, spawn, spray, tell};
 
 /// How a workload or a raw loop is run.
 pub type Run = fn(&Plan) -> Result<Cost, WorkloadError>;
@@ -81,6 +81,11 @@ pub const WORKLOADS: &[Workload] = &[
         ..actor("actor.bytes", "resident memory of idle actors", super::memory::resident_bytes)
     }
     .beside("the size by design", memory::bound),
+    Workload {
+        unit: Unit::NanosPerRestart,
+        ..actor("restart.error", "an actor that fails with an error value and is restarted", restart::error)
+    }
+    .beside("its state made and dropped, the constructor behind a pointer", restart::construct),
     round_trip("ask.local", 2, "sequential asks between two actors of a core", ask::local)
         .beside("two tells of local.tell", ask::two_tells),
     message("cross.tell", "one actor tells another on another core", tell::cross)
@@ -121,7 +126,8 @@ mod tests {
         let core = Topology::read().allowed[0];
         let plan = Plan::new(Scale::Quick, vec![core]).expect("one core is enough for a plan");
         let light = |name: &str| {
-            ["local.tell", "local.pingpong", "local.ring.100", "spawn", "ask.local"].contains(&name)
+            ["local.tell", "local.pingpong", "local.ring.100", "spawn", "restart.error", "ask.local"]
+                .contains(&name)
                 || name.starts_with("savina.")
         };
         let mut measured = 0;
@@ -130,7 +136,7 @@ mod tests {
             assert!(cost.each() > 0.0, "{}", workload.name);
             measured += 1;
         }
-        assert_eq!(measured, 12);
+        assert_eq!(measured, 13);
     }
 
     #[test]

@@ -57,6 +57,7 @@ fn rate(row: &Row) -> String {
             format!("{} messages/s", scaled(f64::from(row.messages) * 1e9 / median))
         }
         Unit::NanosPerActor => format!("{} actors/s", scaled(1e9 / median)),
+        Unit::NanosPerRestart => format!("{} restarts/s", scaled(1e9 / median)),
         Unit::BytesPerActor => format!("{} actors/GiB", scaled(f64::from(1 << 30) / median)),
     }
 }
@@ -116,5 +117,6 @@ mod tests {
     fn actors_are_shown_by_the_second_or_by_the_gib() {
         assert_eq!(line(Unit::NanosPerActor, 0, 20.0, None)[5], "50.0 M actors/s");
         assert_eq!(line(Unit::BytesPerActor, 0, 48.0, Some(48.0))[5], "22.4 M actors/GiB");
+        assert_eq!(line(Unit::NanosPerRestart, 0, 200.0, None)[5], "5.0 M restarts/s");
     }
 }

@@ -1,0 +1,131 @@
+//! Failing and healing: an actor whose every message fails with an error value, and which is restarted each time. The
+//! workload `restart.error`.
+//!
+//! The feeder tells the phoenix numbers in bursts. Each instance of it adds one number to its state, and fails; the default
+//! strategy restarts it. The clock stops when the last instance that failed has taken its leave. What is measured is
+//! all of it: the message, the error and its text, the dead letter, the decision, the hooks, the drop, the factory.
+
+use std::error::Error;
+use std::fmt;
+use std::hint::black_box;
+use std::time::Instant;
+
+use corelane_kernel::{Actor, ActorRef, Ctx, Outcome};
+
+use super::error::{check, sum_below};
+use super::stage::{Report, Reporter, Stage};
+use super::{Cost, Plan, WorkloadError, pin, tally};
+
+/// Numbers told before the feeder lets the phoenix burn.
+const BURST: u64 = 256;
+
+/// What it fails with.
+#[derive(Debug)]
+struct Burnt;
+
+impl fmt::Display for Burnt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("burnt")
+    }
+}
+
+impl Error for Burnt {}
+
+/// Handles one message and fails.
+struct Phoenix {
+    state: u64,
+}
+
+impl Phoenix {
+    fn new() -> Phoenix {
+        Phoenix { state: 0 }
+    }
+}
+
+impl Actor for Phoenix {
+    type Msg = u64;
+
+    fn receive(&mut self, number: u64, _: &mut Ctx<'_, Self>) -> Outcome {
+        self.state += number;
+        Err(Burnt)?
+    }
+
+    fn stopped(&mut self, _: &mut Ctx<'_, Self>) {
+        tally::count(self.state);
+    }
+}
+
+/// Tells the phoenix, until it has burnt often enough.
+struct Feeder {
+    phoenix: ActorRef<u64>,
+    told: u64,
+    count: u64,
+    began: Option<Instant>,
+    reporter: Reporter,
+}
+
+impl Actor for Feeder {
+    type Msg = ();
+
+    fn receive(&mut self, (): (), ctx: &mut Ctx<'_, Self>) -> Outcome {
+        let began = *self.began.get_or_insert_with(Instant::now);
+        let burnt = tally::read();
+        if burnt.actors == self.count {
+            self.reporter.report(began.elapsed(), burnt.sum);
+            return Ok(());
+        }
+        let until = self.count.min(self.told + BURST);
+        for number in self.told..until {
+            ctx.tell(self.phoenix, number);
+        }
+        self.told = until;
+        let me = ctx.me();
+        ctx.tell(me, ());
+        Ok(())
+    }
+}
+
+/// `restart.error`: 1 M restarts.
+///
+/// # Errors
+/// See [`WorkloadError`].
+pub(super) fn error(plan: &Plan) -> Result<Cost, WorkloadError> {
+    let count = plan.pick(1_000_000, 200_000);
+    let mut stage = Stage::on(&[plan.core()])?;
+    let reporter = stage.reporter();
+    let phoenix = stage.spawn(0, Phoenix::new)?;
+    let feeder = stage.spawn(0, move || Feeder {
+        phoenix,
+        told: 0,
+        count,
+        began: None,
+        reporter: reporter.clone(),
+    })?;
+    stage.tell(feeder, ())?;
+    let Report { elapsed, found } = stage.wait()?;
+    // Each message that failed is told of as one.
+    stage.end_with_letters(count)?;
+    check("the sum of the instances' states", sum_below(count), found)?;
+    Ok(Cost::time(elapsed, count))
+}
+
+/// Beside `restart.error`: the same state made and dropped, the constructor behind a pointer as a factory is.
+///
+/// # Errors
+/// A core that cannot be used, or a wrong sum.
+pub(super) fn construct(plan: &Plan) -> Result<Cost, WorkloadError> {
+    let count = plan.pick(1_000_000, 200_000);
+    let (elapsed, sum) = pin::run(plan.core(), || {
+        let make: fn() -> Phoenix = black_box(Phoenix::new);
+        let began = Instant::now();
+        let mut sum = 0u64;
+        for number in 0..count {
+            let mut phoenix = make();
+            phoenix.state += number;
+            sum = sum.wrapping_add(black_box(phoenix).state);
+        }
+        (began.elapsed(), sum)
+    })?;
+    check("the sum of the states", sum_below(count), sum)?;
+    Ok(Cost::time(elapsed, count))
+}
