@@ -10,8 +10,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use corelane_kernel::{
-    Actor, ActorRef, AskError, Ctx, DeadLetter, Failure, Group, Kernel, KernelConfig, LaneMemory,
-    LaneReceiver, LaneSender, Outcome, Region, ReplyTo, Seat, Terminated, Time,
+    Actor, ActorRef, AskError, Backoff, Ctx, DeadLetter, Failure, Group, Kernel, KernelConfig, LaneMemory,
+    LaneReceiver, LaneSender, Outcome, Region, ReplyTo, Seat, Strategy, Terminated, Time,
 };
 
 thread_local! {
@@ -239,6 +239,17 @@ impl Actor for Busy {
         self.done += 1;
         Ok(())
     }
+
+    fn strategy(&self) -> Strategy {
+        // Some wait, and some restart with others.
+        let strategy = match self.done % 3 {
+            0 => Strategy::one_for_one()
+                .backoff(Backoff::new(Duration::from_millis(1), Duration::from_millis(9))),
+            1 => Strategy::rest_for_one(),
+            _ => Strategy::one_for_one(),
+        };
+        strategy.restarts(2, Duration::from_millis(50))
+    }
 }
 
 struct Undertaker;
@@ -268,6 +279,7 @@ fn a_kernel_allocates_nothing_whatever_its_actors_do() {
         }
         settle(&mut kernel, Time::from_millis(10_000));
         assert!(kernel.stats().handled > 15_000 && kernel.stats().failed > 500);
+        assert!(kernel.stats().restarted > 500);
         kernel.scope().stop_all();
         settle(&mut kernel, Time::from_millis(20_000));
         assert_eq!(kernel.stats().actors, 0);

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use common::{Census, Log, Order, Puppet, World, attempt, lock, ms, order};
 use corelane_kernel::{
-    Actor, ActorRef, Backoff, Ctx, DeadReason, Directive, Failure, KernelConfig, Outcome, Strategy,
-    Terminated,
+    Actor, ActorRef, Backoff, Ctx, DeadReason, Directive, Failure, FailureKind, KernelConfig, Outcome,
+    Strategy, Terminated,
 };
 
 fn failing() -> Order {
@@ -341,4 +341,38 @@ fn a_failure_from_outside_changes_nothing_for_one_that_waits() {
         ["a restarting: error: oops", "a stopped", "a restarted: error: oops", "a started", "a 1"]
     );
     assert_eq!((world.stats().failed, world.stats().restarted), (4, 1));
+}
+
+#[test]
+fn what_was_suspended_below_one_goes_on_when_its_failed_start_is_resumed() {
+    let supervision = Strategy::one_for_one().deciding(|failure| match failure.kind() {
+        FailureKind::Start => Directive::Resume,
+        _ => Directive::RestartAfter(Duration::from_millis(10)),
+    });
+    let mut world = World::with(1 << 20, KernelConfig { supervision, ..KernelConfig::default() });
+    let (log, mut instances) = (world.log.clone(), 0);
+    let a = world
+        .scope()
+        .spawn_from(move || {
+            instances += 1;
+            let fails = instances == 2;
+            let puppet = Puppet::new("a", &log).at_restart(|_, _| {});
+            puppet.at_start(move |_, _| if fails { Err(Failure::new("half a start")) } else { Ok(()) })
+        })
+        .unwrap();
+    let slot = Arc::new(Mutex::new(None));
+    let store = slot.clone();
+    world.have(a, move |me, ctx| *lock(&store) = Some(ctx.spawn(me.other("b")).unwrap()));
+    let b: ActorRef<Order> = lock(&slot).take().unwrap();
+    world.tell(a, failing());
+    world.settle();
+    world.tell(b, Order::Note(1));
+    world.tell(a, Order::Note(2));
+    world.log.take();
+    assert_eq!(world.events(), [""; 0]);
+    world.pass(ms(11));
+    // The first hook failed and is let pass: the instance goes on, and so does what lives below it.
+    assert_eq!(world.events(), ["a restarted: error: oops", "a started", "a 2", "b 1"]);
+    world.tell(b, Order::Note(3));
+    assert_eq!(world.events(), ["b 3"]);
 }

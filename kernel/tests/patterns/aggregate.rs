@@ -230,7 +230,7 @@ fn a_question_that_makes_no_sense_is_asked_of_nobody() {
     world.tell(broker, Msg::Shop(3));
     world.settle();
     let stats = world.stats();
-    assert_eq!((stats.failed, stats.dead_letters), (1, 0));
+    assert_eq!((stats.failed, stats.dead_letters), (1, 1));
     assert_eq!(stats.actors, 2);
 }
 
