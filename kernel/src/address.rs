@@ -150,6 +150,10 @@ impl Identity {
         self.0 & BOUNDED_BIT != 0
     }
 
+    pub(crate) const fn generation(self) -> u64 {
+        (self.0 >> GENERATION_SHIFT) & GENERATION_MAX
+    }
+
     pub(crate) const fn protocol(self) -> u32 {
         self.0 as u32
     }
@@ -279,8 +283,7 @@ impl fmt::Debug for Address {
         if self.identity == Identity::NOBODY {
             return f.write_str("nobody");
         }
-        let generation = (self.identity.0 >> GENERATION_SHIFT) & GENERATION_MAX;
-        write!(f, "{:?}:{}#{}", self.place, self.index, generation)
+        write!(f, "{:?}:{}#{}", self.place, self.index, self.identity.generation())
     }
 }
 

@@ -8,7 +8,9 @@ use crate::actor::Actor;
 use crate::address::{ActorRef, Address, ReplyTo};
 use crate::error::{AskError, OutOfMemory, SpawnError, StashError, TellError};
 use crate::kernel::Kernel;
+use crate::letters::DeadReason;
 use crate::parcel;
+use crate::paths::Path;
 use crate::record::Kind;
 use crate::region::NONE;
 use crate::scope::{Scope, Spawner};
@@ -49,6 +51,11 @@ impl<'k, A: Actor> Ctx<'k, A> {
         self.kernel.name_of(self.cell)
     }
 
+    /// This actor's path, to be printed; see [`Path`].
+    pub fn path(&self) -> Path<'_> {
+        self.kernel.path(self.kernel.address_of(self.cell))
+    }
+
     /// The time of this turn: the same for all messages of a turn.
     #[inline]
     pub fn now(&self) -> Time {
@@ -82,6 +89,35 @@ impl<'k, A: Actor> Ctx<'k, A> {
     #[inline(always)]
     pub fn forward<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
         self.tell(to, message);
+    }
+
+    /// Drops a message that this actor has no use for in the state it is in. It becomes a dead letter, so that it is
+    /// counted, and whoever watches dead letters hears of it.
+    ///
+    /// ```
+    /// # use corelane_kernel::{Actor, Ctx, Outcome};
+    /// enum Msg { Open, Write(String) }
+    ///
+    /// struct File { open: bool }
+    ///
+    /// impl Actor for File {
+    ///     type Msg = Msg;
+    ///     fn receive(&mut self, msg: Msg, ctx: &mut Ctx<'_, Self>) -> Outcome {
+    ///         match msg {
+    ///             Msg::Open => self.open = true,
+    ///             Msg::Write(text) if self.open => print!("{text}"),
+    ///             early => ctx.unhandled(early),
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    #[cold]
+    pub fn unhandled(&mut self, message: A::Msg) {
+        let me = self.kernel.address_of(self.cell);
+        let letter = self.kernel.letter(me, core::any::type_name::<A::Msg>(), DeadReason::Unhandled);
+        self.kernel.publish_letter(letter, core::any::TypeId::of::<A::Msg>());
+        drop(message);
     }
 
     /// Asks a question: `question` makes the message around a reply address, and `then` turns the answer (or its absence)

@@ -112,6 +112,33 @@ impl fmt::Display for SpawnError {
 
 impl core::error::Error for SpawnError {}
 
+/// Why an address is not that of an actor with a given protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ResolveError {
+    /// No actor of that address lives.
+    NoActor,
+    /// The actor lives on another kernel, which alone knows its protocol.
+    Elsewhere,
+    /// The actor speaks another protocol.
+    OtherProtocol {
+        /// Name of the type of its messages.
+        speaks: &'static str,
+    },
+}
+
+impl fmt::Display for ResolveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ResolveError::NoActor => f.write_str("no actor of that address lives"),
+            ResolveError::Elsewhere => f.write_str("the actor lives on another kernel"),
+            ResolveError::OtherProtocol { speaks } => write!(f, "the actor's messages are of type {speaks}"),
+        }
+    }
+}
+
+impl core::error::Error for ResolveError {}
+
 /// The kernel's region is used up; nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfMemory;

@@ -22,8 +22,18 @@ impl Extensions {
     }
 }
 
+/// The one that was set last goes first: it may use those before it.
+impl Drop for Extensions {
+    fn drop(&mut self) {
+        while let Some(last) = self.by_type.len().checked_sub(1) {
+            drop(self.by_type.swap_remove(last));
+        }
+    }
+}
+
 impl Kernel {
-    /// Sets the extension of type `T`; an earlier one of that type is replaced and dropped.
+    /// Sets the extension of type `T`; an earlier one of that type is replaced and dropped. When the kernel is dropped,
+    /// the one of the type that was set last goes first.
     ///
     /// # Errors
     /// [`OutOfMemory`] when the region is used up; the value is dropped.

@@ -16,6 +16,7 @@ use crate::error::{KernelError, OutOfMemory, SpawnError, TellError};
 use crate::exits::Exits;
 use crate::extension::Extensions;
 use crate::failure::Failure;
+use crate::grants::Grants;
 use crate::inlet::Inlets;
 use crate::lane::{LaneReceiver, LaneSender};
 use crate::letters::{DeadReason, Letters};
@@ -207,6 +208,7 @@ pub struct Kernel {
     pub(crate) serial: u32,
     pub(crate) ring: Ring,
     pub(crate) names: Pool<Name>,
+    pub(crate) grants: Grants,
     pub(crate) protocols: Protocols,
     pub(crate) extensions: Extensions,
     pub(crate) letters: Letters,
@@ -299,6 +301,7 @@ impl Kernel {
             serial: 0,
             ring: Ring::new(),
             names: Pool::new(&memory),
+            grants: Grants::new(),
             protocols: Protocols::new(),
             extensions: Extensions::new(),
             letters: Letters::new(),

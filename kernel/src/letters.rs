@@ -29,11 +29,13 @@ pub enum DeadReason {
     LateAnswer,
     /// Its handler failed. The message was moved into the handler, so nobody has it any more.
     Failed,
+    /// The actor had no use for it; see [`Ctx::unhandled`](crate::Ctx::unhandled).
+    Unhandled,
 }
 
 impl DeadReason {
     /// All reasons.
-    pub const ALL: [DeadReason; 8] = [
+    pub const ALL: [DeadReason; 9] = [
         DeadReason::NoActor,
         DeadReason::QueueFull,
         DeadReason::MailboxFull,
@@ -42,6 +44,7 @@ impl DeadReason {
         DeadReason::Stopped,
         DeadReason::LateAnswer,
         DeadReason::Failed,
+        DeadReason::Unhandled,
     ];
 }
 
@@ -56,6 +59,7 @@ impl fmt::Display for DeadReason {
             DeadReason::Stopped => "actor stopped",
             DeadReason::LateAnswer => "late answer",
             DeadReason::Failed => "its handler failed",
+            DeadReason::Unhandled => "unhandled",
         })
     }
 }

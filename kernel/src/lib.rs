@@ -76,7 +76,7 @@
 //! `address`, `limits` (what an address is, every bound) → `region`, `pool`, `shelf`, `parcel` (memory) → `record`,
 //! `queue`, `lane` (messages in memory) → `behavior` (types erased) → `kernel`, `telling`, `dispatch` (telling and
 //! turns) → `supervise/` (what may be decided), `lifecycle/` (births, failures, restarts and ends) → `watch`, `ties`,
-//! `wheel`, `timers`, `ask`, `deadline`, `backlog`, `names` (what actors can do) → `context`, `scope` (how they do it) →
+//! `wheel`, `timers`, `ask`, `deadline`, `backlog`, `names`, `grants`, `paths` (what actors can do) → `context`, `scope` (how they do it) →
 //! `batch`, `exit`, `exits`, `inlet` (other cores) → `pattern/` (pieces of which services are built).
 //!
 //! # Features
@@ -107,6 +107,7 @@ mod exit;
 mod exits;
 mod extension;
 mod failure;
+mod grants;
 mod inlet;
 mod kernel;
 mod lane;
@@ -120,6 +121,7 @@ pub mod limits;
 mod names;
 mod parcel;
 pub mod pattern;
+mod paths;
 mod pool;
 mod prefetch;
 mod probe;
@@ -145,8 +147,9 @@ pub use actor::{Actor, StopReason, Terminated};
 pub use address::{ActorRef, Address, Group, Place, RealmsExhausted, ReplyTo, Seat};
 pub use context::Ctx;
 pub use dispatch::Turn;
-pub use error::{AskError, KernelError, OutOfMemory, SpawnError, StashError, TellError};
+pub use error::{AskError, KernelError, OutOfMemory, ResolveError, SpawnError, StashError, TellError};
 pub use failure::{Failure, FailureKind, Outcome, TEXT_MAX};
+pub use grants::GrantNames;
 pub use kernel::{Kernel, KernelConfig, Stats};
 #[cfg(not(loom))]
 pub use lane::LaneMemory;
@@ -154,7 +157,8 @@ pub use lane::LaneMemory;
 pub use lane::lane;
 pub use lane::{LaneReceiver, LaneSender};
 pub use letters::{DeadLetter, DeadReason};
-pub use probe::Observe;
+pub use paths::Path;
+pub use probe::{Observe, Subject};
 pub use region::{REGION_MIN, Region, RegionError};
 pub use scope::{Scope, Spawner};
 pub use supervise::{Backoff, Directive, Strategy};

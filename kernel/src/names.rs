@@ -34,6 +34,12 @@ fn turn(hash: u64, depth: u32) -> usize {
     (hash.rotate_right(depth) & 1) as usize
 }
 
+impl Name {
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+}
+
 impl Kernel {
     fn names_below(&self, parent: u32) -> Handle<Name> {
         self.side_of(parent).map_or(Handle::NONE, |side| self.sides.get(side).child_names)
@@ -63,6 +69,18 @@ impl Kernel {
         if self.child_named(parent, name).is_some() {
             return Err(SpawnError::NameTaken);
         }
+        if parent != self.root {
+            return self.hang_name(parent, cell, name);
+        }
+        let address = self.address_of(cell);
+        if !self.grants.grant(name, address) {
+            return Err(SpawnError::NameTaken);
+        }
+        self.hang_name(parent, cell, name).inspect_err(|_| self.grants.take_back(name, address))
+    }
+
+    /// Puts a name that is free into the trie of its parent.
+    fn hang_name(&mut self, parent: u32, cell: u32, name: &str) -> Result<(), SpawnError> {
         let side = self.need_side(cell)?;
         let hash = hash_of(name);
         let text = String::try_from(name).map_err(|_| SpawnError::BadName)?;
@@ -113,7 +131,11 @@ impl Kernel {
             leaf
         };
         self.hang(parent, entry, replacement);
-        self.names.remove(entry);
+        let name = self.names.remove(entry);
+        if parent == self.root {
+            let address = self.address_of(cell);
+            self.grants.take_back(&name.text, address);
+        }
     }
 
     /// Puts `replacement` where `entry` hangs.

@@ -1,21 +1,50 @@
 //! The probe: how a kernel shows its driver what went wrong, without knowing what a log is.
 
+use core::fmt;
+
 use crate::address::Address;
+use crate::behavior::Role;
 use crate::failure::Failure;
+use crate::kernel::Kernel;
 use crate::letters::DeadLetter;
+use crate::paths::{Path, Tree};
+
+/// The actor that something is shown of. Prints as its path.
+#[derive(Clone, Copy)]
+pub struct Subject<'k> {
+    /// Its address.
+    pub address: Address,
+    /// Name of its type.
+    pub actor: &'static str,
+    /// Name of the type of its messages.
+    pub message: &'static str,
+    path: Path<'k>,
+}
+
+impl fmt::Display for Subject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.path.fmt(f)
+    }
+}
+
+impl fmt::Debug for Subject<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?} at {}", self.actor, self.address, self.path)
+    }
+}
 
 /// Sees what a kernel's driver may want to log. Called off the hot path only. Must not block.
 ///
 /// ```
-/// # use corelane_kernel::{Address, DeadLetter, Failure, Kernel, Observe, OutOfMemory};
+/// # use corelane_kernel::{DeadLetter, Failure, Kernel, Observe, OutOfMemory, Subject};
 /// struct Printer;
 ///
 /// impl Observe for Printer {
 ///     fn dead_letter(&mut self, letter: &DeadLetter) {
 ///         eprintln!("{:?} did not get a {}: {}", letter.target, letter.message, letter.reason);
 ///     }
-///     fn failed(&mut self, address: Address, actor: &'static str, failure: &Failure) {
-///         eprintln!("{actor} {address:?} failed: {failure}");
+///     fn failed(&mut self, who: &Subject<'_>, failure: &Failure) {
+///         eprintln!("{who} ({}) failed: {failure}", who.actor);
 ///     }
 ///     fn panicked(&mut self, failure: &Failure) {
 ///         eprintln!("{failure}");
@@ -30,8 +59,8 @@ pub trait Observe: 'static {
     /// A message was not handled.
     fn dead_letter(&mut self, letter: &DeadLetter);
 
-    /// An actor failed. `actor` is the name of its type.
-    fn failed(&mut self, address: Address, actor: &'static str, failure: &Failure);
+    /// An actor failed.
+    fn failed(&mut self, who: &Subject<'_>, failure: &Failure);
 
     /// A failure was escalated past all supervisors: nobody is left to decide about it. Whoever failed is stopped.
     fn escalated(&mut self, failure: &Failure) {
@@ -62,12 +91,6 @@ impl Probe {
         }
     }
 
-    pub(crate) fn failed(&mut self, address: Address, actor: &'static str, failure: &Failure) {
-        if let Some(observer) = &mut self.observer {
-            observer.failed(address, actor, failure);
-        }
-    }
-
     pub(crate) fn escalated(&mut self, failure: &Failure) {
         if let Some(observer) = &mut self.observer {
             observer.escalated(failure);
@@ -81,7 +104,25 @@ impl Probe {
     }
 }
 
-impl crate::kernel::Kernel {
+impl Kernel {
+    /// Shows that the actor of a cell has failed. The cell may be on its way out, but still knows its parent.
+    pub(crate) fn show_failure(&mut self, cell: u32, failure: &Failure) {
+        let address = self.address_of(cell);
+        let Some(behavior) = self.memory.header(cell).behavior.get() else { return };
+        let here = behavior.role == Role::Actor;
+        // Written out: the probe is borrowed besides.
+        let tree = Tree { memory: &self.memory, sides: &self.sides, names: &self.names, root: self.root };
+        if let Some(observer) = &mut self.probe.observer {
+            let who = Subject {
+                address,
+                actor: (behavior.name)(),
+                message: (behavior.message.name)(),
+                path: Path { tree, address, here },
+            };
+            observer.failed(&who, failure);
+        }
+    }
+
     pub(crate) fn set_observer<O: Observe>(&mut self, observer: O) -> Result<(), crate::error::OutOfMemory> {
         let erased = crate::erased::Erased::new(&mut self.memory, observer);
         let erased = erased.map_err(|_| crate::error::OutOfMemory)?;

@@ -9,11 +9,13 @@ use core::time::Duration;
 use crate::actor::Actor;
 use crate::address::{ActorRef, Address, Group, Place, ReplyTo};
 use crate::behavior::{Given, Made};
-use crate::error::{AskError, OutOfMemory, SpawnError, TellError};
+use crate::error::{AskError, OutOfMemory, ResolveError, SpawnError, TellError};
 use crate::failure::Failure;
+use crate::grants::GrantNames;
 use crate::kernel::{Kernel, Stats};
 use crate::letters::DeadLetter;
 use crate::lifecycle::Birth;
+use crate::paths::Path;
 use crate::probe::Observe;
 use crate::region::NONE;
 use crate::supervise::Backoff;
@@ -99,6 +101,33 @@ impl<'k> Scope<'k> {
     pub fn named(&self, name: &str) -> Option<Address> {
         let cell = self.kernel.child_named(self.kernel.root, name)?;
         Some(self.kernel.address_of(cell))
+    }
+
+    /// The child of a name, of an actor of this kernel.
+    pub fn child_of(&self, parent: impl Into<Address>, name: &str) -> Option<Address> {
+        self.kernel.child_of(parent.into(), name)
+    }
+
+    /// An actor's path, to be printed; see [`Path`].
+    pub fn path(&self, actor: impl Into<Address>) -> Path<'_> {
+        self.kernel.path(actor.into())
+    }
+
+    /// The reference to an actor of this kernel whose messages are of type `M`.
+    ///
+    /// # Errors
+    /// [`ResolveError`].
+    pub fn resolve<M: 'static>(&self, actor: impl Into<Address>) -> Result<ActorRef<M>, ResolveError> {
+        self.kernel.resolve(actor.into())
+    }
+
+    /// Sets who gives out the names of this kernel's top-level actors; an earlier one is dropped. Names that were given
+    /// before are unknown to it, so set it first.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the region is used up; the granter is dropped.
+    pub fn grant_names_by<G: GrantNames>(&mut self, granter: G) -> Result<(), OutOfMemory> {
+        self.kernel.set_granter(granter)
     }
 
     /// Adds a reason for an actor of this kernel not to run: its messages wait, in order. Signals do not.
@@ -292,7 +321,7 @@ impl<'k> Spawner<'k> {
         Spawner { kernel, parent, birth: Birth::default() }
     }
 
-    /// A name, unique among the children of its parent.
+    /// A name, unique among the children of its parent; that of a top-level actor among all shards of a system.
     pub fn name(mut self, name: &'k str) -> Self {
         self.birth.name = Some(name);
         self

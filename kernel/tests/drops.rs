@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::sync::{Arc, Mutex};
+
 use common::{Census, Order, Puppet, Realm, Token, World, attempt, lane_of, ms, order};
 use corelane_kernel::{
     Actor, ActorRef, Ctx, DeadReason, Failure, Group, KernelConfig, Observe, Outcome, SpawnError, Strategy,
@@ -280,7 +282,7 @@ fn the_observer_and_the_extensions_are_dropped_once() {
     struct Silent(#[allow(dead_code)] Token);
     impl Observe for Silent {
         fn dead_letter(&mut self, _: &corelane_kernel::DeadLetter) {}
-        fn failed(&mut self, _: corelane_kernel::Address, _: &'static str, _: &Failure) {}
+        fn failed(&mut self, _: &corelane_kernel::Subject<'_>, _: &Failure) {}
         fn panicked(&mut self, _: &Failure) {}
     }
     let (mut world, census) = (World::new(), Census::default());
@@ -292,6 +294,22 @@ fn the_observer_and_the_extensions_are_dropped_once() {
     world.set_extension((1u8, census.token())).unwrap();
     drop(world);
     census.expect_none();
+}
+
+#[test]
+fn the_extension_that_was_set_last_is_dropped_first() {
+    struct Numbered<const N: u8>(Arc<Mutex<Vec<u8>>>);
+    impl<const N: u8> Drop for Numbered<N> {
+        fn drop(&mut self) {
+            self.0.lock().unwrap().push(N);
+        }
+    }
+    let (mut world, dropped) = (World::new(), Arc::new(Mutex::new(Vec::new())));
+    world.set_extension(Numbered::<1>(dropped.clone())).unwrap();
+    world.set_extension(Numbered::<2>(dropped.clone())).unwrap();
+    world.set_extension(Numbered::<3>(dropped.clone())).unwrap();
+    drop(world);
+    assert_eq!(*dropped.lock().unwrap(), [3, 2, 1]);
 }
 
 #[test]

@@ -2,10 +2,16 @@
 
 mod common;
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 use common::{Census, Order, Puppet, Random, World, order};
-use corelane_kernel::{Actor, Address, Ctx, DeadReason, Outcome, SpawnError, limits::NAME_MAX};
+use corelane_kernel::{
+    Actor, ActorRef, Address, Ctx, DeadReason, GrantNames, Outcome, ResolveError, SpawnError,
+    limits::NAME_MAX,
+};
 
 fn spawn(world: &mut World, name: &str) -> Result<Address, SpawnError> {
     let puppet = Puppet::new("a", &world.log);
@@ -179,4 +185,163 @@ fn names_behave_like_a_map_under_random_spawns_and_stops() {
         used.push(world.stats().used_bytes);
     }
     assert_eq!(used[4], used[9], "names take no memory for good: {used:?}");
+}
+
+/// An actor's path, read by itself.
+fn path_of(world: &mut World, actor: ActorRef<Order>) -> String {
+    let path = Arc::new(Mutex::new(String::new()));
+    let seen = path.clone();
+    world.have(actor, move |_, ctx| *seen.lock().unwrap() = ctx.path().to_string());
+    let path = path.lock().unwrap().clone();
+    assert_eq!(path, world.scope().path(actor).to_string());
+    path
+}
+
+#[test]
+fn a_path_is_made_of_the_names_from_the_top_down() {
+    let mut world = World::new();
+    let me = Puppet::new("a", &world.log);
+    let mut at = world.scope().spawner().name("a").spawn(me).unwrap();
+    assert_eq!(path_of(&mut world, at), "/user/a");
+    let mut expected = "/user/a".to_owned();
+    // Deep enough to be gathered in several goes.
+    for depth in 0..150 {
+        let child = Arc::new(Mutex::new(None));
+        let (told, named) = (child.clone(), depth % 3 != 0);
+        world.have(at, move |me, ctx| {
+            let name = format!("n{depth}");
+            let spawner = if named { ctx.spawner().name(&name) } else { ctx.spawner() };
+            *told.lock().unwrap() = Some(spawner.spawn(me.other("x")).unwrap());
+        });
+        let next = child.lock().unwrap().unwrap();
+        let path = path_of(&mut world, next);
+        let last = path.strip_prefix(&expected).unwrap_or_else(|| panic!("{path} is below {expected}"));
+        if named {
+            assert_eq!(last, format!("/n{depth}"));
+        } else {
+            assert!(last.starts_with("/$0.") && last[1..].find('/').is_none(), "{last}");
+        }
+        assert_eq!(path_of(&mut world, next), path, "it is the same each time");
+        (at, expected) = (next, path);
+    }
+    assert_eq!(world.panics.len(), 0);
+}
+
+#[test]
+fn two_actors_without_a_name_never_have_one_path() {
+    let mut world = World::new();
+    let mut seen = std::collections::HashSet::new();
+    for _ in 0..100 {
+        let actor = world.puppet("p");
+        assert!(seen.insert(path_of(&mut world, actor)), "{seen:?}");
+        if seen.len() % 2 == 0 {
+            world.stop(actor);
+            world.settle();
+        }
+    }
+}
+
+#[test]
+fn the_path_of_one_that_is_gone_or_away_is_its_address() {
+    let (mut world, mut other) = (World::new(), World::new());
+    let actor = spawn(&mut world, "a").unwrap();
+    assert_eq!(other.scope().path(actor).to_string(), format!("{actor:?}"));
+    world.stop(actor);
+    world.settle();
+    assert_eq!(world.scope().path(actor).to_string(), format!("{actor:?}"));
+    assert_eq!(world.scope().path(Address::NOBODY).to_string(), "nobody");
+}
+
+#[test]
+fn an_address_becomes_a_reference_only_of_its_actors_own_protocol() {
+    let (mut world, mut other) = (World::new(), World::new());
+    let actor = spawn(&mut world, "a").unwrap();
+    let found = world.scope().resolve::<Order>(actor);
+    assert_eq!(found.map(Address::from), Ok(actor));
+    let speaks = std::any::type_name::<Order>();
+    assert_eq!(world.scope().resolve::<u64>(actor), Err(ResolveError::OtherProtocol { speaks }));
+    assert_eq!(other.scope().resolve::<Order>(actor), Err(ResolveError::Elsewhere));
+    assert_eq!(world.scope().resolve::<Order>(Address::NOBODY), Err(ResolveError::NoActor));
+    world.stop(actor);
+    world.settle();
+    assert_eq!(world.scope().resolve::<Order>(actor), Err(ResolveError::NoActor));
+}
+
+#[test]
+fn a_child_is_found_by_its_name_from_outside() {
+    let mut world = World::new();
+    let parent = world.puppet("p");
+    world.have(parent, |me, ctx| {
+        ctx.spawner().name("x").spawn(me.other("x")).unwrap();
+    });
+    let child = world.scope().child_of(parent, "x").unwrap();
+    assert_eq!(world.scope().path(child).to_string(), format!("{}/x", path_of(&mut world, parent)));
+    assert_eq!(world.scope().child_of(parent, "y"), None);
+    assert_eq!(world.scope().child_of(child, "x"), None);
+    world.stop(parent);
+    world.settle();
+    assert_eq!(world.scope().child_of(parent, "x"), None);
+}
+
+/// Notes what is granted.
+#[derive(Clone, Default)]
+struct Granter(Rc<RefCell<HashMap<String, Address>>>);
+
+impl GrantNames for Granter {
+    fn grant(&mut self, name: &str, to: Address) -> bool {
+        let mut names = self.0.borrow_mut();
+        let free = !names.contains_key(name);
+        if free {
+            names.insert(name.to_owned(), to);
+        }
+        free
+    }
+    fn take_back(&mut self, name: &str, from: Address) {
+        assert_eq!(self.0.borrow_mut().remove(name), Some(from), "{name} was granted to {from:?}");
+    }
+}
+
+/// Conformance 4.
+#[test]
+fn kernels_with_one_granter_give_each_name_once_and_give_it_back() {
+    let granter = Granter::default();
+    let (mut a, mut b) = (World::new(), World::new());
+    a.scope().grant_names_by(granter.clone()).unwrap();
+    b.scope().grant_names_by(granter.clone()).unwrap();
+    let first = spawn(&mut a, "n").unwrap();
+    for world in [&mut a, &mut b] {
+        assert_eq!(spawn(world, "n"), Err(SpawnError::NameTaken));
+        assert_eq!(spawn(world, "n/"), Err(SpawnError::BadName));
+    }
+    assert_eq!(granter.0.borrow().get("n"), Some(&first));
+    // Only names at the top are shared.
+    let parent = b.puppet("p");
+    b.have(parent, |me, ctx| {
+        ctx.spawner().name("n").spawn(me.other("n")).unwrap();
+    });
+    assert_eq!(granter.0.borrow().len(), 1);
+    a.stop(first);
+    a.settle();
+    assert_eq!(granter.0.borrow().len(), 0);
+    spawn(&mut b, "n").unwrap();
+    assert_eq!(spawn(&mut a, "n"), Err(SpawnError::NameTaken));
+    drop(b);
+    assert_eq!(granter.0.borrow().len(), 0, "a kernel that goes gives all back");
+    spawn(&mut a, "n").unwrap();
+}
+
+#[test]
+fn a_granted_name_is_given_back_when_there_is_no_room_for_its_actor() {
+    let granter = Granter::default();
+    let mut world = World::sized(96 << 10);
+    world.scope().grant_names_by(granter.clone()).unwrap();
+    let mut spawned = 0;
+    let refused = loop {
+        match spawn(&mut world, &format!("n{spawned}")) {
+            Ok(_) => spawned += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(refused, SpawnError::OutOfMemory);
+    assert_eq!(granter.0.borrow().len(), spawned);
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use common::{Census, Log, Order, Puppet, Realm, Token, World, lock, ms, order};
 use corelane_kernel::{
-    Actor, ActorRef, Address, Ctx, DeadLetter, DeadReason, Failure, KernelConfig, Observe, Outcome, ReplyTo,
+    Actor, ActorRef, Ctx, DeadLetter, DeadReason, Failure, KernelConfig, Observe, Outcome, ReplyTo, Subject,
     Terminated,
 };
 
@@ -533,8 +533,8 @@ impl Observe for Journal {
     fn dead_letter(&mut self, letter: &DeadLetter) {
         self.0.add(format!("letter: {}", letter.reason));
     }
-    fn failed(&mut self, _: Address, actor: &'static str, failure: &Failure) {
-        self.0.add(format!("failed: {} {failure}", actor.rsplit("::").next().unwrap()));
+    fn failed(&mut self, who: &Subject<'_>, failure: &Failure) {
+        self.0.add(format!("failed: {} {failure}", who.actor.rsplit("::").next().unwrap()));
     }
     fn panicked(&mut self, failure: &Failure) {
         self.0.add(format!("panicked: {failure}"));

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
-use common::{Census, Order, Random, Undertaker, World, lock, ms, order};
+use common::{Census, Order, Random, Token, Undertaker, World, lock, ms, order};
 use corelane_kernel::{
     Actor, ActorRef, Ctx, DeadLetter, DeadReason, Group, KernelConfig, Outcome, TellError, Time,
 };
@@ -438,4 +438,38 @@ fn each_message_that_an_actor_handles_is_counted_once_however_it_came() {
     world.tell(a, Order::Note(8));
     assert_eq!(handled(&mut world), before + 6);
     assert_eq!(world.letters(), [(DeadReason::NoActor, 2)]);
+}
+
+/// Takes even numbers only.
+struct Even;
+
+impl Actor for Even {
+    type Msg = (u64, Token);
+    fn receive(&mut self, message: (u64, Token), ctx: &mut Ctx<'_, Self>) -> Outcome {
+        if message.0 % 2 == 1 {
+            ctx.unhandled(message);
+        }
+        Ok(())
+    }
+}
+
+/// Conformance 34: what is unhandled counts as a dead letter.
+#[test]
+fn what_an_actor_has_no_use_for_is_a_dead_letter_of_its_own_reason() {
+    let (mut world, census) = (World::new(), Census::default());
+    let letters = Arc::new(Mutex::new(Vec::<DeadLetter>::new()));
+    let keeper = world.spawn(Keeper(letters.clone())).unwrap();
+    world.scope().subscribe_dead_letters(keeper).unwrap();
+    let even = world.spawn(Even).unwrap();
+    for n in 0..5u64 {
+        world.tell(even, (n, census.token()));
+    }
+    world.settle();
+    census.expect_none();
+    assert_eq!(world.letters(), [(DeadReason::Unhandled, 2)]);
+    let letters = lock(&letters);
+    assert_eq!(letters.len(), 2);
+    assert_eq!((letters[0].target, letters[0].reason), (even.address(), DeadReason::Unhandled));
+    assert_eq!(letters[0].message, std::any::type_name::<(u64, Token)>());
+    assert_eq!((world.stats().failed, world.panics.len()), (0, 0));
 }

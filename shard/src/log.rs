@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use corelane_kernel::{Address, DeadLetter, Failure, Observe, Time};
+use corelane_kernel::{DeadLetter, Failure, Observe, Subject, Time};
 
 /// Silence after the last dead letter that was logged.
 const SILENCE: Duration = Duration::from_secs(300);
@@ -80,8 +80,9 @@ impl Observe for Log {
         }
     }
 
-    fn failed(&mut self, address: Address, actor: &'static str, failure: &Failure) {
-        tracing::error!(shard = self.shard, ?address, actor, %failure, "actor failed");
+    fn failed(&mut self, who: &Subject<'_>, failure: &Failure) {
+        let Subject { address, actor, message, .. } = who;
+        tracing::error!(shard = self.shard, path = %who, ?address, actor, message, %failure, "actor failed");
     }
 
     fn escalated(&mut self, failure: &Failure) {

@@ -40,9 +40,7 @@ impl Kernel {
     /// Counts a failure and shows it.
     pub(super) fn report_failure(&mut self, cell: u32, failure: &Failure) {
         self.failed += 1;
-        let name = self.memory.header(cell).behavior.get().map_or("", |behavior| (behavior.name)());
-        let address = self.address_of(cell);
-        self.probe.failed(address, name, failure);
+        self.show_failure(cell, failure);
     }
 
     /// Somebody else has an actor fail. Its code, or that of one above it, may be running: a signal tells of it.
