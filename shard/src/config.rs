@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use corelane_kernel::KernelConfig;
 
-use crate::error::StartError;
+use crate::coordinated::ShutdownPhase;
+use crate::error::{BoxError, StartError};
+use crate::extensions::{self, Extension, Loading};
 use crate::idle::Idle;
 use crate::system::System;
 use crate::topology::{Request, Topology, plan};
@@ -27,6 +29,8 @@ pub struct Builder {
     pub(crate) kernel: KernelConfig,
     pub(crate) log_letters: u32,
     pub(crate) shutdown_within: Duration,
+    pub(crate) phases: Vec<ShutdownPhase>,
+    pub(crate) extensions: extensions::Plan,
 }
 
 impl Default for Builder {
@@ -43,6 +47,8 @@ impl Default for Builder {
             kernel: KernelConfig::default(),
             log_letters: 10,
             shutdown_within: Duration::from_secs(10),
+            phases: Vec::new(),
+            extensions: extensions::Plan::default(),
         }
     }
 }
@@ -120,9 +126,43 @@ impl Builder {
         self
     }
 
-    /// How long dropping the [`System`] waits for its shards to end. Default 10 s.
+    /// How long dropping the [`System`] waits for its coordinated shutdown and for its shards to end. Default 10 s.
     pub fn shutdown_within(mut self, within: Duration) -> Self {
         self.shutdown_within = within;
+        self
+    }
+
+    /// Adds a phase to the coordinated shutdown, or changes one of the usual ones; see [`ShutdownPhase`]. Phases that make
+    /// no order are a [`StartError`].
+    pub fn shutdown_phase(mut self, phase: ShutdownPhase) -> Self {
+        self.phases.push(phase);
+        self
+    }
+
+    /// Loads an extension: `make` makes it, once, when the system starts. See [`Extension`]. Those before it can be used by
+    /// it. One that fails is a [`StartError`] that names it, as is one of a type that is loaded already.
+    pub fn extension<X: Extension>(
+        mut self,
+        make: impl Fn(&Loading<'_>) -> Result<X, BoxError> + Send + Sync + 'static,
+    ) -> Self {
+        self.extensions.want(make);
+        self
+    }
+
+    /// Makes an extension known by its name, so that [`Builder::load_extension`], and so configuration, can have it loaded.
+    /// Of two of one name, the one that was offered last counts.
+    pub fn offer_extension<X: Extension>(
+        mut self,
+        make: impl Fn(&Loading<'_>) -> Result<X, BoxError> + Send + Sync + 'static,
+    ) -> Self {
+        self.extensions.offer(make);
+        self
+    }
+
+    /// Loads an extension that is offered under a name, also if it is offered later. A name that is not is a
+    /// [`StartError`] that says which there are.
+    pub fn load_extension(mut self, name: impl Into<String>) -> Self {
+        self.extensions.want_named(name.into());
         self
     }
 

@@ -5,6 +5,7 @@ use std::io;
 
 use corelane_kernel::{AskError, KernelError, RealmsExhausted, SpawnError};
 
+use crate::coordinated::PhaseError;
 use crate::topology::{PinError, PlanError};
 
 /// Why a system did not start. Nothing runs then.
@@ -38,6 +39,17 @@ pub enum StartError {
     Config(String),
     /// This process has started too many systems.
     Realms(RealmsExhausted),
+    /// An extension could not be loaded.
+    Extension {
+        /// Its name.
+        name: String,
+        /// On which shard its part could not be made; `None` if the extension itself could not.
+        shard: Option<usize>,
+        /// What it said.
+        error: BoxError,
+    },
+    /// The phases of the shutdown make no order.
+    Phases(PhaseError),
 }
 
 impl fmt::Display for StartError {
@@ -49,6 +61,11 @@ impl fmt::Display for StartError {
             StartError::Kernel { shard, error } => write!(f, "shard {shard}: {error}"),
             StartError::Config(what) => write!(f, "configuration: {what}"),
             StartError::Realms(error) => error.fmt(f),
+            StartError::Extension { name, shard: Some(shard), error } => {
+                write!(f, "extension {name:?} on shard {shard}: {error}")
+            }
+            StartError::Extension { name, shard: None, error } => write!(f, "extension {name:?}: {error}"),
+            StartError::Phases(error) => write!(f, "shutdown phases: {error}"),
         }
     }
 }
@@ -61,11 +78,64 @@ impl From<PlanError> for StartError {
     }
 }
 
+impl From<PhaseError> for StartError {
+    fn from(error: PhaseError) -> StartError {
+        StartError::Phases(error)
+    }
+}
+
 impl From<RealmsExhausted> for StartError {
     fn from(error: RealmsExhausted) -> StartError {
         StartError::Realms(error)
     }
 }
+
+/// Any error of code that is not the system's own, as extensions and shutdown tasks give it.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a path led to no actor with the protocol that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LookupError {
+    /// The text is no path of an actor with a name.
+    BadPath {
+        /// The text.
+        path: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Nobody lives there.
+    NoSuchActor {
+        /// The path up to the first name that nobody bears.
+        path: String,
+    },
+    /// The actor speaks another protocol.
+    OtherProtocol {
+        /// Its path.
+        path: String,
+        /// Name of the type of its messages.
+        speaks: &'static str,
+        /// Name of the type that was asked for.
+        asked: &'static str,
+    },
+    /// The system is shutting down.
+    ShuttingDown,
+}
+
+impl fmt::Display for LookupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LookupError::BadPath { path, reason } => write!(f, "{path:?} is no path of an actor: {reason}"),
+            LookupError::NoSuchActor { path } => write!(f, "no actor lives at {path}"),
+            LookupError::OtherProtocol { path, speaks, asked } => {
+                write!(f, "the messages of {path} are of type {speaks}, not {asked}")
+            }
+            LookupError::ShuttingDown => f.write_str("the system is shutting down"),
+        }
+    }
+}
+
+impl std::error::Error for LookupError {}
 
 /// Why a thread's request to a system was not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,15 +3,19 @@
 //! Each gateway has a lane of its own to each shard, so telling takes no lock and shares nothing with other threads. It
 //! is `Send` but not `Clone`: one for each thread, or a pool of them.
 
+use std::any::{TypeId, type_name};
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use corelane_kernel::{ActorRef, AskError, LaneSender, ReplyTo, Scope, TellError, lane};
+use corelane_kernel::{
+    ActorRef, Address, AskError, DeadLetter, DeadReason, LaneSender, ReplyTo, Scope, TellError, lane,
+};
 
 use crate::error::{CallError, GatewayAskError};
+use crate::events::{Reader, each_of};
 use crate::inbox::Request;
 use crate::shared::Shared;
 
@@ -26,10 +30,12 @@ pub struct Gateway {
     shared: Arc<Shared>,
     /// One for each shard.
     lanes: Vec<LaneSender>,
+    /// Who subscribed to what it publishes.
+    events: Reader,
 }
 
 impl Gateway {
-    pub(crate) fn open(shared: &Arc<Shared>, bytes: usize) -> Result<Gateway, CallError> {
+    pub(crate) fn open(shared: &Arc<Shared>, bytes: usize, events: Reader) -> Result<Gateway, CallError> {
         let mut lanes = Vec::with_capacity(shared.posts.len());
         for post in &shared.posts {
             let (sender, mut receiver) = lane(bytes / 8);
@@ -37,7 +43,7 @@ impl Gateway {
             post.inbox.push(Request::AddLane(receiver), &post.wake).map_err(|_| CallError::ShuttingDown)?;
             lanes.push(sender);
         }
-        Ok(Gateway { shared: shared.clone(), lanes })
+        Ok(Gateway { shared: shared.clone(), lanes, events })
     }
 
     fn lane_to<M>(&mut self, to: ActorRef<M>) -> Option<&mut LaneSender> {
@@ -55,13 +61,13 @@ impl Gateway {
         lane.try_tell(to, message).inspect_err(|refused| {
             // What fills the lane must be seen to be drained.
             if matches!(refused, TellError::Full(_)) {
-                self.publish(shard);
+                self.reveal(shard);
             }
         })
     }
 
     #[inline]
-    fn publish(&mut self, shard: usize) {
+    fn reveal(&mut self, shard: usize) {
         if self.lanes[shard].publish() {
             self.shared.posts[shard].wake.wake();
         }
@@ -70,7 +76,7 @@ impl Gateway {
     /// Makes everything fed so far visible.
     pub fn flush(&mut self) {
         for shard in 0..self.lanes.len() {
-            self.publish(shard);
+            self.reveal(shard);
         }
     }
 
@@ -81,14 +87,42 @@ impl Gateway {
     #[inline]
     pub fn try_tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), TellError<M>> {
         self.feed(to, message)?;
-        self.publish(to.place().shard());
+        self.reveal(to.place().shard());
         Ok(())
     }
 
-    /// Tells an actor; what is refused is dropped and counted as a dead letter.
+    /// Tells an actor; what is refused is dropped, counted as a dead letter, and published as one.
     pub fn tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
-        if self.try_tell(to, message).is_err() {
-            self.shared.gateway_letters.fetch_add(1, Ordering::Relaxed);
+        if let Err(refused) = self.try_tell(to, message) {
+            let reason = match &refused {
+                TellError::Full(_) | TellError::TooLarge(_) => DeadReason::QueueFull,
+                TellError::MailboxFull(_) => DeadReason::MailboxFull,
+                _ => DeadReason::Unreachable,
+            };
+            self.bury(to.address(), type_name::<M>(), reason, TypeId::of::<M>());
+        }
+    }
+
+    /// Counts a dead letter and tells of it, unless it was itself such a notice. Those who cannot be told miss it.
+    #[cold]
+    fn bury(&mut self, target: Address, message: &'static str, reason: DeadReason, id: TypeId) {
+        self.shared.gateway_letters.fetch_add(1, Ordering::Relaxed);
+        if id == TypeId::of::<DeadLetter>() {
+            return;
+        }
+        if let Some(to) = self.events.subscribers::<DeadLetter>() {
+            let letter = DeadLetter { target, message, reason, at: self.shared.clock.now() };
+            for to in &*to {
+                let _ = self.try_tell(*to, letter);
+            }
+        }
+    }
+
+    /// Publishes an event to all who [subscribed](crate::EventStream) to its type; see there for the cost. A subscriber
+    /// whose way is full misses it, which is a dead letter.
+    pub fn publish<E: Clone + Send + 'static>(&mut self, event: E) {
+        if let Some(to) = self.events.subscribers::<E>() {
+            each_of(&to, event, |to, event| self.tell(to, event));
         }
     }
 
@@ -148,10 +182,10 @@ impl Gateway {
                 }
                 Err(_) => return Err(GatewayAskError::Unreachable),
             };
-            self.publish(shard);
+            self.reveal(shard);
             std::thread::yield_now();
         }
-        self.publish(shard);
+        self.reveal(shard);
         if self.lanes[shard].is_refused() {
             // The shard ended meanwhile: the question may lie in the lane for as long as this gateway lives.
             return Err(GatewayAskError::Unreachable);

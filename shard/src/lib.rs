@@ -18,7 +18,8 @@
 //!
 //! `turn` (what a shard's thread does) → `wake`, `idle` (how it waits) → `mesh`, `inbox`, `shared` (what it shares) →
 //! `system`, `config` (how it starts and ends) → `gateway`, `local`, `future`, `blocking` (what uses it) → `topology`,
-//! `affinity`, `memory` (what it runs on).
+//! `affinity`, `memory` (what it runs on). Beside them: `services` (what hangs on a system) → `registry`, `events`,
+//! `receptionist`, `steward`, `roster`, `extensions`, `coordinated` (each of it).
 //!
 //! A handler must not block: its shard does nothing else meanwhile. Futures run on the shard and answer with a message
 //! ([`ShardCtx::spawn_future`]); blocking work goes to a pool and answers with a message ([`ShardCtx::offload`]).
@@ -27,7 +28,10 @@ mod affinity;
 mod blocking;
 mod clock;
 mod config;
+mod coordinated;
 mod error;
+mod events;
+mod extensions;
 mod future;
 mod gateway;
 mod idle;
@@ -36,9 +40,14 @@ mod local;
 mod log;
 mod memory;
 mod mesh;
+mod receptionist;
+mod registry;
 mod report;
+mod roster;
+mod services;
 mod shared;
 mod spawn;
+mod steward;
 mod sync;
 mod system;
 pub mod topology;
@@ -49,10 +58,17 @@ mod wake;
 mod wake_model;
 
 pub use config::{Builder, REGION_BYTES_MAX};
-pub use error::{CallError, GatewayAskError, OffloadError, SpawnOnError, StartError};
+pub use coordinated::{
+    AddTaskError, CoordinatedShutdown, PhaseError, SHUTDOWN_TASKS_MAX, ShutdownPhase, ShutdownReason,
+    ShutdownTask,
+};
+pub use error::{BoxError, CallError, GatewayAskError, LookupError, OffloadError, SpawnOnError, StartError};
+pub use events::EventStream;
+pub use extensions::{Extension, Loading, MissingExtension};
 pub use gateway::Gateway;
 pub use idle::Idle;
 pub use local::ShardCtx;
-pub use report::{Report, ShardReport, ShardStats};
+pub use receptionist::{Key, Listing, Receptionist};
+pub use report::{PhaseReport, Report, ShardReport, ShardStats};
 pub use spawn::On;
 pub use system::{Handle, System};

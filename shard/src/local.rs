@@ -5,7 +5,8 @@ use std::future::Future;
 use corelane_kernel::{Actor, ActorRef, Ctx, OutOfMemory};
 
 use crate::blocking::Pool;
-use crate::error::{CallError, OffloadError, SpawnOnError};
+use crate::error::{CallError, LookupError, OffloadError, SpawnOnError};
+use crate::events;
 use crate::future::{Deliver, Executor};
 use crate::spawn::On;
 use crate::system::Handle;
@@ -63,6 +64,43 @@ pub trait ShardCtx<A: Actor> {
         factory: impl FnMut() -> B + Send + 'static,
         then: impl FnOnce(Result<ActorRef<B::Msg>, SpawnOnError>) -> A::Msg + Send + 'static,
     );
+
+    /// Looks an actor up by its path, on whatever shard, and tells this actor what `then` makes of the answer; see
+    /// [`Handle::lookup`].
+    ///
+    /// ```
+    /// # use corelane_kernel::{Actor, ActorRef, Ctx, Outcome};
+    /// # use corelane_shard::{LookupError, ShardCtx};
+    /// struct Order(u64);
+    ///
+    /// enum Msg { Shop(Result<ActorRef<Order>, LookupError>) }
+    ///
+    /// struct Buyer { shop: Option<ActorRef<Order>> }
+    ///
+    /// impl Actor for Buyer {
+    ///     type Msg = Msg;
+    ///     fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+    ///         ctx.lookup("/user/market/shop", Msg::Shop)?;
+    ///         Ok(())
+    ///     }
+    ///     fn receive(&mut self, Msg::Shop(found): Msg, _: &mut Ctx<'_, Self>) -> Outcome {
+    ///         self.shop = Some(found?);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the shard's region is used up; nobody is told then.
+    fn lookup<M: 'static>(
+        &mut self,
+        path: &str,
+        then: impl FnOnce(Result<ActorRef<M>, LookupError>) -> A::Msg + 'static,
+    ) -> Result<(), OutOfMemory>;
+
+    /// Publishes an event to all who [subscribed](crate::EventStream) to its type, on whatever shard; see there for the
+    /// cost. A subscriber whose way is full misses it, which is a dead letter.
+    fn publish<E: Clone + Send + 'static>(&mut self, event: E);
 
     /// This shard's number.
     fn shard(&mut self) -> usize;
@@ -142,6 +180,19 @@ impl<A: Actor> ShardCtx<A> for Ctx<'_, A> {
             let spawned = scope.spawn_from(factory).map_err(SpawnOnError::from);
             scope.tell(me, then(spawned));
         });
+    }
+
+    fn lookup<M: 'static>(
+        &mut self,
+        path: &str,
+        then: impl FnOnce(Result<ActorRef<M>, LookupError>) -> A::Msg + 'static,
+    ) -> Result<(), OutOfMemory> {
+        let found = self.system().lookup_future(path);
+        self.spawn_future(found, then)
+    }
+
+    fn publish<E: Clone + Send + 'static>(&mut self, event: E) {
+        events::publish(&mut self.scope(), event);
     }
 
     fn shard(&mut self) -> usize {

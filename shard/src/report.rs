@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use corelane_kernel::{DeadReason, Failure};
 
+use crate::coordinated::ShutdownReason;
+
 /// One shard's counts and levels, as it last published them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -55,12 +57,64 @@ pub struct ShardReport {
     pub dead_letters: [(DeadReason, u64); DeadReason::ALL.len()],
 }
 
+/// What became of one phase's tasks of the coordinated shutdown: the tasks' names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PhaseReport {
+    /// The phase.
+    pub phase: String,
+    /// Done, in the order in which they ended.
+    pub done: Vec<String>,
+    /// Failed, each with what it said.
+    pub failed: Vec<(String, String)>,
+    /// Not done in time, and dropped.
+    pub timed_out: Vec<String>,
+    /// Never begun: a phase before this one failed that the shutdown does not recover from.
+    pub skipped: Vec<String>,
+}
+
+impl PhaseReport {
+    pub(crate) fn new(phase: &str) -> PhaseReport {
+        PhaseReport {
+            phase: phase.to_owned(),
+            done: Vec::new(),
+            failed: Vec::new(),
+            timed_out: Vec::new(),
+            skipped: Vec::new(),
+        }
+    }
+
+    /// All its tasks were done.
+    pub fn is_clean(&self) -> bool {
+        self.failed.is_empty() && self.timed_out.is_empty() && self.skipped.is_empty()
+    }
+}
+
+impl fmt::Display for PhaseReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} tasks done", self.phase, self.done.len())?;
+        for (name, error) in &self.failed {
+            write!(f, ", {name:?} failed ({error})")?;
+        }
+        for (names, what) in [(&self.timed_out, "out of time"), (&self.skipped, "skipped")] {
+            for name in names {
+                write!(f, ", {name:?} {what}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// How a system ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
     /// How long it ran.
     pub ran: Duration,
+    /// Why it was shut down.
+    pub reason: ShutdownReason,
+    /// The phases of the coordinated shutdown that had tasks, in order.
+    pub phases: Vec<PhaseReport>,
     /// What each shard that ended leaves behind.
     pub shards: Vec<ShardReport>,
     /// Shards that had not ended in time. Their threads go on by themselves and hold on to their memory.
@@ -72,12 +126,13 @@ pub struct Report {
 }
 
 impl Report {
-    /// It was shut down from outside, everything stopped in time, and nothing was left over.
+    /// No failure led to it, every shutdown task was done, everything stopped in time and nothing was left over.
     pub fn is_clean(&self) -> bool {
         self.escalated.is_none()
             && self.unfinished.is_empty()
             && self.jobs_left == 0
             && self.shards.iter().all(|s| s.actors_left == 0)
+            && self.phases.iter().all(PhaseReport::is_clean)
     }
 
     /// Messages handled by all shards.
@@ -110,6 +165,9 @@ impl fmt::Display for Report {
         }
         if let Some(failure) = &self.escalated {
             write!(f, "; stopped by a failure that no supervisor took: {failure}")?;
+        }
+        for phase in self.phases.iter().filter(|phase| !phase.is_clean()) {
+            write!(f, "; shutdown phase {phase}")?;
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use corelane_kernel::{Actor, ActorRef, DeadLetter, Place, Scope, Seat};
 use crate::blocking::Pool;
 use crate::clock::Clock;
 use crate::config::Builder;
+use crate::coordinated::ShutdownReason;
 use crate::error::{CallError, SpawnOnError, StartError};
 use crate::future::Executor;
 use crate::gateway::Gateway;
@@ -24,6 +25,7 @@ use crate::log::Log;
 use crate::memory::{Housed, HousingError};
 use crate::mesh::{self, Corner};
 use crate::report::{Report, ShardReport, ShardStats};
+use crate::services::Services;
 use crate::shared::{Gauges, Phase, Post, Shared};
 use crate::spawn::On;
 use crate::topology::{Plan, pin_current_thread};
@@ -66,12 +68,15 @@ pub struct System {
     pool: Pool,
     started: Instant,
     shutdown_within: Duration,
+    /// All shards have started.
+    running: bool,
 }
 
 /// A system's handle: what threads and actors use it through. Cheap to clone; keeps nothing alive.
 #[derive(Clone)]
 pub struct Handle {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) services: Arc<Services>,
     gateway_bytes: usize,
     asked: Arc<Asked>,
 }
@@ -116,17 +121,21 @@ impl System {
         let shared = Arc::new(Shared::new(clock, posts.collect(), may_spin));
         let corners = mesh::weave(&places, builder.lane_bytes / 8, SIGNAL_WORDS);
         let asked = Arc::new(Asked { flag: Mutex::new(false), changed: Condvar::new() });
-        let handle = Handle { shared, gateway_bytes: builder.gateway_bytes, asked };
         let pool = Pool::new(&builder.name, builder.blocking_threads);
+        let services = Arc::new(Services::new(&shared, &builder.phases, pool.clone())?);
+        let handle = Handle { shared, services, gateway_bytes: builder.gateway_bytes, asked };
         let mut system = System {
             handle,
             threads: Vec::new(),
             pool,
             started: Instant::now(),
             shutdown_within: builder.shutdown_within,
+            running: false,
         };
         // A start that fails drops the system, which ends the threads that run already.
+        system.services.extensions.load(&builder.extensions, &system.handle)?;
         system.start_threads(&builder, seats, corners, region)?;
+        system.running = true;
         Ok(system)
     }
 
@@ -167,25 +176,31 @@ impl System {
         Ok(())
     }
 
-    /// Blocks until somebody calls [`Handle::request_shutdown`], or a failure is escalated past all supervisors, then shuts down within the builder's time.
+    /// Blocks until somebody calls [`Handle::request_shutdown`], or a failure is escalated past all supervisors, then shuts
+    /// down within the builder's time.
     pub fn wait(self) -> Report {
         self.handle.wait_until_asked();
         let within = self.shutdown_within;
         self.shutdown(within)
     }
 
-    /// Ends the system in order: actors stop, children first; what they still say is delivered; shards end; what was
-    /// left is reported. Takes at most `within` and half a second; what has not ended by then is left to itself.
+    /// Ends the system in order: the tasks of the [coordinated shutdown](crate::CoordinatedShutdown) are done; actors stop,
+    /// children first; what they still say is delivered; shards end; what was left is reported. Takes at most `within` and
+    /// half a second; what has not ended by then is left to itself.
     ///
     /// Must not be called from an actor.
     pub fn shutdown(mut self, within: Duration) -> Report {
-        self.end(within)
+        self.end(within, ShutdownReason::Requested)
     }
 
-    fn end(&mut self, within: Duration) -> Report {
+    fn end(&mut self, within: Duration, reason: ShutdownReason) -> Report {
         let deadline = Instant::now() + within;
         let shared = self.handle.shared.clone();
+        let coordinator = &self.handle.services.coordinator;
+        coordinator.note(reason.clone());
         self.handle.request_shutdown();
+        let phases = if self.running { coordinator.run(deadline) } else { Vec::new() };
+        let reason = coordinator.reason().unwrap_or(reason);
         shared.enter(Phase::Stopping);
         while !self.is_quiet() && Instant::now() < deadline {
             std::thread::park_timeout(Duration::from_micros(200));
@@ -204,6 +219,8 @@ impl System {
         }
         let mut report = Report {
             ran: self.started.elapsed(),
+            reason,
+            phases,
             shards: Vec::new(),
             unfinished: Vec::new(),
             jobs_left,
@@ -222,6 +239,7 @@ impl System {
                 Err(_) => report.unfinished.push(shard),
             }
         }
+        self.handle.services.extensions.unload();
         report
     }
 
@@ -262,11 +280,13 @@ impl Deref for System {
 impl Drop for System {
     fn drop(&mut self) {
         if !self.threads.is_empty() {
-            let report = self.end(self.shutdown_within);
+            let report = self.end(self.shutdown_within, ShutdownReason::Dropped);
             if !report.is_clean() {
                 tracing::warn!(%report, "the system did not end cleanly");
             }
         }
+        // What a start that failed has loaded.
+        self.handle.services.extensions.unload();
     }
 }
 
@@ -292,7 +312,7 @@ impl Handle {
     /// # Errors
     /// [`CallError::ShuttingDown`].
     pub fn gateway(&self) -> Result<Gateway, CallError> {
-        Gateway::open(&self.shared, self.gateway_bytes)
+        Gateway::open(&self.shared, self.gateway_bytes, self.services.reader())
     }
 
     /// Runs a closure on a shard, between turns, and blocks until its result is there. Must not be called from an
@@ -382,7 +402,9 @@ impl Handle {
     }
 
     /// Asks whoever waits in [`System::wait`] to shut the system down. May be called from anywhere.
+    /// [`CoordinatedShutdown::request`](crate::CoordinatedShutdown::request) does so for a reason.
     pub fn request_shutdown(&self) {
+        self.services.coordinator.note(ShutdownReason::Requested);
         *self.asked.flag.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.asked.changed.notify_all();
     }
@@ -485,6 +507,9 @@ impl House {
         housed.kernel.set_extension(local).map_err(|_| too_small())?;
         let log = Log::new(shard, self.builder.log_letters);
         housed.kernel.scope().observe(log).map_err(|_| too_small())?;
+        let services = &self.handle.services;
+        services.furnish(&mut housed.kernel).map_err(|_| too_small())?;
+        services.extensions.make_parts(&mut housed.kernel, shard)?;
         Ok((housed, executor))
     }
 }

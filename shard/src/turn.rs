@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 
 use corelane_kernel::{Kernel, Time};
 
+use crate::coordinated::ShutdownReason;
 use crate::future::Executor;
 use crate::idle::{Idler, Rest};
 use crate::inbox::Request;
@@ -217,6 +218,7 @@ impl Worker<'_> {
         if let Some(failure) = self.kernel.escalated()
             && self.shared.phase() == Phase::Running
         {
+            self.handle.services.coordinator.note(ShutdownReason::Failed(failure.to_string()));
             self.shared.escalate(failure);
             self.handle.request_shutdown();
         }

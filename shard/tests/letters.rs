@@ -132,6 +132,10 @@ fn each_reason_is_counted_for_itself() {
     let letter = next(&letters);
     assert_eq!((letter.reason, letter.message), (DeadReason::LateAnswer, "u8"));
 
+    // It has no use for it.
+    with(&mut gateway, teller, |ctx| ctx.unhandled(().into()));
+    assert_eq!(next(&letters).reason, DeadReason::Unhandled);
+
     end(other);
     let report = end(system);
     let counts = DeadReason::ALL.map(|reason| (reason, count(&report, reason)));
@@ -144,6 +148,7 @@ fn each_reason_is_counted_for_itself() {
         (DeadReason::Stopped, 4),
         (DeadReason::LateAnswer, 1),
         (DeadReason::Failed, 0),
+        (DeadReason::Unhandled, 1),
     ];
     assert_eq!(counts, expected);
 }

@@ -1,0 +1,201 @@
+//! The registry of names: top-level names that are unique in a whole system, and typed look-up by path.
+//!
+//! Each shard's kernel asks the one table of the system before a top-level actor gets its name, and gives the name back
+//! when it is free again. So the first name of a path leads to a shard, and the rest is walked on that shard, where the
+//! actors are. The table takes one entry of about a hundred bytes for each top-level actor that has a name, and nothing
+//! on a message's way looks at it.
+
+use std::any::type_name;
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use corelane_kernel::{Actor, ActorRef, Address, GrantNames, ResolveError, Scope};
+
+use crate::error::{CallError, LookupError, SpawnOnError};
+use crate::spawn::On;
+use crate::system::Handle;
+
+/// What every path begins with.
+const TOP: &str = "/user/";
+
+/// The top-level names of a system.
+#[derive(Default)]
+pub(crate) struct Names {
+    table: Mutex<HashMap<Box<str>, Address>>,
+}
+
+impl Names {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Box<str>, Address>> {
+        // No foreign code runs while the lock is held.
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get(&self, name: &str) -> Option<Address> {
+        self.lock().get(name).copied()
+    }
+}
+
+/// What each kernel asks.
+pub(crate) struct Granter(pub(crate) Arc<Names>);
+
+impl GrantNames for Granter {
+    fn grant(&mut self, name: &str, to: Address) -> bool {
+        let mut table = self.0.lock();
+        let free = !table.contains_key(name);
+        if free {
+            table.insert(name.into(), to);
+        }
+        free
+    }
+
+    fn take_back(&mut self, name: &str, from: Address) {
+        let mut table = self.0.lock();
+        if table.get(name) == Some(&from) {
+            table.remove(name);
+        }
+    }
+}
+
+/// The names in a path, or why it is none.
+fn names_in(path: &str) -> Result<impl Iterator<Item = &str>, LookupError> {
+    let bad = |reason| Err(LookupError::BadPath { path: path.to_owned(), reason });
+    let Some(names) = path.strip_prefix(TOP) else { return bad("a path begins with /user/") };
+    let names = names.split('/');
+    for name in names.clone() {
+        if name.is_empty() {
+            return bad("a name in a path is not empty");
+        }
+        if name.starts_with('$') {
+            return bad("what begins with $ stands for an actor without a name, which cannot be looked up");
+        }
+    }
+    Ok(names)
+}
+
+/// Walks down from a top-level actor of this shard.
+fn walk<M: 'static>(scope: &Scope<'_>, top: Address, path: &str) -> Result<ActorRef<M>, LookupError> {
+    let missing = |upto: usize| LookupError::NoSuchActor { path: path[..upto].to_owned() };
+    let (mut at, mut upto) = (top, TOP.len() - 1);
+    for (depth, name) in names_in(path)?.enumerate() {
+        upto += 1 + name.len();
+        if depth > 0 {
+            at = scope.child_of(at, name).ok_or_else(|| missing(upto))?;
+        }
+    }
+    scope.resolve(at).map_err(|error| match error {
+        ResolveError::OtherProtocol { speaks } => {
+            LookupError::OtherProtocol { path: path.to_owned(), speaks, asked: type_name::<M>() }
+        }
+        _ => missing(upto),
+    })
+}
+
+impl Handle {
+    /// Looks an actor up by its path, `/user/a/b`: the child `b` of the top-level actor `a`, on whatever shard. Blocks
+    /// until the answer is there. Must not be called from an actor: use
+    /// [`ShardCtx::lookup`](crate::ShardCtx::lookup) there.
+    ///
+    /// The reference is to the actor that bears the name now, not to the one that bears it later: it is looked up once.
+    /// Costs a request to the actor's shard, whatever the number of actors.
+    ///
+    /// ```
+    /// # use corelane_kernel::{Actor, Ctx, Outcome};
+    /// # use corelane_shard::{LookupError, On, System};
+    /// struct Clock;
+    ///
+    /// impl Actor for Clock {
+    ///     type Msg = u64;
+    ///     fn receive(&mut self, _: u64, _: &mut Ctx<'_, Self>) -> Outcome { Ok(()) }
+    /// }
+    ///
+    /// let system = System::builder().shards(2).pinned(false).start()?;
+    /// let clock = system.spawn_named(On::Spread, "clock", || Clock)?;
+    /// assert_eq!(system.lookup::<u64>("/user/clock"), Ok(clock));
+    /// let refused = system.lookup::<String>("/user/clock");
+    /// assert!(matches!(refused, Err(LookupError::OtherProtocol { speaks: "u64", .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`LookupError`].
+    pub fn lookup<M: 'static>(&self, path: &str) -> Result<ActorRef<M>, LookupError> {
+        let (sender, receiver) = oneshot::channel();
+        self.find(path, move |found| {
+            // Whoever asked waits.
+            let _ = sender.send(found);
+        })?;
+        receiver.recv().unwrap_or(Err(LookupError::ShuttingDown))
+    }
+
+    /// Like [`Handle::lookup`], with the answer as a future that any executor can await. The request is sent now.
+    ///
+    /// # Errors
+    /// [`LookupError`], from the future.
+    pub fn lookup_future<M: 'static>(
+        &self,
+        path: &str,
+    ) -> impl Future<Output = Result<ActorRef<M>, LookupError>> + Send + use<M> {
+        let (sender, receiver) = oneshot::async_channel();
+        let sent = self.find(path, move |found| {
+            // The future may have been dropped.
+            let _ = sender.send(found);
+        });
+        async move {
+            sent?;
+            receiver.await.unwrap_or(Err(LookupError::ShuttingDown))
+        }
+    }
+
+    /// Has `found` called with what bears a path, on its shard. What can be told at once comes back instead.
+    fn find<M: 'static>(
+        &self,
+        path: &str,
+        found: impl FnOnce(Result<ActorRef<M>, LookupError>) + Send + 'static,
+    ) -> Result<(), LookupError> {
+        let first = names_in(path)?.next().unwrap_or_default();
+        let Some(top) = self.services.names.get(first) else {
+            return Err(LookupError::NoSuchActor { path: format!("{TOP}{first}") });
+        };
+        let path = path.to_owned();
+        let call = move |scope: &mut Scope<'_>| found(walk(scope, top, &path));
+        self.shared.run_on(top.place().shard(), call).map_err(|_| LookupError::ShuttingDown)
+    }
+
+    /// Spawns a top-level actor with a name, which is unique among the top-level actors of all shards; blocks until it is
+    /// there. Must not be called from an actor.
+    ///
+    /// Of several that ask for one name at once, exactly one gets it. The name is free again when its bearer has stopped,
+    /// before those who watch it are told so.
+    ///
+    /// # Errors
+    /// [`SpawnOnError`], with [`SpawnError::NameTaken`](corelane_kernel::SpawnError::NameTaken) or
+    /// [`SpawnError::BadName`](corelane_kernel::SpawnError::BadName) inside; the factory is dropped.
+    pub fn spawn_named<A: Actor>(
+        &self,
+        on: On,
+        name: &str,
+        factory: impl FnMut() -> A + Send + 'static,
+    ) -> Result<ActorRef<A::Msg>, SpawnOnError> {
+        let name = name.to_owned();
+        let spawn = move |scope: &mut Scope<'_>| scope.spawner().name(&name).spawn_from(factory);
+        Ok(self.call(on.choose(&self.shared), spawn)??)
+    }
+
+    /// The path of an actor of any shard, `None` if it does not live; blocks until it is known. Must not be called from an
+    /// actor: [`Ctx::path`](corelane_kernel::Ctx::path) and [`Scope::path`] give those of an actor's own shard.
+    ///
+    /// An actor without a name stands in it as `$shard.index.generation`: always the same, never another's, and good for
+    /// reading only.
+    ///
+    /// # Errors
+    /// [`CallError`]; [`CallError::NoSuchShard`] if the actor is of another system.
+    pub fn path_of(&self, actor: impl Into<Address>) -> Result<Option<String>, CallError> {
+        let actor = actor.into();
+        let shard = actor.place().shard();
+        if self.shared.posts.get(shard).is_none_or(|post| post.place != actor.place()) {
+            return Err(CallError::NoSuchShard);
+        }
+        self.call(shard, move |scope| scope.is_alive(actor).then(|| scope.path(actor).to_string()))
+    }
+}
