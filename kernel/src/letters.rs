@@ -142,7 +142,7 @@ impl Kernel {
         if self.dropping {
             return;
         }
-        self.probe.dead_letter(&letter);
+        self.show_letter(&letter);
         if message == TypeId::of::<DeadLetter>() {
             return;
         }

@@ -36,12 +36,12 @@ impl fmt::Debug for Subject<'_> {
 /// Sees what a kernel's driver may want to log. Called off the hot path only. Must not block.
 ///
 /// ```
-/// # use corelane_kernel::{DeadLetter, Failure, Kernel, Observe, OutOfMemory, Subject};
+/// # use corelane_kernel::{DeadLetter, Failure, Kernel, Observe, OutOfMemory, Path, Subject};
 /// struct Printer;
 ///
 /// impl Observe for Printer {
-///     fn dead_letter(&mut self, letter: &DeadLetter) {
-///         eprintln!("{:?} did not get a {}: {}", letter.target, letter.message, letter.reason);
+///     fn dead_letter(&mut self, letter: &DeadLetter, target: Path<'_>) {
+///         eprintln!("{target} did not get a {}: {}", letter.message, letter.reason);
 ///     }
 ///     fn failed(&mut self, who: &Subject<'_>, failure: &Failure) {
 ///         eprintln!("{who} ({}) failed: {failure}", who.actor);
@@ -56,8 +56,8 @@ impl fmt::Debug for Subject<'_> {
 /// }
 /// ```
 pub trait Observe: 'static {
-    /// A message was not handled.
-    fn dead_letter(&mut self, letter: &DeadLetter);
+    /// A message was not handled. `target` is the path of whom it was for, if that lives here, or else its address.
+    fn dead_letter(&mut self, letter: &DeadLetter, target: Path<'_>);
 
     /// An actor failed.
     fn failed(&mut self, who: &Subject<'_>, failure: &Failure);
@@ -85,12 +85,6 @@ impl Probe {
         self.observer = Some(observer);
     }
 
-    pub(crate) fn dead_letter(&mut self, letter: &DeadLetter) {
-        if let Some(observer) = &mut self.observer {
-            observer.dead_letter(letter);
-        }
-    }
-
     pub(crate) fn escalated(&mut self, failure: &Failure) {
         if let Some(observer) = &mut self.observer {
             observer.escalated(failure);
@@ -105,6 +99,16 @@ impl Probe {
 }
 
 impl Kernel {
+    /// Shows a dead letter.
+    pub(crate) fn show_letter(&mut self, letter: &DeadLetter) {
+        let here = self.path(letter.target).here;
+        // Written out: the probe is borrowed besides.
+        let tree = Tree { memory: &self.memory, sides: &self.sides, names: &self.names, root: self.root };
+        if let Some(observer) = &mut self.probe.observer {
+            observer.dead_letter(letter, Path { tree, address: letter.target, here });
+        }
+    }
+
     /// Shows that the actor of a cell has failed. The cell may be on its way out, but still knows its parent.
     pub(crate) fn show_failure(&mut self, cell: u32, failure: &Failure) {
         let address = self.address_of(cell);

@@ -281,7 +281,7 @@ fn what_a_refused_spawn_was_given_is_dropped() {
 fn the_observer_and_the_extensions_are_dropped_once() {
     struct Silent(#[allow(dead_code)] Token);
     impl Observe for Silent {
-        fn dead_letter(&mut self, _: &corelane_kernel::DeadLetter) {}
+        fn dead_letter(&mut self, _: &corelane_kernel::DeadLetter, _: corelane_kernel::Path<'_>) {}
         fn failed(&mut self, _: &corelane_kernel::Subject<'_>, _: &Failure) {}
         fn panicked(&mut self, _: &Failure) {}
     }

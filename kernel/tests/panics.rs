@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use common::{Census, Log, Order, Puppet, Realm, Token, World, lock, ms, order};
 use corelane_kernel::{
-    Actor, ActorRef, Ctx, DeadLetter, DeadReason, Failure, KernelConfig, Observe, Outcome, ReplyTo, Subject,
-    Terminated,
+    Actor, ActorRef, Ctx, DeadLetter, DeadReason, Failure, KernelConfig, Observe, Outcome, Path, ReplyTo,
+    Subject, Terminated,
 };
 
 /// A value whose drop panics, once it is armed. It counts as dropped all the same.
@@ -530,7 +530,7 @@ fn a_panicking_clone_of_a_periodic_message_is_its_owners_failure() {
 struct Journal(Log);
 
 impl Observe for Journal {
-    fn dead_letter(&mut self, letter: &DeadLetter) {
+    fn dead_letter(&mut self, letter: &DeadLetter, _: Path<'_>) {
         self.0.add(format!("letter: {}", letter.reason));
     }
     fn failed(&mut self, who: &Subject<'_>, failure: &Failure) {

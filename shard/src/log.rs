@@ -1,8 +1,12 @@
 //! The log: what kernels show of failures and dead letters, as `tracing` events, dead letters limited in rate.
+//!
+//! Each event says where it happened as fields: `shard`, the actor's `path` (its address where it does not live there any
+//! more) and `address`, and the name of the type of its messages as `message_type`. Nothing of it is formatted unless
+//! somebody listens.
 
 use std::time::Duration;
 
-use corelane_kernel::{DeadLetter, Failure, Observe, Subject, Time};
+use corelane_kernel::{DeadLetter, Failure, Observe, Path, Subject, Time};
 
 /// Silence after the last dead letter that was logged.
 const SILENCE: Duration = Duration::from_secs(300);
@@ -63,18 +67,18 @@ impl Log {
 }
 
 impl Observe for Log {
-    fn dead_letter(&mut self, letter: &DeadLetter) {
+    fn dead_letter(&mut self, letter: &DeadLetter, path: Path<'_>) {
         let (after, last) = match self.limit.ask(letter.at) {
             Pass::Yes { after } => (after, false),
             Pass::Last { after } => (after, true),
             Pass::No => return,
         };
-        let DeadLetter { target, message, reason, .. } = letter;
+        let DeadLetter { target: address, message, reason, .. } = letter;
         let shard = self.shard;
         if after > 0 {
             tracing::info!(shard, skipped = after, "dead letters were not logged");
         }
-        tracing::info!(shard, ?target, message, %reason, "dead letter");
+        tracing::info!(shard, %path, ?address, message_type = message, %reason, "dead letter");
         if last {
             tracing::info!(shard, "no more dead letters are logged for {SILENCE:?}; they are counted");
         }
@@ -82,7 +86,7 @@ impl Observe for Log {
 
     fn failed(&mut self, who: &Subject<'_>, failure: &Failure) {
         let Subject { address, actor, message, .. } = who;
-        tracing::error!(shard = self.shard, path = %who, ?address, actor, message, %failure, "actor failed");
+        tracing::error!(shard = self.shard, path = %who, ?address, actor, message_type = message, %failure, "actor failed");
     }
 
     fn escalated(&mut self, failure: &Failure) {

@@ -277,8 +277,13 @@ impl Table {
 struct Room<M> {
     key: Key<M>,
     registered: Roster<M>,
-    /// Who is to be told, and the listing that each was told last.
-    subscribers: HashMap<Address, (ActorRef<Listing<M>>, Option<Actors<M>>)>,
+    subscribers: HashMap<Address, Subscription<M>>,
+}
+
+struct Subscription<M> {
+    subscriber: ActorRef<Listing<M>>,
+    /// What it was told last.
+    told: Option<Actors<M>>,
 }
 
 type Actors<M> = Arc<[ActorRef<M>]>;
@@ -291,7 +296,7 @@ impl<M> Room<M> {
     fn subscribe(&mut self, subscriber: ActorRef<Listing<M>>) -> bool {
         let new = !self.subscribers.contains_key(&subscriber.address());
         if new {
-            self.subscribers.insert(subscriber.address(), (subscriber, None));
+            self.subscribers.insert(subscriber.address(), Subscription { subscriber, told: None });
         }
         new
     }
@@ -333,7 +338,7 @@ impl<M: Send + 'static> AnyRoom for Room<M> {
         }
         let listing = Listing { key: self.key.clone(), actors: self.registered.all() };
         let mut to = Vec::new();
-        for (subscriber, told) in self.subscribers.values_mut() {
+        for Subscription { subscriber, told } in self.subscribers.values_mut() {
             // One copy is made for each change: another copy is another state.
             if told.as_ref().is_none_or(|told| !Arc::ptr_eq(told, &listing.actors)) {
                 *told = Some(listing.actors.clone());

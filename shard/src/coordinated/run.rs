@@ -1,6 +1,7 @@
 //! Running the tasks of one phase: all at once, on the thread that shuts the system down, until they have ended or
 //! their time is over.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -38,17 +39,18 @@ impl Wake for Unpark {
 
 /// Runs the tasks of a phase, and notes how they ended. Each is begun and polled once at least, also after `deadline`.
 pub(crate) fn run(tasks: Vec<Begun>, deadline: Instant, report: &mut PhaseReport) {
-    let mut open: Vec<String> = tasks.iter().map(|task| task.name.clone()).collect();
+    let mut open: BTreeMap<usize, String> = tasks.iter().map(|task| task.name.clone()).enumerate().collect();
     let mut running: FuturesUnordered<_> = tasks
         .into_iter()
-        .map(|Begun { name, begin }| {
+        .enumerate()
+        .map(|(at, Begun { begin, .. })| {
             // Beginning is part of the task, and so is a panic in it.
             let task = AssertUnwindSafe(async move { begin().await }).catch_unwind();
             async move {
                 let result = task.await.unwrap_or_else(|panic| {
                     Err(unwind::tell(panic, |text| format!("it panicked: {text}")).into())
                 });
-                (name, result)
+                (at, result)
             }
         })
         .collect();
@@ -57,10 +59,8 @@ pub(crate) fn run(tasks: Vec<Begun>, deadline: Instant, report: &mut PhaseReport
     loop {
         match running.poll_next_unpin(&mut context) {
             Poll::Ready(None) => return,
-            Poll::Ready(Some((name, result))) => {
-                if let Some(at) = open.iter().position(|known| *known == name) {
-                    open.remove(at);
-                }
+            Poll::Ready(Some((at, result))) => {
+                let name = open.remove(&at).unwrap_or_default();
                 match result {
                     Ok(()) => report.done.push(name),
                     Err(error) => report.failed.push((name, error.to_string())),
@@ -72,7 +72,7 @@ pub(crate) fn run(tasks: Vec<Begun>, deadline: Instant, report: &mut PhaseReport
             },
         }
     }
-    report.timed_out = open;
+    report.timed_out = open.into_values().collect();
     if let Err(failure) = unwind::guard(move || drop(running)) {
         tracing::error!(phase = report.phase, %failure, "dropping a shutdown task panicked");
     }

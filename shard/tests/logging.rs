@@ -1,0 +1,148 @@
+//! The log: `tracing` events that say in fields what happened, to whom and where, and of dead letters not too many.
+//!
+//! What listens is set for the whole process, so everything is in one test.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fmt::{Debug, Write};
+use std::sync::{Arc, Mutex};
+
+use common::{Job, Puppet, builder, end, hush, next, tell, with};
+use corelane_kernel::{Actor, ActorRef, Ctx, Outcome};
+use corelane_shard::On;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+/// An event: its level and its fields.
+type Line = (Level, BTreeMap<&'static str, String>);
+
+/// Keeps all events.
+#[derive(Clone, Default)]
+struct Keep(Arc<Mutex<Vec<Line>>>);
+
+struct Fields(BTreeMap<&'static str, String>);
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        let mut text = String::new();
+        write!(text, "{value:?}").unwrap();
+        self.0.insert(field.name(), text);
+    }
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name(), value.to_owned());
+    }
+}
+
+impl Subscriber for Keep {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("corelane_shard")
+    }
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn event(&self, event: &Event<'_>) {
+        let mut fields = Fields(BTreeMap::new());
+        event.record(&mut fields);
+        self.0.lock().unwrap().push((*event.metadata().level(), fields.0));
+    }
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+/// An actor that takes numbers.
+struct Counter;
+
+impl Actor for Counter {
+    type Msg = u64;
+    fn receive(&mut self, n: u64, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        if n == 13 {
+            return Err(std::fmt::Error.into());
+        }
+        ctx.unhandled(n);
+        Ok(())
+    }
+}
+
+/// Conformance 34: dropped and unhandled messages count towards the limit, and the last line says that silence follows.
+#[test]
+fn failures_and_dead_letters_say_who_and_where_in_fields() {
+    hush();
+    let keep = Keep::default();
+    tracing::subscriber::set_global_default(keep.clone()).unwrap();
+    let system = builder(2).log_dead_letters(4).start().unwrap();
+    // What the start had to say about this machine.
+    keep.0.lock().unwrap().clear();
+    let mut gateway = system.gateway().unwrap();
+    let parent = system.spawn_named(On::Shard(1), "parent", Puppet::default).unwrap();
+    let (counter, bounded): (ActorRef<u64>, ActorRef<Job>) = with(&mut gateway, parent, |ctx| {
+        let counter = ctx.spawner().name("counter").spawn(Counter).unwrap();
+        (counter, ctx.spawner().name("bounded").mailbox(1).spawn(Puppet::default()).unwrap())
+    });
+    let take = |n: usize| {
+        // What a shard logs is there when it has come to a turn after it.
+        system.call(1, |_| ()).unwrap();
+        system.call(1, |_| ()).unwrap();
+        let lines = std::mem::take(&mut *keep.0.lock().unwrap());
+        assert_eq!(lines.len(), n, "{lines:#?}");
+        lines
+    };
+    let ask = |fields: &BTreeMap<&str, String>, names: &[&str]| -> Vec<String> {
+        names
+            .iter()
+            .map(|name| fields.get(name).unwrap_or_else(|| panic!("no {name} in {fields:?}")).clone())
+            .collect()
+    };
+
+    // Unhandled, by a living actor.
+    gateway.tell(counter, 1);
+    with(&mut gateway, parent, |_| ());
+    let [(level, fields)] = &take(1)[..] else { unreachable!() };
+    assert_eq!(*level, Level::INFO);
+    assert_eq!(
+        ask(fields, &["shard", "path", "address", "message_type", "reason", "message"]),
+        ["1", "/user/parent/counter", &format!("{:?}", counter.address()), "u64", "unhandled", "dead letter"]
+    );
+
+    // Dropped, before a living actor.
+    with(&mut gateway, parent, move |ctx| (0..2).for_each(|_| ctx.tell(bounded, ().into())));
+    let [(_, fields)] = &take(1)[..] else { unreachable!() };
+    assert_eq!(ask(fields, &["path", "reason"]), ["/user/parent/bounded", "mailbox full"]);
+
+    // A failure, and a panic.
+    let (gone, notices) = std::sync::mpsc::channel();
+    let watcher = Puppet::default().notices(gone).on(&system, 0);
+    common::watch(&system, &mut gateway, watcher, counter);
+    common::watch(&system, &mut gateway, watcher, bounded);
+    gateway.tell(counter, 13);
+    next(&notices);
+    let [(level, fields)] = &take(1)[..] else { unreachable!() };
+    assert_eq!(*level, Level::ERROR);
+    assert_eq!(
+        ask(fields, &["shard", "path", "address", "message_type", "message"]),
+        ["1", "/user/parent/counter", &format!("{:?}", counter.address()), "u64", "actor failed"]
+    );
+    assert!(fields["actor"].ends_with("::Counter") && !fields["failure"].is_empty(), "{fields:?}");
+    tell(&mut gateway, bounded, Job::run(|_| panic!("over the edge")));
+    next(&notices);
+    let [(_, fields)] = &take(1)[..] else { unreachable!() };
+    assert_eq!(ask(fields, &["path", "failure"]), ["/user/parent/bounded", "panic: over the edge"]);
+
+    // To one that is gone: its address. Then the last line before the silence.
+    gateway.tell(counter, 1);
+    let [(_, fields)] = &take(1)[..] else { unreachable!() };
+    assert_eq!(ask(fields, &["path", "reason"]), [&format!("{:?}", counter.address()), "no such actor"]);
+    for n in 0..10 {
+        gateway.tell(counter, n);
+    }
+    let [(_, last), (_, silence)] = &take(2)[..] else { unreachable!() };
+    assert_eq!(last["message"], "dead letter");
+    assert!(silence["message"].starts_with("no more dead letters are logged for 300s"), "{silence:?}");
+    with(&mut gateway, parent, |ctx| ctx.unhandled(().into()));
+    take(0);
+    let report = end(system);
+    assert_eq!(report.dead_letters(), 14);
+}
