@@ -4,6 +4,7 @@ use crate::address::Address;
 use crate::context::Ctx;
 use crate::failure::{Failure, Outcome};
 use crate::supervise::{Directive, Strategy};
+use crate::timers::TimerKey;
 
 /// State that handles messages of one type, one at a time, on one core.
 ///
@@ -105,7 +106,7 @@ pub trait Actor: Sized + 'static {
     /// An error fails the actor; so does not overriding this and watching all the same (a *death pact*).
     fn terminated(&mut self, gone: &Terminated, ctx: &mut Ctx<'_, Self>) -> Outcome {
         let _ = ctx;
-        Err(Failure::death_pact(format_args!("{:?} is gone ({:?})", gone.address, gone.reason)))
+        Err(gone.death_pact())
     }
 
     /// How this actor looks after its children. Asked at each failure of a child, after [`Actor::decide`].
@@ -175,6 +176,22 @@ pub trait Actor: Sized + 'static {
         Ok(())
     }
 
+    /// An alarm rings (see [`Ctx::set_alarm`]).
+    ///
+    /// # Errors
+    /// An error fails the actor.
+    fn alarm(&mut self, key: TimerKey, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        let _ = (key, ctx);
+        Ok(())
+    }
+
+    /// The kernel's word to a [`Machine`](crate::fsm::Machine) that its state's time may be up.
+    #[doc(hidden)]
+    fn state_alarm(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        let _ = ctx;
+        Ok(())
+    }
+
     /// Whether a message puts the receive time-out off. Asked only while one is set.
     fn influences_receive_timeout(msg: &Self::Msg) -> bool {
         let _ = msg;
@@ -189,6 +206,13 @@ pub struct Terminated {
     pub address: Address,
     /// Why it ended.
     pub reason: StopReason,
+}
+
+impl Terminated {
+    /// The failure of a watcher that has no handler for this.
+    pub(crate) fn death_pact(&self) -> Failure {
+        Failure::death_pact(format_args!("{:?} is gone ({:?})", self.address, self.reason))
+    }
 }
 
 /// Why an actor ended.

@@ -31,6 +31,7 @@ use crate::parcel;
 use crate::record::{self, Kind, MessageType, Payload};
 use crate::region::{Memory, NONE, class_for};
 use crate::supervise::{Directive, Strategy};
+use crate::timers::Alarm;
 
 /// What becomes of an answer, and where that stands in a reply cell.
 struct Then<F>(core::marker::PhantomData<F>);
@@ -100,6 +101,9 @@ unsafe fn no_restart(_: &mut Kernel, _: u32, _: &Failure) -> Outcome {
 }
 unsafe fn no_restarting(_: &mut Kernel, _: u32, _: &Failure) {}
 unsafe fn no_state(_: &Memory, _: u32) {}
+unsafe fn no_alarm(_: &mut Kernel, _: u32, _: Alarm) -> Outcome {
+    Ok(())
+}
 unsafe fn no_influence(_: *const u64) -> bool {
     true
 }
@@ -119,6 +123,7 @@ pub(crate) const fn plain<T, R: 'static>(
         terminated: no_terminated,
         decide: no_decision,
         receive_timeout: no_start,
+        alarm: no_alarm,
         influences: no_influence,
         drop_state: no_state,
         drop,

@@ -20,6 +20,7 @@ use crate::limits::{HEADER, STATE_ALIGN_MAX};
 use crate::record::{MessageType, Payload};
 use crate::region::{Memory, class_for};
 use crate::supervise::{Directive, Strategy};
+use crate::timers::Alarm;
 
 /// What lives in a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,7 @@ pub(crate) struct Behavior {
     pub(crate) terminated: unsafe fn(&mut Kernel, u32, &Terminated) -> Outcome,
     pub(crate) decide: unsafe fn(&mut Kernel, u32, Address, &Failure) -> (Directive, Strategy),
     pub(crate) receive_timeout: unsafe fn(&mut Kernel, u32) -> Outcome,
+    pub(crate) alarm: unsafe fn(&mut Kernel, u32, Alarm) -> Outcome,
     pub(crate) influences: unsafe fn(*const u64) -> bool,
     /// Drops the state, and keeps what makes it.
     pub(crate) drop_state: unsafe fn(&Memory, u32),
@@ -127,6 +129,7 @@ impl Behavior {
                 terminated: terminated::<A, F>,
                 decide: decide::<A, F>,
                 receive_timeout: receive_timeout::<A, F>,
+                alarm: alarm::<A, F>,
                 influences: influences::<A>,
                 drop_state: drop_state::<A, F>,
                 drop: drop_incarnation::<A, F>,
@@ -228,6 +231,16 @@ unsafe fn receive_timeout<A: Actor, F>(kernel: &mut Kernel, cell: u32) -> Outcom
     // SAFETY: called while the state is there.
     let actor = unsafe { state::<A, F>(kernel, cell) };
     actor.receive_timeout(&mut Ctx::new(kernel, cell))
+}
+
+unsafe fn alarm<A: Actor, F>(kernel: &mut Kernel, cell: u32, alarm: Alarm) -> Outcome {
+    // SAFETY: called while the state is there.
+    let actor = unsafe { state::<A, F>(kernel, cell) };
+    let ctx = &mut Ctx::new(kernel, cell);
+    match alarm {
+        Alarm::Keyed(key) => actor.alarm(key, ctx),
+        Alarm::State => actor.state_alarm(ctx),
+    }
 }
 
 unsafe fn influences<A: Actor>(payload: *const u64) -> bool {

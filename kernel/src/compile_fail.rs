@@ -235,6 +235,134 @@
 //! }
 //! ```
 //!
+//! # An event that a state machine does not know
+//!
+//! ```compile_fail,E0308
+//! # use corelane_kernel::{ActorRef, Kernel, SpawnError, fsm::{Fsm, FsmCtx, Machine, Next, Step}};
+//! # #[derive(Clone, Copy, PartialEq, Eq)]
+//! # enum State { Off, On }
+//! # enum Event { Press, Hold }
+//! # struct Lamp;
+//! # impl Fsm for Lamp {
+//! #     type State = State;
+//! #     type Event = Event;
+//! #     type Data = ();
+//! #     fn handle(&mut self, _: State, _: Event, _: &mut (), _: &mut FsmCtx<'_, Self>) -> Next<Self> { Ok(Step::stay()) }
+//! # }
+//! fn press(kernel: &mut Kernel) -> Result<(), SpawnError> {
+//!     let lamp = kernel.spawn(Machine::new(Lamp, State::Off, ()))?;
+//!     kernel.tell(lamp, State::On);
+//!     Ok(())
+//! }
+//! ```
+//! ```
+//! # use corelane_kernel::{ActorRef, Kernel, SpawnError, fsm::{Fsm, FsmCtx, Machine, Next, Step}};
+//! # #[derive(Clone, Copy, PartialEq, Eq)]
+//! # enum State { Off, On }
+//! # enum Event { Press, Hold }
+//! # struct Lamp;
+//! # impl Fsm for Lamp {
+//! #     type State = State;
+//! #     type Event = Event;
+//! #     type Data = ();
+//! #     fn handle(&mut self, _: State, _: Event, _: &mut (), _: &mut FsmCtx<'_, Self>) -> Next<Self> { Ok(Step::stay()) }
+//! # }
+//! fn press(kernel: &mut Kernel) -> Result<(), SpawnError> {
+//!     let lamp = kernel.spawn(Machine::new(Lamp, State::Off, ()))?;
+//!     kernel.tell(lamp, Event::Press);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # A state that a state machine does not have
+//!
+//! ```compile_fail,E0308
+//! # use corelane_kernel::fsm::{Fsm, FsmCtx, Next, Step};
+//! # #[derive(Clone, Copy, PartialEq, Eq)]
+//! # enum State { Off, On }
+//! # struct Lamp;
+//! impl Fsm for Lamp {
+//!     type State = State;
+//!     type Event = bool;
+//!     type Data = ();
+//!     fn handle(&mut self, _: State, on: bool, _: &mut (), _: &mut FsmCtx<'_, Self>) -> Next<Self> {
+//!         Ok(Step::goto(on))
+//!     }
+//! }
+//! ```
+//! ```
+//! # use corelane_kernel::fsm::{Fsm, FsmCtx, Next, Step};
+//! # #[derive(Clone, Copy, PartialEq, Eq)]
+//! # enum State { Off, On }
+//! # struct Lamp;
+//! impl Fsm for Lamp {
+//!     type State = State;
+//!     type Event = bool;
+//!     type Data = ();
+//!     fn handle(&mut self, _: State, on: bool, _: &mut (), _: &mut FsmCtx<'_, Self>) -> Next<Self> {
+//!         Ok(Step::goto(if on { State::On } else { State::Off }))
+//!     }
+//! }
+//! ```
+//!
+//! # An event that is forgotten in one state
+//!
+//! ```compile_fail,E0004
+//! # use corelane_kernel::fsm::{Fsm, FsmCtx, Next, Step};
+//! # #[derive(Clone, Copy, PartialEq, Eq)]
+//! # enum State { Off, On }
+//! # enum Event { Press, Hold }
+//! # struct Lamp;
+//! # impl Fsm for Lamp {
+//! #     type State = State;
+//! #     type Event = Event;
+//! #     type Data = ();
+//! fn handle(&mut self, state: State, event: Event, _: &mut (), _: &mut FsmCtx<'_, Self>) -> Next<Self> {
+//!     Ok(match (state, event) {
+//!         (State::Off, Event::Press) => Step::goto(State::On),
+//!         (State::On, Event::Press) => Step::goto(State::Off),
+//!         (State::On, Event::Hold) => Step::stay(),
+//!     })
+//! }
+//! # }
+//! ```
+//! ```
+//! # use corelane_kernel::fsm::{Fsm, FsmCtx, Next, Step};
+//! # #[derive(Clone, Copy, PartialEq, Eq)]
+//! # enum State { Off, On }
+//! # enum Event { Press, Hold }
+//! # struct Lamp;
+//! # impl Fsm for Lamp {
+//! #     type State = State;
+//! #     type Event = Event;
+//! #     type Data = ();
+//! fn handle(&mut self, state: State, event: Event, _: &mut (), _: &mut FsmCtx<'_, Self>) -> Next<Self> {
+//!     Ok(match (state, event) {
+//!         (State::Off, Event::Press) => Step::goto(State::On),
+//!         (State::On, Event::Press) => Step::goto(State::Off),
+//!         (State::On | State::Off, Event::Hold) => Step::stay(),
+//!     })
+//! }
+//! # }
+//! ```
+//!
+//! # A step that is not returned
+//!
+//! ```compile_fail
+//! #![deny(unused_must_use)]
+//! use corelane_kernel::fsm::Step;
+//! fn go() {
+//!     Step::<bool, ()>::goto(true);
+//! }
+//! ```
+//! ```
+//! #![deny(unused_must_use)]
+//! use corelane_kernel::fsm::Step;
+//! fn go() -> Step<bool, ()> {
+//!     Step::goto(true)
+//! }
+//! ```
+//!
 //! # A state beyond the stated bound
 //!
 //! ```compile_fail,E0080

@@ -7,6 +7,7 @@ use core::time::Duration;
 use crate::actor::Actor;
 use crate::address::{ActorRef, Address, ReplyTo};
 use crate::error::{AskError, OutOfMemory, SpawnError, StashError, TellError};
+use crate::failure::Failure;
 use crate::kernel::Kernel;
 use crate::letters::DeadReason;
 use crate::parcel;
@@ -331,6 +332,12 @@ impl<'k, A: Actor> Ctx<'k, A> {
         self.kernel.attach_value(self.cell, value)
     }
 
+    /// Why this actor failed, if it did: for hooks that run at its end.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        let obituary = self.kernel.obituary_of(self.cell);
+        obituary.is_some().then(|| self.kernel.failure_in(obituary))
+    }
+
     // --- time ----------------------------------------------------------------------------------------------------
 
     /// Tells this actor `message` after a time, once. A timer of the same key is replaced. Resolution is 66 µs; never
@@ -395,12 +402,49 @@ impl<'k, A: Actor> Ctx<'k, A> {
         self.scope().delay(backoff, attempts)
     }
 
-    /// Cancels the timer of a key, which then never fires, also if it was due. Says whether there was one.
+    /// Runs [`Actor::alarm`] after a time, once: a timer that needs no message, so that what only the actor tells
+    /// itself need not stand in its protocol. Alarms and timers share their keys: one of the same key is replaced, and
+    /// [`Ctx::cancel_timer`] and [`Ctx::has_timer`] are for both. Resolution is 66 µs; never early.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the region is used up; nothing has changed.
+    ///
+    /// ```
+    /// # use corelane_kernel::{Actor, Ctx, Outcome, TimerKey};
+    /// # use core::time::Duration;
+    /// struct Cache { entries: Vec<(u64, u64)> }
+    ///
+    /// const SWEEP: u64 = 1;
+    ///
+    /// impl Actor for Cache {
+    ///     type Msg = (u64, u64);
+    ///     fn receive(&mut self, entry: (u64, u64), ctx: &mut Ctx<'_, Self>) -> Outcome {
+    ///         self.entries.push(entry);
+    ///         // Begins anew with each entry.
+    ///         ctx.set_alarm(SWEEP, Duration::from_secs(60))?;
+    ///         Ok(())
+    ///     }
+    ///     fn alarm(&mut self, key: TimerKey, _: &mut Ctx<'_, Self>) -> Outcome {
+    ///         if key == SWEEP.into() { self.entries.clear(); }
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    pub fn set_alarm(&mut self, key: impl Into<TimerKey>, after: Duration) -> Result<(), OutOfMemory> {
+        self.kernel.set_alarm(self.cell, key.into(), after)
+    }
+
+    /// Sets when [`Actor::state_alarm`] runs. Replaces what was set.
+    pub(crate) fn set_state_alarm(&mut self, at: Time) -> Result<(), OutOfMemory> {
+        self.kernel.set_state_alarm(self.cell, at)
+    }
+
+    /// Cancels the timer or alarm of a key, which then never fires, also if it was due. Says whether there was one.
     pub fn cancel_timer(&mut self, key: impl Into<TimerKey>) -> bool {
         self.kernel.cancel_key(self.cell, key.into())
     }
 
-    /// Whether a timer of a key is set.
+    /// Whether a timer or an alarm of a key is set.
     pub fn has_timer(&self, key: impl Into<TimerKey>) -> bool {
         self.kernel.has_timer(self.cell, key.into())
     }

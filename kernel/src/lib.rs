@@ -76,8 +76,9 @@
 //! `address`, `limits` (what an address is, every bound) → `region`, `pool`, `shelf`, `parcel` (memory) → `record`,
 //! `queue`, `lane` (messages in memory) → `behavior` (types erased) → `kernel`, `telling`, `dispatch` (telling and
 //! turns) → `supervise/` (what may be decided), `lifecycle/` (births, failures, restarts and ends) → `watch`, `ties`,
-//! `wheel`, `timers`, `ask`, `deadline`, `backlog`, `names`, `grants`, `paths` (what actors can do) → `context`, `scope` (how they do it) →
-//! `batch`, `exit`, `exits`, `inlet` (other cores) → `pattern/` (pieces of which services are built).
+//! `wheel`, `timers`, `ask`, `deadline`, `backlog`, `names`, `grants`, `paths` (what actors can do) → `context`, `scope`
+//! (how they do it) → `batch`, `exit`, `exits`, `inlet` (other cores) → `fsm/`, `router/`, `pattern/` (what is made of
+//! all that).
 //!
 //! # Features
 //!
@@ -107,6 +108,7 @@ mod exit;
 mod exits;
 mod extension;
 mod failure;
+pub mod fsm;
 mod grants;
 mod inlet;
 mod kernel;
@@ -120,8 +122,8 @@ mod lifecycle;
 pub mod limits;
 mod names;
 mod parcel;
-pub mod pattern;
 mod paths;
+pub mod pattern;
 mod pool;
 mod prefetch;
 mod probe;

@@ -28,6 +28,9 @@ pub const SHARDS_MAX: usize = 1 << 10;
 /// Messages an actor may stash unless it asks for another bound.
 pub const STASH_DEFAULT: u32 = 1024;
 
+/// Observers of one state machine.
+pub const OBSERVERS_MAX: usize = 8;
+
 /// Records between the one being handled and those whose target cells are prefetched, and how many are looked at in one
 /// go. Far memory answers many requests at once, and each of them as late as dozens of small handlers take; what was
 /// asked for this early still fits into the first cache.

@@ -1,5 +1,5 @@
-//! An actor's timers: keyed messages, once or periodic; the receive time-out; the deadline of an ask that found no row
-//! (see `deadline`).
+//! An actor's timers: keyed messages, once or periodic; alarms; the receive time-out; the deadline of an ask that found
+//! no row (see `deadline`).
 //!
 //! A timer is one record that stands in the wheel and in its owner's list. What it is to tell stays in it until its
 //! turn to be handled has come, so that one that is cancelled, replaced, or whose owner stops never fires, also if it
@@ -17,11 +17,12 @@ use crate::limits::{RECORD_HEAD, RECORD_MAX};
 use crate::parcel;
 use crate::pool::Handle;
 use crate::record::{Head, Kind, Payload};
+use crate::region::NONE;
 use crate::side::ReceiveTimeout;
 use crate::time::Time;
 use crate::wheel::{self, Place, Spot, Timed};
 
-/// Names a timer among its actor's: a number, or a text where that reads better.
+/// Names a timer or an alarm among its actor's: a number, or a text where that reads better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TimerKey {
     /// A number.
@@ -42,18 +43,47 @@ impl From<&'static str> for TimerKey {
     }
 }
 
+/// What runs a hook of the actor and tells it no message.
+#[derive(Clone, Copy)]
+pub(crate) enum Alarm {
+    /// The actor's own, by its key.
+    Keyed(TimerKey),
+    /// The time of a state machine's state may be up.
+    State,
+}
+
 #[derive(Clone, Copy)]
 pub(crate) enum Duty {
     /// Tell the message in the parcel.
     Tell { key: TimerKey, parcel: u32 },
     /// Tell a clone of the message in the parcel, and again after a period of ticks.
     Repeat { key: TimerKey, parcel: u32, period: u64, clone: unsafe fn(*const u64, *mut u64) },
+    /// Run the hook.
+    Alarm(Alarm),
     /// The ask whose reply cell this is has no answer.
     Ask { cell: u32 },
     /// No message for some time.
     Silence,
     /// The owner's restart has waited long enough.
     Restart,
+}
+
+impl Duty {
+    /// The key by which its actor knows it.
+    fn key(&self) -> Option<TimerKey> {
+        match *self {
+            Duty::Tell { key, .. } | Duty::Repeat { key, .. } | Duty::Alarm(Alarm::Keyed(key)) => Some(key),
+            Duty::Alarm(Alarm::State) | Duty::Ask { .. } | Duty::Silence | Duty::Restart => None,
+        }
+    }
+
+    /// The parcel of what it tells, or [`NONE`].
+    fn parcel(&self) -> u32 {
+        match *self {
+            Duty::Tell { parcel, .. } | Duty::Repeat { parcel, .. } => parcel,
+            Duty::Alarm(_) | Duty::Ask { .. } | Duty::Silence | Duty::Restart => NONE,
+        }
+    }
 }
 
 pub(crate) struct Timer {
@@ -125,21 +155,23 @@ impl Kernel {
             let first = self.sides.get(side).timers;
             match self.remove_timer(first) {
                 Duty::Tell { parcel, .. } | Duty::Repeat { parcel, .. } => self.drop_own_parcel(cell, parcel),
-                Duty::Ask { .. } | Duty::Silence | Duty::Restart => {}
+                Duty::Alarm(_) | Duty::Ask { .. } | Duty::Silence | Duty::Restart => {}
             }
         }
     }
 
     fn find_timer(&self, cell: u32, key: TimerKey) -> Option<Handle<Timer>> {
+        self.find_duty(cell, |duty| duty.key() == Some(key))
+    }
+
+    fn find_duty(&self, cell: u32, is_it: impl Fn(&Duty) -> bool) -> Option<Handle<Timer>> {
         let mut at = self.sides.get(self.side_of(cell)?).timers;
         while at.is_some() {
             let timer = self.timers.get(at);
-            match timer.duty {
-                Duty::Tell { key: known, .. } | Duty::Repeat { key: known, .. } if known == key => {
-                    return Some(at);
-                }
-                _ => at = timer.owner_next,
+            if is_it(&timer.duty) {
+                return Some(at);
             }
+            at = timer.owner_next;
         }
         None
     }
@@ -151,9 +183,8 @@ impl Kernel {
     /// Cancels the timer of a key. Says whether there was one.
     pub(crate) fn cancel_key(&mut self, cell: u32, key: TimerKey) -> bool {
         let Some(timer) = self.find_timer(cell, key) else { return false };
-        if let Duty::Tell { parcel, .. } | Duty::Repeat { parcel, .. } = self.remove_timer(timer) {
-            self.drop_own_parcel(cell, parcel);
-        }
+        let parcel = self.remove_timer(timer).parcel();
+        self.drop_own_parcel(cell, parcel);
         true
     }
 
@@ -167,7 +198,7 @@ impl Kernel {
     ) -> Result<(), OutOfMemory> {
         let to = self.address_of(cell);
         let parcel = parcel::wrap(&mut self.memory, to, Kind::Message, message).map_err(|_| OutOfMemory)?;
-        self.add_keyed(cell, key, after, Duty::Tell { key, parcel }, parcel)
+        self.add_keyed(cell, key, after, Duty::Tell { key, parcel })
     }
 
     /// Sets a keyed timer that tells again and again; one of the same key is replaced.
@@ -183,7 +214,22 @@ impl Kernel {
         let parcel = parcel::wrap(&mut self.memory, to, Kind::Message, message).map_err(|_| OutOfMemory)?;
         let period = wheel::ticks_of(period).max(1);
         let duty = Duty::Repeat { key, parcel, period, clone: Payload::<M>::clone_to };
-        self.add_keyed(cell, key, first, duty, parcel)
+        self.add_keyed(cell, key, first, duty)
+    }
+
+    /// Sets an alarm; a timer or an alarm of the same key is replaced.
+    pub(crate) fn set_alarm(&mut self, cell: u32, key: TimerKey, after: Duration) -> Result<(), OutOfMemory> {
+        self.add_keyed(cell, key, after, Duty::Alarm(Alarm::Keyed(key)))
+    }
+
+    /// Sets when a state machine is to look whether its state's time is up. Replaces what was set.
+    pub(crate) fn set_state_alarm(&mut self, cell: u32, at: Time) -> Result<(), OutOfMemory> {
+        let old = self.find_duty(cell, |duty| matches!(duty, Duty::Alarm(Alarm::State)));
+        self.add_timer(cell, at, Duty::Alarm(Alarm::State))?;
+        if let Some(old) = old {
+            self.remove_timer(old);
+        }
+        Ok(())
     }
 
     fn add_keyed(
@@ -192,20 +238,18 @@ impl Kernel {
         key: TimerKey,
         after: Duration,
         duty: Duty,
-        parcel: u32,
     ) -> Result<(), OutOfMemory> {
         let old = self.find_timer(cell, key);
         match self.add_timer(cell, self.now + after, duty) {
             Ok(_) => {
-                if let Some(old) = old
-                    && let Duty::Tell { parcel, .. } | Duty::Repeat { parcel, .. } = self.remove_timer(old)
-                {
+                if let Some(old) = old {
+                    let parcel = self.remove_timer(old).parcel();
                     self.drop_own_parcel(cell, parcel);
                 }
                 Ok(())
             }
             Err(OutOfMemory) => {
-                self.drop_own_parcel(cell, parcel);
+                self.drop_own_parcel(cell, duty.parcel());
                 Err(OutOfMemory)
             }
         }
@@ -295,6 +339,10 @@ impl Kernel {
                 self.wheel.insert(&mut self.timers, timer, next);
                 self.deliver_clone(owner, parcel, clone);
             }
+            Duty::Alarm(alarm) => {
+                self.remove_timer(timer);
+                self.ring_alarm(owner, alarm);
+            }
             Duty::Ask { cell } => self.expire_ask(cell),
             Duty::Silence => self.end_silence(owner, timer),
             Duty::Restart => {
@@ -323,6 +371,23 @@ impl Kernel {
                     self.do_duties(head, payload);
                     self.receive_now(owner, payload);
                 }
+            }
+        }
+    }
+
+    fn ring_alarm(&mut self, owner: u32, alarm: Alarm) {
+        let header = self.memory.header(owner);
+        // A stop that found no room has not cancelled the timers yet.
+        if matches!(header.identity.get().gate(), Gate::Stopping | Gate::Dead | Gate::Free) {
+            return;
+        }
+        if let Some(behavior) = header.behavior.get() {
+            (self.running, self.stage) = (owner, Stage::Hook);
+            // SAFETY: the owner may run now, and none of its code does.
+            let outcome = unsafe { (behavior.alarm)(self, owner, alarm) };
+            self.stage = Stage::Handler;
+            if let Err(failure) = outcome {
+                self.fail(owner, failure);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Timers: keyed messages once or periodically, and the receive time-out. None fires early, and none after it was
+//! Timers: keyed messages once or periodically, alarms, and the receive time-out. None fires early, and none after it was
 //! cancelled, replaced or its owner stopped, also if it was due.
 
 mod common;
@@ -55,6 +55,33 @@ fn timers_fire_in_the_order_of_their_deadlines() {
     }
     world.pass(ms(1000));
     assert_eq!(world.events(), ["a 5", "a 2", "a 3", "a 1", "a 4"]);
+}
+
+#[test]
+fn an_alarm_rings_once_and_never_early() {
+    struct Sleeper(common::Log);
+    impl Actor for Sleeper {
+        type Msg = Duration;
+        fn receive(&mut self, after: Duration, ctx: &mut Ctx<'_, Self>) -> Outcome {
+            ctx.set_alarm(1, after)?;
+            Ok(())
+        }
+        fn alarm(&mut self, key: TimerKey, ctx: &mut Ctx<'_, Self>) -> Outcome {
+            self.0.add(format!("{key:?}, set: {}", ctx.has_timer(key)));
+            Err(Failure::new("woken"))
+        }
+    }
+    let mut world = World::new();
+    let sleeper = Sleeper(world.log.clone());
+    let sleeper = world.spawn(sleeper).expect("room");
+    let after = Duration::from_nanos(123_456_789);
+    world.tell(sleeper, after);
+    world.settle();
+    world.now = world.now + (after - Duration::from_nanos(1));
+    assert_eq!(world.events(), [""; 0]);
+    world.now = world.now + TICK;
+    assert_eq!(world.events(), ["Number(1), set: false"]);
+    assert_eq!((world.stats().failed, world.stats().actors), (1, 0), "an error of an alarm fails the actor");
 }
 
 #[test]
