@@ -77,8 +77,8 @@
 //! `queue`, `lane` (messages in memory) → `behavior` (types erased) → `kernel`, `telling`, `dispatch` (telling and
 //! turns) → `supervise/` (what may be decided), `lifecycle/` (births, failures, restarts and ends) → `watch`, `ties`,
 //! `wheel`, `timers`, `ask`, `deadline`, `backlog`, `names`, `grants`, `paths` (what actors can do) → `context`, `scope`
-//! (how they do it) → `batch`, `exit`, `exits`, `inlet` (other cores) → `fsm/`, `router/`, `pattern/` (what is made of
-//! all that).
+//! (how they do it) → `batch`, `exit`, `exits`, `inlet` (other cores) → `becoming`, `fsm/`, `router/`, `pattern/` (what is made
+//! of all that).
 //!
 //! # Features
 //!
@@ -97,6 +97,7 @@ mod ask;
 mod attachment;
 mod backlog;
 mod batch;
+mod becoming;
 mod behavior;
 mod compile_fail;
 mod context;
@@ -147,6 +148,7 @@ mod wheel;
 
 pub use actor::{Actor, StopReason, Terminated};
 pub use address::{ActorRef, Address, Group, Place, RealmsExhausted, ReplyTo, Seat};
+pub use becoming::{Become, BecomeTooDeep, Handler};
 pub use context::Ctx;
 pub use dispatch::Turn;
 pub use error::{AskError, KernelError, OutOfMemory, ResolveError, SpawnError, StashError, TellError};

@@ -90,6 +90,7 @@
 //! # Which to use
 //!
 //! For two or three modes without time-outs or hooks, an `enum` in the actor and a `match` are enough.
+//! [`Become`](crate::Become) is for modes that are functions, and for those that come back to where they came from.
 
 mod machine;
 mod observers;
