@@ -15,6 +15,7 @@ mod cost;
 mod cross;
 mod dice;
 mod error;
+mod fsm;
 mod gateway;
 mod memory;
 mod pin;

@@ -3,7 +3,7 @@
 use super::raw::{hop, memory, queue, wake};
 use super::savina::{self, big, chameneos, count, forkjoin, pingpong};
 use super::{Cost, Plan, Unit, WorkloadError};
-use super::{ask, cross, gateway, random, restart, ring, spawn, spray, tell};
+use super::{ask, cross, fsm, gateway, random, restart, ring, spawn, spray, tell};
 
 /// How a workload or a raw loop is run.
 pub type Run = fn(&Plan) -> Result<Cost, WorkloadError>;
@@ -88,6 +88,8 @@ pub const WORKLOADS: &[Workload] = &[
     .beside("its state made and dropped, the constructor behind a pointer", restart::construct),
     round_trip("ask.local", 2, "sequential asks between two actors of a core", ask::local)
         .beside("two tells of local.tell", ask::two_tells),
+    message("fsm", "one actor tells a state machine, every fourth message a transition", fsm::machine)
+        .beside("a plain actor that does the same", fsm::plain),
     message("cross.tell", "one actor tells another on another core", tell::cross)
         .beside("rtrb's ring in chunks of the same bytes, one indirect call for each record", hop::stream),
     round_trip("cross.pingpong", 2, "two actors of two cores, one message under way", cross::pingpong)
@@ -126,7 +128,7 @@ mod tests {
         let core = Topology::read().allowed[0];
         let plan = Plan::new(Scale::Quick, vec![core]).expect("one core is enough for a plan");
         let light = |name: &str| {
-            ["local.tell", "local.pingpong", "local.ring.100", "spawn", "restart.error", "ask.local"]
+            ["local.tell", "local.pingpong", "local.ring.100", "spawn", "restart.error", "ask.local", "fsm"]
                 .contains(&name)
                 || name.starts_with("savina.")
         };

@@ -16,12 +16,18 @@ use super::{Cost, Plan, WorkloadError};
 const BURST: u64 = 256;
 
 /// What asks the adder for its sum. No number that is told is as large.
-const ASK: u64 = u64::MAX;
+pub(super) const ASK: u64 = u64::MAX;
 
 /// Adds up what it is told.
 struct Adder {
     sum: u64,
     asker: ActorRef<Order>,
+}
+
+impl Adder {
+    fn new(asker: ActorRef<Order>) -> Self {
+        Self { sum: 0, asker }
+    }
 }
 
 impl Actor for Adder {
@@ -39,9 +45,12 @@ impl Actor for Adder {
 
 /// What the teller is told.
 #[derive(Clone, Copy)]
-enum Order {
+pub(super) enum Order {
+    /// To begin.
     Begin { to: ActorRef<u64>, count: u64 },
+    /// To go on behind what it has told.
     GoOn,
+    /// What the adder's sum is.
     Sum(u64),
 }
 
@@ -104,7 +113,7 @@ impl Task {
 /// # Errors
 /// See [`WorkloadError`].
 pub(super) fn local(plan: &Plan) -> Result<Cost, WorkloadError> {
-    stream(Stage::on(&[plan.core()])?, 0, plan.pick(10_000_000, 2_000_000))
+    stream(Stage::on(&[plan.core()])?, 0, plan.pick(10_000_000, 2_000_000), Adder::new)
 }
 
 /// `cross.tell`: the adder on another core, 20 M numbers.
@@ -112,14 +121,20 @@ pub(super) fn local(plan: &Plan) -> Result<Cost, WorkloadError> {
 /// # Errors
 /// See [`WorkloadError`].
 pub(super) fn cross(plan: &Plan) -> Result<Cost, WorkloadError> {
-    stream(Stage::on(&plan.pair()?)?, 1, plan.pick(20_000_000, 4_000_000))
+    stream(Stage::on(&plan.pair()?)?, 1, plan.pick(20_000_000, 4_000_000), Adder::new)
 }
 
-/// Streams `count` numbers from the first shard to an adder on shard `far`.
-fn stream(mut stage: Stage, far: usize, count: u64) -> Result<Cost, WorkloadError> {
+/// Streams `count` numbers from the first shard to an adder of any kind on shard `far`. It is made with the address to
+/// which it tells its sum when it is told to [`ASK`].
+pub(super) fn stream<A: Actor<Msg = u64>>(
+    mut stage: Stage,
+    far: usize,
+    count: u64,
+    adder: impl Fn(ActorRef<Order>) -> A + Send + 'static,
+) -> Result<Cost, WorkloadError> {
     let reporter = stage.reporter();
     let teller = stage.spawn(0, move || Teller { task: None, reporter: reporter.clone() })?;
-    let adder = stage.spawn(far, move || Adder { sum: 0, asker: teller })?;
+    let adder = stage.spawn(far, move || adder(teller))?;
     stage.tell(teller, Order::Begin { to: adder, count })?;
     let Report { elapsed, found } = stage.finish()?;
     check("the sum of the messages", sum_below(count), found)?;
