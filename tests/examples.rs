@@ -39,6 +39,38 @@ fn hello() {
     assert_eq!((text(&output.stderr).as_str(), output.status.code()), ("", Some(0)));
 }
 
+#[test]
+fn vending_machine() {
+    let output = run("4_vending_machine", [""; 0]);
+    let expected = "\
+customer: inserts 100
+customer: chooses Chips
+display: Idle
+display: Idle -> Paying
+customer: is asked for 50 more
+customer: inserts 70
+customer: chooses Chips
+display: Paying -> Dispensing
+customer: gets Chips
+customer: gets 20 back
+customer: chooses Nuts
+customer: inserts 200
+display: Dispensing -> Idle
+display: Idle -> Paying
+customer: gets 200 back
+customer: inserts 50
+customer: walks away
+display: Paying -> Idle
+display: Idle -> Paying
+customer: gets 50 back
+display: Paying -> Idle
+machine: ends while Idle: Normal
+visits: 4, dead letters: 1, ended cleanly: true
+";
+    assert_eq!(text(&output.stdout), expected);
+    assert_eq!((text(&output.stderr).as_str(), output.status.code()), ("", Some(0)));
+}
+
 // --- word frequencies: the reference -----------------------------------------------------------------------------
 
 /// What the example promises to print, made by other programs.
