@@ -97,6 +97,15 @@ impl<'k> Scope<'k> {
         actor.place != self.kernel.place && actor != Address::NOBODY || self.kernel.is_alive(actor)
     }
 
+    /// Messages that wait in an actor's mailbox, where that is bounded; see [`Spawner::mailbox`]. `None` for one of
+    /// another kernel, one whose mailbox has no bound, and one that is gone.
+    pub fn mailbox_len(&self, actor: impl Into<Address>) -> Option<u32> {
+        let actor = actor.into();
+        let side = self.kernel.is_alive(actor).then(|| self.kernel.side_of(actor.index))??;
+        let side = self.kernel.sides.get(side);
+        (side.bound != 0).then_some(side.waiting)
+    }
+
     /// The top-level actor of a name.
     pub fn named(&self, name: &str) -> Option<Address> {
         let cell = self.kernel.child_named(self.kernel.root, name)?;

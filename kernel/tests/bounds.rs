@@ -69,6 +69,28 @@ fn one_groups_full_queue_is_not_anothers() {
     assert!(world.events().contains(&"a 1".to_owned()));
 }
 
+#[test]
+fn the_length_of_a_bounded_mailbox_can_be_looked_up() {
+    let mut world = World::new();
+    let bounded = Puppet::new("bounded", &world.log);
+    let bounded = world.scope().spawner().mailbox(3).spawn(bounded).unwrap();
+    let a = world.puppet("a");
+    world.settle();
+    assert_eq!(world.scope().mailbox_len(bounded), Some(0));
+    (0..5).for_each(|n| world.tell(bounded, Order::Note(n)));
+    assert_eq!(world.scope().mailbox_len(bounded), Some(3), "what is refused does not wait");
+    world.settle();
+    assert_eq!(world.scope().mailbox_len(bounded), Some(0));
+    assert_eq!(world.scope().mailbox_len(a), None, "it has no bound");
+    assert_eq!(world.scope().mailbox_len(ActorRef::<u64>::nobody()), None);
+    world.stop(bounded);
+    assert_eq!(world.scope().mailbox_len(bounded), None, "it is gone");
+    let mut realm = Realm::pair();
+    let far = Puppet::new("far", &realm.log());
+    let far = realm.worlds[1].scope().spawner().mailbox(3).spawn(far).unwrap();
+    assert_eq!(realm.worlds[0].scope().mailbox_len(far), None, "it lives elsewhere");
+}
+
 /// Reliability 20.
 #[test]
 fn signals_are_taken_however_full_the_queues_are() {
