@@ -218,6 +218,47 @@
 //! }
 //! ```
 //!
+//! # A broadcast of a message that cannot be cloned
+//!
+//! ```compile_fail,E0277
+//! use corelane_kernel::router::Router;
+//! use corelane_kernel::{Actor, Ctx};
+//! struct Deed(Vec<u8>);
+//! fn all<A: Actor>(heirs: &mut Router<Deed>, deed: Deed, ctx: &mut Ctx<'_, A>) {
+//!     heirs.broadcast(ctx, deed);
+//! }
+//! ```
+//! ```
+//! use corelane_kernel::router::Router;
+//! use corelane_kernel::{Actor, Ctx};
+//! #[derive(Clone)]
+//! struct Copied(Vec<u8>);
+//! fn all<A: Actor>(heirs: &mut Router<Copied>, deed: Copied, ctx: &mut Ctx<'_, A>) {
+//!     heirs.broadcast(ctx, deed);
+//! }
+//! struct Deed(Vec<u8>);
+//! fn one<A: Actor>(heirs: &mut Router<Deed>, deed: Deed, ctx: &mut Ctx<'_, A>) {
+//!     heirs.tell(ctx, deed);
+//! }
+//! ```
+//!
+//! # A pick for no message, by a strategy that goes by the message
+//!
+//! ```compile_fail,E0277
+//! use corelane_kernel::router::{ConsistentHash, Router};
+//! use corelane_kernel::ActorRef;
+//! fn any(shards: &mut Router<u64, ConsistentHash<fn(&u64) -> u64>>) -> ActorRef<u64> {
+//!     shards.pick()
+//! }
+//! ```
+//! ```
+//! use corelane_kernel::router::{ConsistentHash, Router};
+//! use corelane_kernel::ActorRef;
+//! fn any(shards: &mut Router<u64, ConsistentHash<fn(&u64) -> u64>>) -> ActorRef<u64> {
+//!     shards.pick_for(&7)
+//! }
+//! ```
+//!
 //! # Two kernels in one seat
 //!
 //! ```compile_fail,E0382

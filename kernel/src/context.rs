@@ -86,6 +86,11 @@ impl<'k, A: Actor> Ctx<'k, A> {
         self.kernel.send(to, message)
     }
 
+    /// Makes a dead letter of what was refused.
+    pub(crate) fn bury<M: Send + 'static>(&mut self, to: ActorRef<M>, refused: TellError<M>) {
+        self.kernel.bury(to, refused);
+    }
+
     /// Passes the message at hand on, as it is: whatever reply address it carries stays its sender's.
     #[inline(always)]
     pub fn forward<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
@@ -157,10 +162,23 @@ impl<'k, A: Actor> Ctx<'k, A> {
         R: Send + 'static,
         F: FnOnce(Result<R, AskError>) -> A::Msg + 'static,
     {
+        self.ask_by(within, |ctx, reply| ctx.kernel.send(of, question(reply)).is_ok(), then);
+    }
+
+    /// Asks by whatever `send` does with the reply address, once or more: it says whether any question is on its way.
+    #[inline(always)]
+    pub(crate) fn ask_by<R, F>(
+        &mut self,
+        within: Duration,
+        send: impl FnOnce(&mut Self, ReplyTo<R>) -> bool,
+        then: F,
+    ) where
+        R: Send + 'static,
+        F: FnOnce(Result<R, AskError>) -> A::Msg + 'static,
+    {
         match self.kernel.open_ask::<A::Msg, R, F>(self.cell, within, then) {
             Ok((reply, open)) => {
-                let question = question(reply);
-                if self.kernel.send(of, question).is_err() {
+                if !send(self, reply) {
                     let then = self.kernel.refuse_ask(open);
                     let me = self.me();
                     self.tell(me, then(Err(AskError::NotSent)));

@@ -133,6 +133,7 @@ mod queue;
 mod record;
 mod region;
 mod root;
+pub mod router;
 mod scope;
 mod shelf;
 mod side;

@@ -25,6 +25,9 @@ pub const NAME_MAX: usize = 64;
 /// Shards in one system; an address has ten bits for its shard.
 pub const SHARDS_MAX: usize = 1 << 10;
 
+/// Routees that a router or a pool has room for unless it says otherwise.
+pub const ROUTEES_DEFAULT: usize = 16;
+
 /// Messages an actor may stash unless it asks for another bound.
 pub const STASH_DEFAULT: u32 = 1024;
 
