@@ -9,6 +9,7 @@ use std::mem::MaybeUninit;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use corelane_kernel::router::{Pool, SmallestLoad};
 use corelane_kernel::{
     Actor, ActorRef, AskError, Backoff, Ctx, DeadLetter, Failure, Group, Kernel, KernelConfig, LaneMemory,
     LaneReceiver, LaneSender, Outcome, Region, ReplyTo, Seat, Strategy, Terminated, Time,
@@ -283,6 +284,90 @@ fn a_kernel_allocates_nothing_whatever_its_actors_do() {
         kernel.scope().stop_all();
         settle(&mut kernel, Time::from_millis(20_000));
         assert_eq!(kernel.stats().actors, 0);
+    });
+    assert_eq!(allocated, 0);
+}
+
+#[derive(Clone)]
+enum Errand {
+    Note,
+    Ask(ReplyTo<u64>),
+}
+
+/// Answers every question but each fourth.
+struct Runner {
+    asked: u64,
+}
+
+impl Actor for Runner {
+    type Msg = Errand;
+    fn receive(&mut self, errand: Errand, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        if let Errand::Ask(reply) = errand {
+            self.asked += 1;
+            if !self.asked.is_multiple_of(4) {
+                ctx.tell(reply, self.asked);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sends errands by all ways of a router, through a pool that is grown and shrunk meanwhile.
+struct Dispatcher {
+    runners: Pool<Runner, SmallestLoad>,
+    answers: u64,
+}
+
+enum Dispatch {
+    Round(u64),
+    Answer(#[allow(dead_code)] Result<u64, AskError>),
+}
+
+impl Actor for Dispatcher {
+    type Msg = Dispatch;
+
+    fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        self.runners.start(ctx)?;
+        Ok(())
+    }
+
+    fn receive(&mut self, dispatch: Dispatch, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        match dispatch {
+            Dispatch::Round(n) => {
+                let (within, interval) = (Duration::from_millis(5), Duration::from_millis(1));
+                self.runners.resize(ctx, 2 + n as usize % 5)?;
+                self.runners.tell(ctx, Errand::Note);
+                let router = self.runners.router(ctx);
+                router.broadcast(ctx, Errand::Note);
+                router.scatter_gather(ctx, within, Errand::Ask, Dispatch::Answer);
+                router.tail_chop(ctx, within, interval, Errand::Ask, Dispatch::Answer);
+            }
+            Dispatch::Answer(_) => self.answers += 1,
+        }
+        Ok(())
+    }
+
+    fn stopped(&mut self, _: &mut Ctx<'_, Self>) {
+        assert_eq!(self.answers, 2000);
+    }
+}
+
+#[test]
+fn nothing_allocates_on_the_way_of_a_routed_message() {
+    let region = region(8 << 20);
+    let allocated = allocations(|| {
+        let mut kernel = Kernel::new(region, KernelConfig::default()).unwrap();
+        let runners = Pool::new(2, || Runner { asked: 0 }).strategy(SmallestLoad::new()).named("runner");
+        let dispatcher = kernel.spawn(Dispatcher { runners, answers: 0 }).unwrap();
+        for n in 0..1000u64 {
+            kernel.tell(dispatcher, Dispatch::Round(n));
+            kernel.turn(Time::from_nanos(n * 300_000));
+        }
+        settle(&mut kernel, Time::from_millis(10_000));
+        assert!(kernel.stats().spawned > 1500, "{:?}", kernel.stats());
+        kernel.scope().stop_all();
+        settle(&mut kernel, Time::from_millis(20_000));
+        assert_eq!((kernel.stats().actors, kernel.stats().failed), (0, 0));
     });
     assert_eq!(allocated, 0);
 }

@@ -9,7 +9,9 @@
 //! | routee | an actor that a router may pick ([`Routee`]) |
 //! | strategy | how one is picked: [`RoundRobin`], [`Random`], [`SmallestLoad`], [`ConsistentHash`], or any [`Strategy`] |
 //! | group | a router whose routees are given to it: [`Router::add`], [`Router::add_watched`] |
+//! | pool | a router whose routees are spawned, supervised and counted by their owner ([`Pool`]) |
 //! | load | messages that a routee was given and has not finished, as far as its router knows ([`Router::done`]) |
+//! | resizer | what decides how many routees a pool has, by their load ([`Resizer`]) |
 //!
 //! What goes to more than one routee needs no strategy: [`Router::broadcast`] tells all, [`Router::scatter_gather`] asks
 //! all and takes the first answer, [`Router::tail_chop`] asks one after the other until an answer comes.
@@ -17,7 +19,7 @@
 //! # Life of a routee
 //!
 //! A router holds addresses, and holding one keeps nothing alive. An owner that watches its routees gives the end of each
-//! to [`Router::evict`], which says when the last one is gone. What is told through a router without
+//! to [`Router::evict`] or [`Pool::evict`], which says when the last one is gone. What is told through a router without
 //! routees becomes a dead letter, and what is asked has its error at once.
 //!
 //! # A strategy alone
@@ -38,19 +40,23 @@
 //! # Reading order
 //!
 //! `strategy` (what picking is) → `round_robin`, `random`, `smallest_load`, `hashing` (how) → `route` (the router) →
-//! `gather`, `chop` (asking several).
+//! `gather`, `chop` (asking several) → `resizer` (how many) → `pool` (whose).
 
 mod chop;
 mod gather;
 mod hashing;
+mod pool;
 mod random;
+mod resizer;
 mod round_robin;
 mod route;
 mod smallest_load;
 mod strategy;
 
 pub use hashing::{ByMessage, ConsistentHash, HashKey, KeyHasher, KeyOf};
+pub use pool::{Pool, PoolError};
 pub use random::Random;
+pub use resizer::{Resizer, ResizerConfig, ResizerError, Sample};
 pub use round_robin::RoundRobin;
 pub use route::{AddError, Evicted, Router};
 pub use smallest_load::SmallestLoad;

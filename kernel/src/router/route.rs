@@ -19,7 +19,8 @@ use crate::limits::ROUTEES_DEFAULT;
 /// A value for the state of the actor that sends: 32 bytes for each of the `N` routees there is room for,
 /// [`ROUTEES_DEFAULT`] unless told otherwise. Nothing is allocated.
 ///
-/// This is a *group*: its routees are spawned by whomever, and given to it.
+/// This is a *group*: its routees are spawned by whomever, and given to it. One whose routees belong to it is a
+/// [`Pool`](super::Pool).
 ///
 /// ```
 /// use corelane_kernel::router::{Evicted, Router};
@@ -87,7 +88,7 @@ pub struct Router<M, S = RoundRobin, const N: usize = ROUTEES_DEFAULT> {
 pub enum Evicted {
     /// It was none of its routees; nothing has changed.
     Stranger,
-    /// So many are left.
+    /// So many are left. None only where a resizer brings new ones with the next message.
     Left(usize),
     /// It was the last one. An owner that lives to route has nothing to live for.
     Last,
