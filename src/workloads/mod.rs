@@ -24,6 +24,7 @@ mod random;
 mod raw;
 mod restart;
 mod ring;
+mod route;
 mod savina;
 mod spawn;
 mod spray;

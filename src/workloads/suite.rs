@@ -3,7 +3,7 @@
 use super::raw::{hop, memory, queue, wake};
 use super::savina::{self, big, chameneos, count, forkjoin, pingpong};
 use super::{Cost, Plan, Unit, WorkloadError};
-use super::{ask, cross, fsm, gateway, random, restart, ring, spawn, spray, tell};
+use super::{ask, cross, fsm, gateway, random, restart, ring, route, spawn, spray, tell};
 
 /// How a workload or a raw loop is run.
 pub type Run = fn(&Plan) -> Result<Cost, WorkloadError>;
@@ -73,6 +73,8 @@ pub const WORKLOADS: &[Workload] = &[
     message("local.random.10m", "tells to random actors of ten million", random::ten_million).beside_ring(),
     message("local.ring.100", "a token around a ring of 100 actors", ring::hundred).beside_ring(),
     message("local.ring.10k", "a token around a ring of 10,000 actors", ring::ten_thousand).beside_ring(),
+    message("route.roundrobin", "one actor tells eight through a router, each in turn", route::round_robin)
+        .beside("local.tell: one told without a router", tell::local),
     actor("spawn", "actors spawned, told once and stopped", spawn::spawn)
         .beside("a vector's push of the same bytes", memory::push),
     Workload {
@@ -130,6 +132,7 @@ mod tests {
         let light = |name: &str| {
             ["local.tell", "local.pingpong", "local.ring.100", "spawn", "restart.error", "ask.local", "fsm"]
                 .contains(&name)
+                || name.starts_with("route.")
                 || name.starts_with("savina.")
         };
         let mut measured = 0;
