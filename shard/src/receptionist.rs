@@ -406,3 +406,36 @@ impl Rooms {
         self.lock().keys_of.keys().copied().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::roster::tests::actors;
+
+    #[test]
+    fn nothing_is_kept_of_those_who_are_gone() {
+        let rooms = Rooms::default();
+        let [a, b] = actors::<u64, 2>();
+        let [reader] = actors::<Listing<u64>, 1>();
+        let keys: Vec<Key<u64>> = (0..10).map(|n| Key::of(format!("key {n}"))).collect();
+        for key in &keys {
+            assert!(rooms.change(key, a, |room| room.registered.insert(a)));
+            assert!(rooms.change(key, b, |room| room.registered.insert(b)));
+            assert!(rooms.change(key, reader, |room| room.subscribe(reader)));
+        }
+        let entered = rooms.addresses();
+        assert_eq!(entered.len(), 3);
+        assert_eq!(rooms.forget(a.address()).len(), 10, "the keys whose subscribers are to be told");
+        assert_eq!(rooms.forget(reader.address()).len(), 0, "it was registered for none");
+        assert_eq!(rooms.addresses(), [b.address()]);
+        for key in &keys {
+            assert!(rooms.change(key, b, |room| room.registered.remove(b.address())));
+        }
+        // Looking at what is not there, and striking it, enters nothing.
+        assert_eq!(*rooms.find(&keys[0]), []);
+        assert!(!rooms.change(&keys[0], a, |room| room.registered.remove(a.address())));
+        assert_eq!(rooms.forget(a.address()).len(), 0);
+        let table = rooms.lock();
+        assert!(table.rooms.is_empty() && table.keys_of.is_empty());
+    }
+}

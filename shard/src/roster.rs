@@ -61,25 +61,33 @@ impl<M> Roster<M> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::marker::PhantomData;
+
     use corelane_kernel::{Actor, Ctx, Kernel, KernelConfig, Outcome, Region};
 
     use super::*;
 
-    struct Nobody;
-    impl Actor for Nobody {
-        type Msg = ();
-        fn receive(&mut self, (): (), _: &mut Ctx<'_, Self>) -> Outcome {
+    struct Silent<M>(PhantomData<fn(M)>);
+
+    impl<M: Send + 'static> Actor for Silent<M> {
+        type Msg = M;
+        fn receive(&mut self, _: M, _: &mut Ctx<'_, Self>) -> Outcome {
             Ok(())
         }
     }
 
+    /// References to different actors, which are gone.
+    pub(crate) fn actors<M: Send + 'static, const N: usize>() -> [ActorRef<M>; N] {
+        let memory = Box::leak(Box::new([std::mem::MaybeUninit::<u8>::uninit(); 64 * 1024]));
+        let region = Region::from_static(memory).expect("a region");
+        let mut kernel = Kernel::new(region, KernelConfig::default()).expect("a kernel");
+        [(); N].map(|()| kernel.spawn(Silent(PhantomData)).expect("room for an actor"))
+    }
+
     #[test]
     fn each_is_there_once_and_in_order() {
-        let memory = Box::leak(Box::new([std::mem::MaybeUninit::<u8>::uninit(); 64 * 1024]));
-        let region = Region::from_static(memory).unwrap();
-        let mut kernel = Kernel::new(region, KernelConfig::default()).unwrap();
-        let [a, b, c] = [(); 3].map(|()| kernel.spawn(Nobody).unwrap());
+        let [a, b, c] = actors::<u64, 3>();
         let mut roster = Roster::new();
         assert!(roster.is_empty());
         assert_eq!(roster.get(a.address()), None);
@@ -93,5 +101,9 @@ mod tests {
         assert!(roster.insert(a));
         assert_eq!((&*roster.all(), roster.len()), (&[b, c, a][..], 3));
         assert_eq!(*before, [b, a, c], "what was read before stands");
+        for actor in [a, b, c] {
+            assert!(roster.remove(actor.address()));
+        }
+        assert!(roster.is_empty() && roster.by_arrival.is_empty(), "nothing is kept of those who are gone");
     }
 }
