@@ -46,7 +46,7 @@ impl<'k> Tree<'k> {
 
 /// An actor's path, printed as `/user/a/b`. One that does not live on this kernel is printed as its address.
 ///
-/// Printing walks up the tree, and allocates nothing. It costs a few nanoseconds for each actor in the path.
+/// Printing walks up the tree once for each 64 levels, and allocates nothing.
 ///
 /// ```
 /// # use core::mem::MaybeUninit;
