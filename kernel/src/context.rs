@@ -352,8 +352,7 @@ impl<'k, A: Actor> Ctx<'k, A> {
 
     /// Why this actor failed, if it did: for hooks that run at its end.
     pub(crate) fn failure(&self) -> Option<Failure> {
-        let obituary = self.kernel.obituary_of(self.cell);
-        obituary.is_some().then(|| self.kernel.failure_in(obituary))
+        self.kernel.known_failure(self.cell)
     }
 
     // --- time ----------------------------------------------------------------------------------------------------

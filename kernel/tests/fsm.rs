@@ -11,7 +11,8 @@ use corelane_kernel::fsm::{
 };
 use corelane_kernel::limits::OBSERVERS_MAX;
 use corelane_kernel::{
-    Actor, ActorRef, Address, Ctx, DeadReason, Failure, Outcome, ReplyTo, Terminated, Time, TimerKey,
+    Actor, ActorRef, Address, Ctx, DeadReason, Directive, Failure, Outcome, ReplyTo, Terminated, Time,
+    TimerKey,
 };
 use proptest::prelude::*;
 
@@ -52,7 +53,7 @@ struct Rig {
     at_alarm: Option<Deed>,
     at_end_of_other: Option<Deed>,
     at_silence: Option<Deed>,
-    at_failure_of_child: Option<Deed>,
+    directive: Directive,
 }
 
 impl Rig {
@@ -67,7 +68,7 @@ impl Rig {
             at_alarm: None,
             at_end_of_other: None,
             at_silence: None,
-            at_failure_of_child: None,
+            directive: Directive::Stop,
         }
     }
 
@@ -183,17 +184,16 @@ impl Fsm for Rig {
         self.answer(deed, state, data, ctx)
     }
 
-    fn child_failed(
+    fn decide(
         &mut self,
         _: Address,
         failure: &Failure,
         state: State,
-        data: &mut u64,
-        ctx: &mut FsmCtx<'_, Self>,
-    ) -> Next<Self> {
-        self.say(format_args!("hears of a child's {failure}"));
-        let deed = self.at_failure_of_child.take();
-        self.answer(deed, state, data, ctx)
+        _: &mut u64,
+        _: &mut FsmCtx<'_, Self>,
+    ) -> Directive {
+        self.say(format_args!("decides on a child's {failure} while {state:?}"));
+        self.directive
     }
 
     fn receive_timeout(&mut self, state: State, data: &mut u64, ctx: &mut FsmCtx<'_, Self>) -> Next<Self> {
@@ -1015,25 +1015,40 @@ fn the_end_of_a_watched_actor_leads_to_a_step() {
     assert_eq!(world.events(), ["other stopped", "hears of the end of other", "Busy to Idle, 0 to 0"]);
 }
 
-#[test]
-fn the_failure_of_a_child_leads_to_a_step() {
-    struct Brat;
-    impl Actor for Brat {
-        type Msg = ();
-        fn receive(&mut self, (): (), _: &mut Ctx<'_, Self>) -> Outcome {
-            Err(Failure::new("bored"))
-        }
+/// A child of a machine, whose handler fails.
+struct Brat;
+
+impl Actor for Brat {
+    type Msg = ();
+    fn receive(&mut self, (): (), _: &mut Ctx<'_, Self>) -> Outcome {
+        Err(Failure::new("bored"))
     }
-    let (mut world, rig) = begin(State::Busy, |rig| {
-        rig.at_failure_of_child = Some(deed(|_, _, _, _| Ok(Step::stop())));
-    });
-    let spawn = deed(|_, _, _, ctx| {
-        let brat = ctx.spawn(Brat)?;
-        ctx.tell(brat, ());
-        Ok(Step::stay())
-    });
-    world.tell(rig, Event::Do(spawn));
-    assert_eq!(world.events(), ["hears of a child's error: bored", "ends Busy with 0: Normal"]);
+}
+
+#[test]
+fn a_machine_decides_about_its_children_and_stays_where_it_is() {
+    for (directive, left) in [(Directive::Stop, 1), (Directive::Restart, 2), (Directive::Resume, 2)] {
+        let (mut world, rig) = begin(State::Busy, |rig| rig.directive = directive);
+        let spawn = deed(|_, _, _, ctx| {
+            let brat = ctx.spawn_from(|| Brat)?;
+            ctx.tell(brat, ());
+            Ok(Step::stay())
+        });
+        world.tell(rig, Event::Do(spawn));
+        assert_eq!(world.events(), ["decides on a child's error: bored while Busy"]);
+        assert_eq!(world.stats().actors, left, "{directive:?}");
+    }
+}
+
+#[test]
+fn a_machine_that_is_restarted_begins_anew() {
+    let mut world = World::new();
+    let log = world.log.clone();
+    let rig = world.scope().spawn_from(move || Machine::new(Rig::new(&log), State::Idle, 0)).unwrap();
+    world.tell(rig, take(Step::goto(State::Busy).using(7)));
+    world.events();
+    world.tell(rig, Event::Do(deed(|_, _, _, _| Err(Failure::new("oops")))));
+    assert_eq!(world.events(), ["ends Busy with 7: error: oops", "begins Idle with 0"]);
 }
 
 #[test]

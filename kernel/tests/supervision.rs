@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use common::{Census, Log, Order, Puppet, Realm, Token, World, attempt, lock, ms, order};
 use corelane_kernel::{
-    Actor, ActorRef, Address, Ctx, DeadReason, Directive, Failure, FailureKind, KernelConfig, Observe,
-    Outcome, Strategy,
+    Actor, ActorRef, Address, Ctx, DeadLetter, DeadReason, Directive, Failure, FailureKind, KernelConfig,
+    Observe, Outcome, Path, Strategy, Subject,
 };
 
 /// A message that fails its handler with this text.
@@ -199,8 +199,8 @@ fn an_escalated_failure_that_is_resumed_above_is_resumed_below() {
 fn a_failure_escalated_past_the_root_is_noted_and_the_actor_stops() {
     struct Journal(Log);
     impl Observe for Journal {
-        fn dead_letter(&mut self, _: &corelane_kernel::DeadLetter) {}
-        fn failed(&mut self, _: Address, _: &'static str, _: &Failure) {}
+        fn dead_letter(&mut self, _: &DeadLetter, _: Path<'_>) {}
+        fn failed(&mut self, _: &Subject<'_>, _: &Failure) {}
         fn escalated(&mut self, failure: &Failure) {
             self.0.add(format!("escalated: {failure}"));
         }

@@ -118,11 +118,16 @@ impl Kernel {
 
     /// The failure that a cell's restart is for.
     pub(super) fn failure_of(&self, cell: u32) -> Failure {
+        self.known_failure(cell).unwrap_or_else(Failure::unkept)
+    }
+
+    /// The failure over which a cell ends or is restarted, if it is.
+    pub(crate) fn known_failure(&self, cell: u32) -> Option<Failure> {
         let kept = self.obituary_of(cell);
         match &self.at_hand {
-            _ if kept.is_some() && kept != Obituary::UNKEPT => self.failure_in(kept),
-            Some((whose, failure)) if *whose == self.address_of(cell) => failure.clone(),
-            _ => Failure::unkept(),
+            _ if kept.is_some() && kept != Obituary::UNKEPT => Some(self.failure_in(kept)),
+            Some((whose, failure)) if *whose == self.address_of(cell) => Some(failure.clone()),
+            _ => kept.is_some().then(Failure::unkept),
         }
     }
 
