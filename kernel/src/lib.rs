@@ -111,6 +111,7 @@ mod extension;
 mod failure;
 pub mod fsm;
 mod grants;
+mod holdings;
 mod inlet;
 mod kernel;
 mod lane;
@@ -155,6 +156,7 @@ pub use dispatch::Turn;
 pub use error::{AskError, KernelError, OutOfMemory, ResolveError, SpawnError, StashError, TellError};
 pub use failure::{Failure, FailureKind, Outcome, TEXT_MAX};
 pub use grants::GrantNames;
+pub use holdings::Holdings;
 pub use kernel::{Kernel, KernelConfig, Stats};
 #[cfg(not(loom))]
 pub use lane::LaneMemory;

@@ -96,8 +96,7 @@ impl<T> Pool<T> {
     }
 
     /// Slots in use.
-    #[cfg(test)]
-    fn len(&self) -> u32 {
+    pub(crate) const fn len(&self) -> u32 {
         self.live
     }
 

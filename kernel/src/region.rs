@@ -160,9 +160,11 @@ struct Carving {
     free: u32,
     cursor: u32,
     end: u32,
+    /// Pieces in all extents together, without those that are retired.
+    pieces: u32,
 }
 
-const EMPTY: Carving = Carving { free: NONE, cursor: NONE, end: NONE };
+const EMPTY: Carving = Carving { free: NONE, cursor: NONE, end: NONE, pieces: 0 };
 
 /// Parcel sizes: 2^(4 + n) bytes.
 const PARCELS: usize = 7;
@@ -180,6 +182,8 @@ pub(crate) struct Memory {
     frontier: u32,
     block: u32,
     segments: u32,
+    /// Blocks that queues have taken in all.
+    segments_made: u32,
     cells: [Carving; CLASSES],
     parcels: [Carving; PARCELS],
     generations_left: Option<u32>,
@@ -199,6 +203,7 @@ impl Memory {
             frontier: (STATE_ALIGN_MAX / GRANULE) as u32,
             block: (block / GRANULE) as u32,
             segments: NONE,
+            segments_made: 0,
             cells: [EMPTY; CLASSES],
             parcels: [EMPTY; PARCELS],
             generations_left,
@@ -288,7 +293,8 @@ impl Memory {
         let carving = &self.cells[class as usize];
         if carving.cursor == carving.end {
             let (cursor, end) = self.slab(piece)?;
-            self.cells[class as usize] = Carving { free: NONE, cursor, end };
+            let pieces = self.cells[class as usize].pieces + (end - cursor) / piece;
+            self.cells[class as usize] = Carving { free: NONE, cursor, end, pieces };
         }
         let carving = &mut self.cells[class as usize];
         let index = carving.cursor;
@@ -319,7 +325,10 @@ impl Memory {
                 header.parent.set(self.cells[class as usize].free);
                 self.cells[class as usize].free = cell;
             }
-            None => header.identity.set(Identity::NOBODY.with_gate(crate::address::Gate::Free)),
+            None => {
+                header.identity.set(Identity::NOBODY.with_gate(crate::address::Gate::Free));
+                self.cells[class as usize].pieces -= 1;
+            }
         }
     }
 
@@ -335,7 +344,8 @@ impl Memory {
         let piece = (2u32) << class;
         if carving.cursor == carving.end {
             let (cursor, end) = self.slab(piece)?;
-            self.parcels[class] = Carving { free: NONE, cursor, end };
+            let pieces = carving.pieces + (end - cursor) / piece;
+            self.parcels[class] = Carving { free: NONE, cursor, end, pieces };
         }
         let index = self.parcels[class].cursor;
         self.parcels[class].cursor += piece;
@@ -353,12 +363,52 @@ impl Memory {
     /// One block for a queue.
     pub(crate) fn segment(&mut self) -> Option<u32> {
         if self.segments == NONE {
-            return self.extent(self.block_bytes());
+            let fresh = self.extent(self.block_bytes());
+            self.segments_made += u32::from(fresh.is_some());
+            return fresh;
         }
         let index = self.segments;
         // SAFETY: a free segment's first word is the next free one.
         self.segments = unsafe { self.at::<u32>(index).read() };
         Some(index)
+    }
+
+    /// Cells in use. Walks the free lists.
+    pub(crate) fn cells_taken(&self) -> u32 {
+        let taken = |(carving, granules): (&Carving, u16)| {
+            let mut free = (carving.end - carving.cursor) / u32::from(granules);
+            let mut at = carving.free;
+            while at != NONE {
+                free += 1;
+                at = self.header(at).parent.get();
+            }
+            carving.pieces - free
+        };
+        self.cells.iter().zip(CLASS_GRANULES).map(taken).sum()
+    }
+
+    /// Parcels in use. Walks the free lists.
+    pub(crate) fn parcels_taken(&self) -> u32 {
+        let taken = |(class, carving): (usize, &Carving)| {
+            carving.pieces - (carving.end - carving.cursor) / (2 << class) - self.free_from(carving.free)
+        };
+        self.parcels.iter().enumerate().map(taken).sum()
+    }
+
+    /// Blocks that queues hold. Walks the free list.
+    pub(crate) fn segments_taken(&self) -> u32 {
+        self.segments_made - self.free_from(self.segments)
+    }
+
+    /// Length of a list of free parcels or segments.
+    fn free_from(&self, first: u32) -> u32 {
+        let (mut at, mut free) = (first, 0);
+        while at != NONE {
+            free += 1;
+            // SAFETY: the first word of a free parcel or segment is the next free one.
+            at = unsafe { self.at::<u32>(at).read() };
+        }
+        free
     }
 
     /// Gives a queue's block back.
