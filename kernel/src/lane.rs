@@ -39,15 +39,15 @@ use crate::teardown::drop_by_type;
 const LINE_WORDS: usize = 8;
 
 /// What the two ends of a lane share besides the words.
-struct Shared {
+pub(crate) struct Shared {
     /// End of what is published. Written by the sender.
-    tail: CachePadded<AtomicUsize>,
+    pub(crate) tail: CachePadded<AtomicUsize>,
     /// Start of what is not yet given back. Written by the receiver.
-    head: CachePadded<AtomicUsize>,
+    pub(crate) head: CachePadded<AtomicUsize>,
     /// The place of the kernel that receives, zero until it has one. Written once.
-    place: AtomicU32,
+    pub(crate) place: AtomicU32,
     /// The receiver is gone.
-    closed: AtomicBool,
+    pub(crate) closed: AtomicBool,
 }
 
 impl Shared {
@@ -151,8 +151,10 @@ type Types = alloc::sync::Arc<[&'static MessageType]>;
 
 /// A lane on the heap, kept alive by both ends.
 #[cfg(feature = "alloc")]
-struct HeapLane {
-    shared: Shared,
+pub(crate) struct HeapLane {
+    pub(crate) shared: Shared,
+    /// What the sender sees in place of `shared`, where a relay stands between the ends; see [`crate::LaneRelay`].
+    pub(crate) near: Option<Shared>,
     /// Each record ends with how to drop its payload; see [`LaneSender::try_tell`].
     described: AtomicBool,
     /// The message types of the kernel that received; see [`LaneReceiver::bequeath`].
@@ -185,6 +187,7 @@ pub(crate) fn lane_from(words: usize, start: usize) -> (LaneSender, LaneReceiver
     let capacity = words.next_power_of_two();
     let heap = Arc::new(HeapLane {
         shared: Shared::new(start),
+        near: None,
         described: AtomicBool::new(false),
         types: UnsafeCell::new(None),
         words: (0..capacity).map(|_| UnsafeCell::new(MaybeUninit::uninit())).collect(),
@@ -199,6 +202,31 @@ pub(crate) fn lane_from(words: usize, start: usize) -> (LaneSender, LaneReceiver
         _heap: Some(heap),
     };
     ends(ring.clone(), ring, start)
+}
+
+/// A lane of `words` whose sender sees cursors of its own, which something else carries to and fro.
+#[cfg(feature = "alloc")]
+pub(crate) fn split_lane(words: usize) -> (LaneSender, LaneReceiver, Arc<HeapLane>) {
+    assert!(words >= 8, "a lane has at least 8 words, not {words}");
+    let capacity = words.next_power_of_two();
+    let heap = Arc::new(HeapLane {
+        shared: Shared::new(0),
+        near: Some(Shared::new(0)),
+        described: AtomicBool::new(false),
+        types: UnsafeCell::new(None),
+        words: (0..capacity).map(|_| UnsafeCell::new(MaybeUninit::uninit())).collect(),
+        #[cfg(loom)]
+        shadow: (0..capacity).map(|_| loom::cell::UnsafeCell::new(())).collect(),
+    });
+    let ring = |shared: &Shared| Ring {
+        shared: NonNull::from(shared),
+        // SAFETY: as for any other lane on the heap.
+        words: unsafe { NonNull::new_unchecked(heap.words.as_ptr().cast_mut().cast()) },
+        capacity,
+        _heap: Some(heap.clone()),
+    };
+    let (sender, receiver) = ends(ring(heap.near.as_ref().unwrap_or(&heap.shared)), ring(&heap.shared), 0);
+    (sender, receiver, heap)
 }
 
 #[derive(Clone)]
@@ -469,7 +497,8 @@ impl HeapLane {
     fn drop_what_is_left(&mut self) {
         let described = self.described.load(Ordering::Relaxed);
         let types = self.types.get_mut().clone();
-        let tail = self.shared.tail.load(Ordering::Acquire);
+        // Also what was published and never carried over.
+        let tail = self.near.as_ref().unwrap_or(&self.shared).tail.load(Ordering::Acquire);
         loop {
             let at = self.shared.head.load(Ordering::Acquire);
             if at == tail {

@@ -133,6 +133,8 @@ mod protocol;
 mod queue;
 mod record;
 mod region;
+#[cfg(feature = "alloc")]
+mod relay;
 mod root;
 pub mod router;
 mod scope;
@@ -167,6 +169,8 @@ pub use letters::{DeadLetter, DeadReason};
 pub use paths::Path;
 pub use probe::{Observe, Subject};
 pub use region::{REGION_MIN, Region, RegionError};
+#[cfg(feature = "alloc")]
+pub use relay::{LaneRelay, relayed_lane};
 pub use scope::{Scope, Spawner};
 pub use supervise::{Backoff, Directive, Strategy};
 pub use time::Time;
