@@ -68,6 +68,26 @@ impl<'k, A: Actor> Ctx<'k, A> {
         Scope::new(self.kernel)
     }
 
+    /// The same context for another type of actor with the same messages: for an actor that wraps another and passes on
+    /// what it is told.
+    ///
+    /// ```
+    /// # use corelane_kernel::{Actor, Ctx, Outcome};
+    /// /// Counts what an actor is told.
+    /// struct Counted<A> { inner: A, messages: u64 }
+    ///
+    /// impl<A: Actor> Actor for Counted<A> {
+    ///     type Msg = A::Msg;
+    ///     fn receive(&mut self, msg: A::Msg, ctx: &mut Ctx<'_, Self>) -> Outcome {
+    ///         self.messages += 1;
+    ///         self.inner.receive(msg, &mut ctx.for_inner())
+    ///     }
+    /// }
+    /// ```
+    pub fn for_inner<B: Actor<Msg = A::Msg>>(&mut self) -> Ctx<'_, B> {
+        Ctx { kernel: self.kernel, cell: self.cell, actor: PhantomData }
+    }
+
     // --- messages ------------------------------------------------------------------------------------------------
 
     /// Tells an actor, wherever it lives; see [`Scope::tell`]. About the cost of a function call and a copy of the
