@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use crate::address::{ActorRef, Address, Gate};
-use crate::error::{OutOfMemory, StashError};
+use crate::error::{OutOfMemory, StashError, TellError};
 use crate::kernel::Kernel;
 use crate::letters::DeadReason;
 use crate::limits::RECORD_HEAD;
@@ -249,6 +249,21 @@ impl Kernel {
         }
         side.waiting += 1;
         true
+    }
+
+    /// Tells an actor of this kernel what it asked for itself: beyond its mailbox bound, which is there to keep others out.
+    pub(crate) fn answer<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
+        let address = to.address();
+        if !address.identity.bounded() || !self.is_alive(address) {
+            return self.tell(to, message);
+        }
+        if let Some(side) = self.side_of(address.index) {
+            self.sides.get_mut(side).waiting += 1;
+        }
+        if let Err(message) = self.enqueue(address, Kind::Counted, message) {
+            self.give_credit(address.index);
+            self.bury(to, TellError::Full(message));
+        }
     }
 
     pub(crate) fn give_credit(&mut self, cell: u32) {

@@ -201,12 +201,12 @@ impl<'k, A: Actor> Ctx<'k, A> {
                 if !send(self, reply) {
                     let then = self.kernel.refuse_ask(open);
                     let me = self.me();
-                    self.tell(me, then(Err(AskError::NotSent)));
+                    self.kernel.answer(me, then(Err(AskError::NotSent)));
                 }
             }
             Err((then, error)) => {
                 let me = self.me();
-                self.tell(me, then(Err(error)));
+                self.kernel.answer(me, then(Err(error)));
             }
         }
     }

@@ -48,6 +48,13 @@ impl<'k> Scope<'k> {
         self.kernel.try_tell(to, message)
     }
 
+    /// Tells an actor of this kernel what it asked for itself, such as the outcome of work that it began: its mailbox
+    /// bound, which is there to keep others out, does not refuse that. Otherwise as [`Scope::tell`].
+    #[inline]
+    pub fn answer<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
+        self.kernel.answer(to, message);
+    }
+
     /// Spawns a top-level actor from its state. Its `started` runs before its first message. It cannot be restarted: a
     /// decision to do so stops it.
     ///

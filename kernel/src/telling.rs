@@ -138,7 +138,7 @@ impl Kernel {
     }
 
     /// Puts a message into its group's queue, or gives it back.
-    fn enqueue<M>(&mut self, to: Address, kind: Kind, message: M) -> Result<(), M> {
+    pub(crate) fn enqueue<M>(&mut self, to: Address, kind: Kind, message: M) -> Result<(), M> {
         let words = Payload::<M>::WORDS;
         let queue = &mut self.queues[to.identity.group()];
         let Some(at) = queue.reserve(&mut self.memory, words) else { return Err(message) };

@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::{Census, Order, Puppet, Realm, World, attempt, order};
-use corelane_kernel::{ActorRef, DeadReason, Failure, Group, KernelConfig, TellError};
+use common::{Census, Order, Puppet, Realm, World, attempt, ms, order};
+use corelane_kernel::{ActorRef, DeadReason, Failure, Group, KernelConfig, ReplyTo, TellError};
 
 /// A world whose queues hold few messages.
 fn narrow() -> World {
@@ -145,6 +145,32 @@ fn a_bounded_mailbox_takes_so_many_and_gives_the_next_back() {
         world.try_tell(a, Order::Note(n)).expect("room again");
     }
     assert_eq!(world.events(), ["a 0", "a 1", "a 2"]);
+}
+
+#[test]
+fn a_full_mailbox_keeps_out_no_outcome_that_its_actor_waits_for() {
+    let mut world = World::new();
+    let a = bounded(&mut world, 1);
+    world.tell(
+        a,
+        order(|_, ctx| {
+            let myself = ctx.me();
+            ctx.tell(myself, Order::Note(1));
+            // Nobody can be told, least of all this one: the question is refused, and it hears so.
+            ctx.ask(
+                myself,
+                ms(5),
+                |_: ReplyTo<()>| Order::Note(2),
+                |outcome| order(move |me, _| me.say(format_args!("{outcome:?}"))),
+            );
+            ctx.scope().answer(myself, Order::Note(3));
+        }),
+    );
+    assert_eq!(world.events(), ["a 1", "a Err(NotSent)", "a 3"]);
+    assert_eq!(world.letters(), []);
+    // They were counted: there is room for as many as before.
+    world.try_tell(a, Order::Note(4)).expect("room");
+    assert!(world.try_tell(a, Order::Note(5)).is_err());
 }
 
 #[test]
