@@ -12,6 +12,7 @@ use crate::behavior::{Given, Made};
 use crate::error::{AskError, OutOfMemory, ResolveError, SpawnError, TellError};
 use crate::failure::Failure;
 use crate::grants::GrantNames;
+use crate::holdings::Holdings;
 use crate::kernel::{Kernel, Stats};
 use crate::letters::DeadLetter;
 use crate::lifecycle::Birth;
@@ -267,6 +268,11 @@ impl<'k> Scope<'k> {
     /// Counts and levels.
     pub fn stats(&self) -> Stats {
         self.kernel.stats()
+    }
+
+    /// What is in use; see [`Kernel::holdings`](crate::Kernel::holdings).
+    pub fn holdings(&self) -> Holdings {
+        self.kernel.holdings()
     }
 
     /// The extension of type `T`, if it was set.
