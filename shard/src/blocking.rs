@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::error::OffloadError;
 use crate::unwind;
 
-type Job = Box<dyn FnOnce() + Send>;
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 /// A handle to the pool.
 #[derive(Clone)]
@@ -39,7 +39,7 @@ impl Inner {
 }
 
 impl Pool {
-    /// A pool of at most `most` threads.
+    /// A pool of at most `most` threads. One of none does nothing by itself: see [`Pool::take`].
     pub(crate) fn new(name: &str, most: usize) -> Pool {
         let state = State { jobs: VecDeque::new(), threads: Vec::new(), idle: 0, closed: false };
         Pool {
@@ -93,6 +93,11 @@ impl Pool {
         self.inner.changed.notify_one();
     }
 
+    /// The job that waited longest, for who does the pool's work in place of its threads.
+    pub(crate) fn take(&self) -> Option<Job> {
+        self.inner.lock().jobs.pop_front()
+    }
+
     /// Ends the pool: what was begun is finished, what was not is dropped. Gives how many jobs were dropped. Threads
     /// that are still busy at the deadline are left to themselves.
     pub(crate) fn close(&self, deadline: Instant) -> u64 {
@@ -120,7 +125,7 @@ impl Pool {
 }
 
 /// Runs what may drop values that nobody wants any more. Their panics have no one to go to.
-fn dispose(f: impl FnOnce()) {
+pub(crate) fn dispose(f: impl FnOnce()) {
     if let Err(failure) = unwind::guard(f) {
         tracing::error!(%failure, "dropping blocking work or its result panicked");
     }

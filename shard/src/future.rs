@@ -6,7 +6,7 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::rc::{Rc, Weak};
@@ -45,7 +45,8 @@ impl Wake for Ready {
 /// The futures of one actor, so that they end with it.
 #[derive(Default)]
 struct Owned {
-    running: HashMap<u64, AbortHandle>,
+    /// By number, so that they end in the order in which they came.
+    running: BTreeMap<u64, AbortHandle>,
 }
 
 struct Inner {
@@ -86,7 +87,7 @@ impl Drop for EndWithActor {
 
 /// What becomes of the message that a future's end makes.
 pub(crate) enum Deliver {
-    /// Told like any other.
+    /// Told like any other, but its mailbox bound does not refuse it.
     Tell,
     /// Handled before all that waits at the actor, which is resumed.
     Resume,
@@ -143,7 +144,7 @@ impl Executor {
             }
             let done: Done = match outcome {
                 Ok(Ok(message)) => Box::new(move |scope| match deliver {
-                    Deliver::Tell => scope.tell(owner, message),
+                    Deliver::Tell => scope.answer(owner, message),
                     Deliver::Resume => scope.resume_with(owner, message),
                 }),
                 Ok(Err(panic)) => fail(owner.address(), deliver, panic),
@@ -178,9 +179,10 @@ impl Executor {
     /// Gives all futures up; gives how many. Each is dropped when [`Executor::next_done`] comes to it, so that a drop
     /// that panics takes no other with it.
     pub(crate) fn give_up(&self) -> u64 {
-        for future in self.inner.owners.borrow().values().flat_map(|owned| owned.running.values()) {
-            future.abort();
-        }
+        let owners = self.inner.owners.borrow();
+        let mut futures: Vec<_> = owners.values().flat_map(|owned| &owned.running).collect();
+        futures.sort_unstable_by_key(|(number, _)| **number);
+        futures.into_iter().for_each(|(_, future)| future.abort());
         (self.inner.running.borrow().len() + self.inner.arrived.borrow().len()) as u64
     }
 }

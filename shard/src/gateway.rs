@@ -11,11 +11,12 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use corelane_kernel::{
-    ActorRef, Address, AskError, DeadLetter, DeadReason, LaneSender, ReplyTo, Scope, TellError, lane,
+    ActorRef, Address, AskError, DeadLetter, DeadReason, LaneSender, ReplyTo, Scope, TellError,
 };
 
 use crate::error::{CallError, GatewayAskError};
 use crate::events::{Reader, each_of};
+use crate::host::Deadline;
 use crate::inbox::Request;
 use crate::shared::Shared;
 
@@ -38,7 +39,7 @@ impl Gateway {
     pub(crate) fn open(shared: &Arc<Shared>, bytes: usize, events: Reader) -> Result<Gateway, CallError> {
         let mut lanes = Vec::with_capacity(shared.posts.len());
         for post in &shared.posts {
-            let (sender, mut receiver) = lane(bytes / 8);
+            let (sender, mut receiver) = shared.host.lane(bytes / 8, post.place);
             receiver.bind(post.place);
             post.inbox.push(Request::AddLane(receiver), &post.wake).map_err(|_| CallError::ShuttingDown)?;
             lanes.push(sender);
@@ -140,11 +141,12 @@ impl Gateway {
             Err(TellError::Full(message)) => message,
             other => return other,
         };
-        let deadline = Instant::now() + within;
+        let host = self.shared.host;
+        let deadline = host.deadline(within);
         loop {
-            std::thread::yield_now();
+            host.pause();
             refused = match self.try_tell(to, refused) {
-                Err(TellError::Full(message)) if Instant::now() < deadline => message,
+                Err(TellError::Full(message)) if !deadline.is_over() => message,
                 other => return other,
             };
         }
@@ -168,12 +170,13 @@ impl Gateway {
             return Err(GatewayAskError::Unreachable);
         }
         let mut call = move |scope: &mut Scope<'_>| scope.ask(to, within, question, answer);
-        let mut deadline = None;
+        let host = self.shared.host;
+        let mut deadline: Option<Deadline> = None;
         loop {
             call = match self.lanes[shard].try_call(call) {
                 Ok(()) => break,
                 Err(TellError::Full(call))
-                    if Instant::now() < *deadline.get_or_insert_with(|| Instant::now() + patience) =>
+                    if !deadline.get_or_insert_with(|| host.deadline(patience)).is_over() =>
                 {
                     call
                 }
@@ -183,7 +186,7 @@ impl Gateway {
                 Err(_) => return Err(GatewayAskError::Unreachable),
             };
             self.reveal(shard);
-            std::thread::yield_now();
+            host.pause();
         }
         self.reveal(shard);
         if self.lanes[shard].is_refused() {
@@ -215,12 +218,20 @@ impl Gateway {
             // Nobody waits any more if the time is over.
             let _ = sender.send(answer);
         })?;
+        let answered = || receiver.has_message() || receiver.is_closed();
+        if !self.shared.host.simulate_until(Some(within), answered) {
+            return match receiver.try_recv() {
+                Ok(answer) => finish(Some(answer)),
+                Err(oneshot::TryRecvError::Empty) => Err(GatewayAskError::Ask(AskError::Timeout)),
+                Err(oneshot::TryRecvError::Disconnected) => finish(None),
+            };
+        }
         // Reading the clock takes a good part of an answer's way: first look, then see how late it is.
         let mut start = None;
         let spin = if self.shared.may_spin { SPIN.min(within) } else { Duration::ZERO };
         while start.is_none_or(|start: Instant| start.elapsed() < spin) {
             for _ in 0..128 {
-                if receiver.has_message() || receiver.is_closed() {
+                if answered() {
                     return finish(receiver.recv().ok());
                 }
                 std::hint::spin_loop();

@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 use std::io;
+use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
 use corelane_kernel::{Kernel, KernelConfig, KernelError, Region, Seat};
@@ -13,7 +14,7 @@ use memmap2::{MmapMut, MmapOptions};
 ///
 /// Field order matters: the kernel is dropped before its memory.
 pub(crate) struct Housed {
-    pub(crate) kernel: Kernel,
+    kernel: Kernel,
     _mapping: MmapMut,
 }
 
@@ -47,5 +48,20 @@ impl Housed {
         let region = region.map_err(|e| HousingError::Kernel(e.into()))?;
         let kernel = Kernel::seated(region, config, seat, shards).map_err(HousingError::Kernel)?;
         Ok(Housed { kernel, _mapping: mapping })
+    }
+}
+
+impl Deref for Housed {
+    type Target = Kernel;
+    #[inline(always)]
+    fn deref(&self) -> &Kernel {
+        &self.kernel
+    }
+}
+
+impl DerefMut for Housed {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut Kernel {
+        &mut self.kernel
     }
 }

@@ -1,6 +1,6 @@
 //! The mesh: two lanes from each shard to each other, one for messages and one for signals.
 
-use corelane_kernel::{Kernel, LaneReceiver, LaneSender, Place, lane};
+use corelane_kernel::{Kernel, LaneReceiver, LaneSender, Place};
 
 /// What one shard takes of the mesh.
 pub(crate) struct Corner {
@@ -8,14 +8,20 @@ pub(crate) struct Corner {
     incoming: Vec<(LaneReceiver, LaneReceiver)>,
 }
 
-/// All lanes between shards at these places, sorted by the shard that takes them.
-pub(crate) fn weave(places: &[Place], message_words: usize, signal_words: usize) -> Vec<Corner> {
+/// All lanes between shards at these places, sorted by the shard that takes them. `lane` makes one of so many words, from
+/// one shard to another.
+pub(crate) fn weave(
+    places: &[Place],
+    message_words: usize,
+    signal_words: usize,
+    mut lane: impl FnMut(usize, usize, usize) -> (LaneSender, LaneReceiver),
+) -> Vec<Corner> {
     let mut corners: Vec<Corner> =
         places.iter().map(|_| Corner { outgoing: Vec::new(), incoming: Vec::new() }).collect();
     for from in 0..places.len() {
         for to in (0..places.len()).filter(|to| *to != from) {
-            let (message_sender, mut messages) = lane(message_words);
-            let (signal_sender, mut signals) = lane(signal_words);
+            let (message_sender, mut messages) = lane(message_words, from, to);
+            let (signal_sender, mut signals) = lane(signal_words, from, to);
             messages.bind(places[to]);
             signals.bind(places[to]);
             corners[from].outgoing.push((to, message_sender, signal_sender));

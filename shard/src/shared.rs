@@ -9,6 +9,7 @@ use crossbeam_utils::CachePadded;
 
 use crate::clock::Clock;
 use crate::error::CallError;
+use crate::host::Host;
 use crate::inbox::{Inbox, Request};
 use crate::wake::Wake;
 
@@ -83,6 +84,7 @@ pub(crate) struct Gauges {
 
 pub(crate) struct Shared {
     pub(crate) clock: Clock,
+    pub(crate) host: Host,
     pub(crate) posts: Box<[CachePadded<Post>]>,
     phase: AtomicU8,
     pub(crate) next: AtomicU64,
@@ -95,9 +97,10 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(clock: Clock, posts: Vec<Post>, may_spin: bool) -> Shared {
+    pub(crate) fn new(clock: Clock, host: Host, posts: Vec<Post>, may_spin: bool) -> Shared {
         Shared {
             clock,
+            host,
             posts: posts.into_iter().map(CachePadded::new).collect(),
             phase: AtomicU8::new(Phase::Running as u8),
             next: AtomicU64::new(0),
@@ -115,6 +118,20 @@ impl Shared {
             2 => Phase::Ending,
             _ => Phase::Over,
         }
+    }
+
+    /// Nothing waits on any shard, and nothing moved while we looked. Shards that are `gone` (whose thread could not
+    /// start, or has panicked) say nothing any more.
+    ///
+    /// What is under way between two shards keeps one of them from being quiet: the sender says that it moves before it
+    /// takes anything up, and counts what it told at the receiver, whose word then no longer stands, before it says
+    /// that it is quiet.
+    pub(crate) fn is_quiet(&self, gone: impl Fn(usize) -> bool) -> bool {
+        let stirs = || -> u64 { self.posts.iter().map(|post| post.stirs()).sum() };
+        let before = stirs();
+        let mut posts = self.posts.iter().enumerate();
+        let quiet = posts.all(|(shard, post)| gone(shard) || (post.is_quiet() && !post.inbox.has_requests()));
+        quiet && stirs() == before
     }
 
     /// Moves on to a phase, and wakes everybody to see it.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use corelane_kernel::{Actor, ActorRef, DeadLetter, Place, Scope, Seat};
+use corelane_kernel::{Actor, ActorRef, DeadLetter, LaneReceiver, LaneSender, Place, Scope, Seat, lane};
 
 use crate::blocking::Pool;
 use crate::clock::Clock;
@@ -18,6 +18,7 @@ use crate::coordinated::ShutdownReason;
 use crate::error::{CallError, SpawnOnError, StartError};
 use crate::future::Executor;
 use crate::gateway::Gateway;
+use crate::host::Host;
 use crate::idle::Idler;
 use crate::inbox::Inbox;
 use crate::local::Local;
@@ -34,7 +35,7 @@ use crate::unwind::guard;
 use crate::wake::Wake;
 
 /// Words of the lane for signals between two shards.
-const SIGNAL_WORDS: usize = 1024;
+pub(crate) const SIGNAL_WORDS: usize = 1024;
 
 /// What a shard is given for its last turn, and again for dropping what is left, also when there is no time any more.
 const GRACE: Duration = Duration::from_millis(250);
@@ -101,29 +102,16 @@ impl System {
             // So that the shards of many hosts that failed together do not come back together.
             builder.kernel.seed = RandomState::new().build_hasher().finish();
         }
-        let clock = Clock::new();
-        let may_spin = plan.may_spin();
-        let sleepless = Idler::is_sleepless(builder.idle, may_spin);
-        let cores = plan.cores();
-        let seats: Vec<Seat> = Seat::realm(cores.len())?.collect();
-        let places: Vec<Place> = seats.iter().map(Seat::place).collect();
-        let posts = cores.iter().zip(&places).map(|(core, place)| Post {
-            place: *place,
-            core: builder.pin.then_some(*core),
-            wake: Wake::new(sleepless),
-            inbox: Inbox::new(),
-            gauges: Gauges::default(),
-            told: AtomicU64::new(0),
-            quiet: AtomicU64::new(0),
-            active_turns: AtomicU64::new(0),
-            ended: AtomicBool::new(false),
-        });
-        let shared = Arc::new(Shared::new(clock, posts.collect(), may_spin));
-        let corners = mesh::weave(&places, builder.lane_bytes / 8, SIGNAL_WORDS);
-        let asked = Arc::new(Asked { flag: Mutex::new(false), changed: Condvar::new() });
+        let cores: Vec<_> = plan.cores().into_iter().map(|core| builder.pin.then_some(core)).collect();
         let pool = Pool::new(&builder.name, builder.blocking_threads);
-        let services = Arc::new(Services::new(&shared, &builder.phases, pool.clone())?);
-        let handle = Handle { shared, services, gateway_bytes: builder.gateway_bytes, asked };
+        let ground = Ground {
+            host: Host::Threads,
+            may_spin: plan.may_spin(),
+            signal_words: SIGNAL_WORDS,
+            region,
+            pool: pool.clone(),
+        };
+        let (handle, houses) = ground.lay_out(&builder, &cores, |words, _, _| lane(words))?;
         let mut system = System {
             handle,
             threads: Vec::new(),
@@ -134,31 +122,15 @@ impl System {
         };
         // A start that fails drops the system, which ends the threads that run already.
         system.services.extensions.load(&builder.extensions, &system.handle)?;
-        system.start_threads(&builder, seats, corners, region)?;
+        system.start_threads(&builder, houses)?;
         system.running = true;
         Ok(system)
     }
 
-    fn start_threads(
-        &mut self,
-        builder: &Builder,
-        seats: Vec<Seat>,
-        corners: Vec<Corner>,
-        region: usize,
-    ) -> Result<(), StartError> {
+    fn start_threads(&mut self, builder: &Builder, houses: Vec<House>) -> Result<(), StartError> {
         let (ready, started) = mpsc::channel();
-        let shards = seats.len();
-        for (shard, (seat, corner)) in seats.into_iter().zip(corners).enumerate() {
-            let house = House {
-                shard,
-                shards,
-                seat,
-                corner,
-                region,
-                builder: builder.clone(),
-                handle: self.handle.clone(),
-                pool: self.pool.clone(),
-            };
+        let shards = houses.len();
+        for (shard, house) in houses.into_iter().enumerate() {
             let ready = ready.clone();
             let thread = std::thread::Builder::new()
                 .name(format!("{}-{shard}", builder.name))
@@ -244,20 +216,9 @@ impl System {
     }
 
     /// Nothing waits on any shard, and nothing moved while we looked.
-    ///
-    /// What is under way between two shards keeps one of them from being quiet: the sender says that it moves before it
-    /// takes anything up, and counts what it told at the receiver, whose word then no longer stands, before it says
-    /// that it is quiet.
     fn is_quiet(&self) -> bool {
-        let posts = &self.handle.shared.posts;
-        let stirs = || -> u64 { posts.iter().map(|post| post.stirs()).sum() };
-        let before = stirs();
-        // A thread that is gone (it could not start, or has panicked) says nothing any more.
-        let quiet =
-            self.threads.iter().zip(posts).all(|(thread, post)| {
-                thread.is_finished() || (post.is_quiet() && !post.inbox.has_requests())
-            });
-        quiet && stirs() == before
+        let gone = |shard: usize| self.threads.get(shard).is_none_or(JoinHandle::is_finished);
+        self.handle.shared.is_quiet(gone)
     }
 
     /// No shard takes another turn.
@@ -330,6 +291,8 @@ impl Handle {
             // The caller waits; if its thread is gone all the same, nobody wants the result.
             let _ = sender.send(call(scope));
         })?;
+        let answered = || receiver.has_message() || receiver.is_closed();
+        self.shared.host.simulate_until(None, answered);
         receiver
             .recv()
             .map_err(|_| if self.is_shutting_down() { CallError::ShuttingDown } else { CallError::Panicked })
@@ -423,8 +386,62 @@ impl fmt::Debug for Handle {
     }
 }
 
-/// What a shard's thread is built from.
-struct House {
+/// What a system stands on.
+pub(crate) struct Ground {
+    pub(crate) host: Host,
+    pub(crate) may_spin: bool,
+    pub(crate) signal_words: usize,
+    /// Bytes of each shard's region.
+    pub(crate) region: usize,
+    pub(crate) pool: Pool,
+}
+
+impl Ground {
+    /// What the shards on these cores share, and what each of them is built from. `lane` makes a lane of so many words
+    /// from one shard to another.
+    pub(crate) fn lay_out(
+        self,
+        builder: &Builder,
+        cores: &[Option<usize>],
+        lane: impl FnMut(usize, usize, usize) -> (LaneSender, LaneReceiver),
+    ) -> Result<(Handle, Vec<House>), StartError> {
+        let clock = Clock::new();
+        let sleepless = Idler::is_sleepless(builder.idle, self.may_spin);
+        let seats: Vec<Seat> = Seat::realm(cores.len())?.collect();
+        let places: Vec<Place> = seats.iter().map(Seat::place).collect();
+        let posts = cores.iter().zip(&places).map(|(core, place)| Post {
+            place: *place,
+            core: *core,
+            wake: Wake::new(sleepless),
+            inbox: Inbox::new(),
+            gauges: Gauges::default(),
+            told: AtomicU64::new(0),
+            quiet: AtomicU64::new(0),
+            active_turns: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
+        });
+        let shared = Arc::new(Shared::new(clock, self.host, posts.collect(), self.may_spin));
+        let corners = mesh::weave(&places, builder.lane_bytes / 8, self.signal_words, lane);
+        let asked = Arc::new(Asked { flag: Mutex::new(false), changed: Condvar::new() });
+        let services = Arc::new(Services::new(&shared, &builder.phases, self.pool.clone())?);
+        let handle = Handle { shared, services, gateway_bytes: builder.gateway_bytes, asked };
+        let houses = seats.into_iter().zip(corners).enumerate().map(|(shard, (seat, corner))| House {
+            shard,
+            shards: cores.len(),
+            seat,
+            corner,
+            region: self.region,
+            builder: builder.clone(),
+            handle: handle.clone(),
+            pool: self.pool.clone(),
+        });
+        let houses = houses.collect();
+        Ok((handle, houses))
+    }
+}
+
+/// What a shard is built from.
+pub(crate) struct House {
     shard: usize,
     shards: usize,
     seat: Seat,
@@ -448,12 +465,12 @@ impl Drop for WakeAll {
 
 impl House {
     fn run(self, ready: &mpsc::Sender<Result<(), StartError>>) -> ShardReport {
-        let (shard, handle, shared) = (self.shard, self.handle.clone(), self.handle.shared.clone());
-        let idle = self.builder.idle;
+        let (shard, shared) = (self.shard, self.handle.shared.clone());
         // Whatever ends this thread: it wakes the others when the kernel is dropped, to hear the farewell.
         let _wakes = WakeAll(shared.clone());
+        shared.posts[shard].wake.settle();
         let built = self.build();
-        let (mut housed, executor) = match built {
+        let mut worker = match built {
             Ok(built) => built,
             Err(error) => {
                 // The starter is listening until all have answered.
@@ -470,21 +487,19 @@ impl House {
             }
         };
         let _ = ready.send(Ok(()));
-        let idler = Idler::new(idle, shared.may_spin, shared.clock.now());
-        let worker =
-            Worker { kernel: &mut housed.kernel, shared, handle, shard, executor, idler, orphans: false };
         let report = worker.run();
         // What is still in the kernel is dropped here, on its own thread; a drop that panics must not lose the report.
-        if let Err(failure) = guard(move || drop(housed)) {
+        if let Err(failure) = guard(move || drop(worker)) {
             tracing::error!(shard, %failure, "dropping what was left panicked");
         }
         report
     }
 
-    fn build(self) -> Result<(Housed, Executor), StartError> {
+    /// Called on the thread that will run the shard.
+    pub(crate) fn build(self) -> Result<Worker, StartError> {
         let shard = self.shard;
-        let post = &self.handle.shared.posts[shard];
-        post.wake.settle();
+        let shared = self.handle.shared.clone();
+        let post = &shared.posts[shard];
         if let Some(core) = post.core {
             pin_current_thread(core).map_err(|error| StartError::Pin { shard, error })?;
         }
@@ -500,16 +515,17 @@ impl House {
                 self.region, self.shards
             ))
         };
-        self.corner.furnish(&mut housed.kernel).ok_or_else(too_small)?;
+        self.corner.furnish(&mut housed).ok_or_else(too_small)?;
         let executor = Executor::new(self.handle.shared.clone(), shard);
         let local =
             Local { handle: self.handle.clone(), shard, executor: executor.clone(), pool: self.pool.clone() };
-        housed.kernel.set_extension(local).map_err(|_| too_small())?;
+        housed.set_extension(local).map_err(|_| too_small())?;
         let log = Log::new(shard, self.builder.log_letters);
-        housed.kernel.scope().observe(log).map_err(|_| too_small())?;
+        housed.scope().observe(log).map_err(|_| too_small())?;
         let services = &self.handle.services;
-        services.furnish(&mut housed.kernel).map_err(|_| too_small())?;
-        services.extensions.make_parts(&mut housed.kernel, shard)?;
-        Ok((housed, executor))
+        services.furnish(&mut housed).map_err(|_| too_small())?;
+        services.extensions.make_parts(&mut housed, shard)?;
+        let idler = Idler::new(self.builder.idle, shared.may_spin, shared.clock.now());
+        Ok(Worker { shared, handle: self.handle, shard, executor, idler, orphans: false, kernel: housed })
     }
 }

@@ -7,12 +7,13 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use corelane_kernel::{Kernel, Time};
+use corelane_kernel::Time;
 
 use crate::coordinated::ShutdownReason;
 use crate::future::Executor;
 use crate::idle::{Idler, Rest};
 use crate::inbox::Request;
+use crate::memory::Housed;
 use crate::report::ShardReport;
 use crate::shared::{Phase, Post, Shared};
 use crate::system::Handle;
@@ -28,8 +29,8 @@ const CLOCK_EVERY: u32 = 32;
 /// Turns between two publications of the gauges while the shard is busy.
 const GAUGE_TURNS: u64 = 1024;
 
-pub(crate) struct Worker<'a> {
-    pub(crate) kernel: &'a mut Kernel,
+/// What a shard does, one step after the other; who drives it waits in between.
+pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     pub(crate) handle: Handle,
     pub(crate) shard: usize,
@@ -37,110 +38,174 @@ pub(crate) struct Worker<'a> {
     pub(crate) idler: Idler,
     /// Some lane's sender is gone.
     pub(crate) orphans: bool,
+    pub(crate) kernel: Housed,
 }
 
-impl Worker<'_> {
+/// What a worker's steps leave for the next: apart, so that a loop around them keeps it in registers.
+pub(crate) struct Pace {
+    now: Time,
+    turns: u64,
+    sleeps: u64,
+    /// Actors ever spawned when all were last told to stop, once the system stops.
+    stopping: Option<u64>,
+    since_clock: u32,
+}
+
+impl Pace {
+    pub(crate) fn starting_at(now: Time) -> Pace {
+        Pace { now, turns: 0, sleeps: 0, stopping: None, since_clock: 0 }
+    }
+
+    /// The shard rested, until this time.
+    pub(crate) fn rested(&mut self, until: Time) {
+        self.now = until;
+    }
+}
+
+/// What is to follow a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Another at once: more is to be done.
+    Busy,
+    /// Another soon: something waits behind a full lane, whose reader tells nobody when it has worked.
+    Stuck,
+    /// Nothing is left to be done. Whoever sleeps looks at what has come, and at whether this is still the phase.
+    Idle(Phase),
+    /// None: the system ends.
+    Over,
+}
+
+impl Worker {
     fn post(&self) -> &Post {
         &self.shared.posts[self.shard]
     }
 
     /// Runs until the system ends.
-    pub(crate) fn run(mut self) -> ShardReport {
-        let mut now = self.shared.clock.now();
-        let mut turns = 0u64;
-        let mut sleeps = 0u64;
-        // Actors ever spawned when all were last told to stop, once the system stops.
-        let mut stopping = None;
+    pub(crate) fn run(&mut self) -> ShardReport {
+        let shared = self.shared.clone();
+        let clock = || shared.clock.now();
+        let mut pace = Pace::starting_at(clock());
         let mut stuck = 0;
-        let mut since_clock = 0;
         loop {
-            if stopping.is_some() && self.has_input() {
-                self.note_activity();
-            }
-            let mut moved = self.handle_requests();
-            let turn = match guard(|| self.kernel.turn(now)) {
-                Ok(turn) => turn,
-                Err(failure) => {
-                    self.recover(failure);
-                    corelane_kernel::Turn { handled: 1, more: true }
-                }
-            };
-            if self.kernel.escalated().is_some() {
-                self.stop_system();
-            }
-            let shared = &self.shared;
-            self.kernel.published(|shard| {
-                if stopping.is_some() {
-                    shared.posts[shard].note_told();
-                }
-                shared.posts[shard].wake.wake();
-            });
-            moved |= turn.handled > 0;
-            if self.orphans {
-                self.orphans = self.kernel.prune_lanes();
-            }
-            // What futures lead to is published by the next turn.
-            let more = turn.more | (self.executor.has_ready() && self.run_futures());
-            turns += 1;
-            since_clock += turn.handled + 1;
-            if since_clock >= CLOCK_EVERY || !moved {
-                since_clock = 0;
-                now = self.shared.clock.now();
-            }
-            if moved || more {
-                self.idler.moved(now);
-                if turns.is_multiple_of(GAUGE_TURNS) {
-                    self.publish_gauges(turns, sleeps);
-                }
-                if stopping.is_some() {
-                    self.note_activity();
-                }
-            }
-            let phase = self.shared.phase();
-            match phase {
-                Phase::Running => {}
-                Phase::Stopping => {
-                    let spawned = self.kernel.stats().spawned;
-                    if stopping.is_none() {
-                        // For all that was told before it counted.
-                        for post in &self.shared.posts {
-                            post.note_told();
-                            post.wake.wake();
-                        }
-                    }
-                    // Again for those spawned since: by a hook, or by a request that came before the end began.
-                    if stopping != Some(spawned) {
-                        stopping = Some(spawned);
-                        self.kernel.scope().stop_all();
-                        continue;
+            match self.step(&mut pace, clock) {
+                Step::Busy => stuck = 0,
+                Step::Stuck => {
+                    stuck += 1;
+                    if stuck == STUCK_TURNS {
+                        stuck = 0;
+                        std::thread::yield_now();
                     }
                 }
-                Phase::Ending | Phase::Over => break,
-            }
-            // What waits for a full lane moves on when its reader has worked: soon, and without telling us.
-            if more || self.kernel.spilled() {
-                stuck = if self.kernel.spilled() { stuck + 1 } else { 0 };
-                if stuck == STUCK_TURNS {
-                    stuck = 0;
-                    std::thread::yield_now();
-                }
-                continue;
-            }
-            if stopping.is_some() {
-                self.note_quiet();
-            }
-            match self.idler.rest(now) {
-                // The time read after the last turn is less than a microsecond old, and will do for the next.
-                Rest::Spin => self.spin(),
-                Rest::Sleep => {
-                    sleeps += 1;
-                    self.publish_gauges(turns, sleeps);
-                    self.sleep(self.shared.clock.now(), phase);
-                    now = self.shared.clock.now();
-                }
+                Step::Idle(phase) => match self.idler.rest(pace.now) {
+                    // The time read after the last turn is less than a microsecond old, and will do for the next.
+                    Rest::Spin => self.spin(),
+                    Rest::Sleep => {
+                        self.prepare_to_sleep(&mut pace);
+                        self.sleep(clock(), phase);
+                        pace.rested(clock());
+                    }
+                },
+                Step::Over => break,
             }
         }
-        self.end(turns, sleeps)
+        let report = self.end(&pace);
+        // What others said last is in our lanes only when they have all said it.
+        while self.shared.phase() != Phase::Over {
+            std::thread::park();
+        }
+        report
+    }
+
+    /// One turn, and what a shard does around it.
+    #[inline(always)]
+    pub(crate) fn step(&mut self, pace: &mut Pace, clock: impl Fn() -> Time) -> Step {
+        if pace.stopping.is_some() && self.has_input() {
+            self.note_activity();
+        }
+        let mut moved = self.handle_requests();
+        let turn = match guard(|| self.kernel.turn(pace.now)) {
+            Ok(turn) => turn,
+            Err(failure) => {
+                self.recover(failure);
+                corelane_kernel::Turn { handled: 1, more: true }
+            }
+        };
+        if self.kernel.escalated().is_some() {
+            self.stop_system();
+        }
+        let shared = &self.shared;
+        self.kernel.published(|shard| {
+            if pace.stopping.is_some() {
+                shared.posts[shard].note_told();
+            }
+            shared.posts[shard].wake.wake();
+        });
+        moved |= turn.handled > 0;
+        if self.orphans {
+            self.orphans = self.kernel.prune_lanes();
+        }
+        // What futures lead to is published by the next turn.
+        let more = turn.more | (self.executor.has_ready() && self.run_futures());
+        pace.turns += 1;
+        pace.since_clock += turn.handled + 1;
+        if pace.since_clock >= CLOCK_EVERY || !moved {
+            pace.since_clock = 0;
+            pace.now = clock();
+        }
+        if moved || more {
+            self.idler.moved(pace.now);
+            if pace.turns.is_multiple_of(GAUGE_TURNS) {
+                self.publish_gauges(pace);
+            }
+            if pace.stopping.is_some() {
+                self.note_activity();
+            }
+        }
+        let phase = self.shared.phase();
+        match phase {
+            Phase::Running => {}
+            Phase::Stopping => {
+                let spawned = self.kernel.stats().spawned;
+                if pace.stopping.is_none() {
+                    // For all that was told before it counted.
+                    for post in &self.shared.posts {
+                        post.note_told();
+                        post.wake.wake();
+                    }
+                }
+                // Again for those spawned since: by a hook, or by a request that came before the end began.
+                if pace.stopping != Some(spawned) {
+                    pace.stopping = Some(spawned);
+                    self.kernel.scope().stop_all();
+                    return Step::Busy;
+                }
+            }
+            Phase::Ending | Phase::Over => return Step::Over,
+        }
+        // What waits for a full lane moves on when its reader has worked: soon, and without telling us.
+        if self.kernel.spilled() {
+            return Step::Stuck;
+        }
+        if more {
+            return Step::Busy;
+        }
+        if pace.stopping.is_some() {
+            self.note_quiet();
+        }
+        Step::Idle(phase)
+    }
+
+    /// Shows what it has done so far: for a while nothing will change.
+    pub(crate) fn prepare_to_sleep(&self, pace: &mut Pace) {
+        pace.sleeps += 1;
+        self.publish_gauges(pace);
+    }
+
+    /// Whether a shard that is idle may sleep: nothing has come since its last step, and nothing else is asked of it.
+    pub(crate) fn may_sleep(&mut self, phase: Phase) -> bool {
+        !(self.has_input()
+            || self.shared.phase() != phase
+            || (phase == Phase::Stopping && self.post().was_told_since()))
     }
 
     /// Waits a moment, or less if something comes.
@@ -167,9 +232,7 @@ impl Worker<'_> {
         }
         let shared = self.shared.clone();
         let post = &shared.posts[self.shard];
-        post.wake.sleep(timeout, || {
-            self.has_input() || shared.phase() != phase || (phase == Phase::Stopping && post.was_told_since())
-        });
+        post.wake.sleep(timeout, || !self.may_sleep(phase));
     }
 
     /// Does what other threads asked for.
@@ -253,7 +316,7 @@ impl Worker<'_> {
         self.post().gauges.actors.store(actors, Ordering::Relaxed);
     }
 
-    fn publish_gauges(&self, turns: u64, sleeps: u64) {
+    fn publish_gauges(&self, pace: &Pace) {
         let stats = self.kernel.stats();
         let gauges = &self.post().gauges;
         for (gauge, value) in [
@@ -265,8 +328,8 @@ impl Worker<'_> {
             (&gauges.dead_letters, stats.dead_letters),
             (&gauges.used_bytes, stats.used_bytes as u64),
             (&gauges.region_bytes, stats.region_bytes as u64),
-            (&gauges.turns, turns),
-            (&gauges.sleeps, sleeps),
+            (&gauges.turns, pace.turns),
+            (&gauges.sleeps, pace.sleeps),
         ] {
             gauge.store(value, Ordering::Relaxed);
         }
@@ -286,7 +349,7 @@ impl Worker<'_> {
     }
 
     /// The system ends: nothing comes any more, and what is left is reported.
-    fn end(self, turns: u64, sleeps: u64) -> ShardReport {
+    pub(crate) fn end(&mut self, pace: &Pace) -> ShardReport {
         self.kernel.flush();
         self.post().ended.store(true, Ordering::Release);
         let mut requests = 0;
@@ -298,12 +361,8 @@ impl Worker<'_> {
         while let Some(done) = guard(|| self.executor.next_done()).transpose() {
             self.dispose(|| drop(done));
         }
-        self.publish_gauges(turns, sleeps);
+        self.publish_gauges(pace);
         let stats = self.kernel.stats();
-        // What others said last is in our lanes only when they have all said it.
-        while self.shared.phase() != Phase::Over {
-            std::thread::park();
-        }
         ShardReport {
             shard: self.shard,
             core: self.post().core,

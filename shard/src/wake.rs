@@ -61,6 +61,12 @@ impl Wake {
         }
     }
 
+    /// For who runs the shard in place of a thread: whether it was woken since this was called last. It then counts as
+    /// asleep all the time, so that each wake-up is seen.
+    pub(crate) fn was_woken(&self) -> bool {
+        self.state.swap(ASLEEP, Ordering::AcqRel) == AWAKE
+    }
+
     /// Sleeps until woken, for at most `timeout`, unless `has_work` finds something after the shard has said that it
     /// sleeps. May return early.
     pub(crate) fn sleep(&self, timeout: Option<Duration>, has_work: impl FnOnce() -> bool) {

@@ -1,0 +1,214 @@
+//! Random worlds: a system whose actors do everything that actors can do, at random, in a simulation where everything goes
+//! wrong, watched by the [rules](super::rules). What `corelane sim` runs, seed after seed.
+//!
+//! A seed decides all of it: how many shards, how small their lanes, what goes wrong how often, and what each actor does.
+//! `town` keeps the books, `dweller` is the actor, `message` what it is told; the story is here.
+
+mod dweller;
+mod message;
+mod town;
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use corelane_kernel::{ActorRef, Scope, Strategy, TellError};
+
+use self::dweller::Dweller;
+use self::message::{Msg, Token};
+use self::town::{Person, Town};
+use super::rules::{Act, Broken, OUTSIDE};
+use super::{Dice, Options, Sim, SimError, Simulation, Trace};
+
+/// Messages that are told in one world, at most.
+const MESSAGES: u32 = 3000;
+/// Actors that live at one time, about.
+const POPULATION: u32 = 120;
+
+/// A random world to be.
+#[derive(Clone, Debug)]
+#[must_use = "a world does nothing until it is run"]
+pub struct RandomWorld {
+    seed: u64,
+    faulty: bool,
+    record: bool,
+}
+
+/// How a random world ended.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// What happened.
+    pub trace: Trace,
+    /// The first rule that was broken.
+    pub broken: Option<Broken>,
+}
+
+impl RandomWorld {
+    /// The world of a seed.
+    pub const fn new(seed: u64) -> RandomWorld {
+        RandomWorld { seed, faulty: false, record: false }
+    }
+
+    /// With actors that say now and then that they handled a message twice: to see that somebody notices.
+    pub const fn faulty(mut self) -> RandomWorld {
+        self.faulty = true;
+        self
+    }
+
+    /// Keep the trace's events, and not only their hash.
+    pub const fn record(mut self) -> RandomWorld {
+        self.record = true;
+        self
+    }
+
+    /// Runs it.
+    ///
+    /// # Errors
+    /// [`SimError`] when no such world could be made, or something in its story failed. A rule that is broken is no error
+    /// but an [`Outcome`].
+    pub fn run(self) -> Result<Outcome, SimError> {
+        let mut dice = Dice::new(self.seed).fork();
+        let shards = 1 + dice.index(4);
+        let options = Options { record: self.record, ..draw(&mut dice) };
+        let town = Town::new(dice.fork(), self.faulty, MESSAGES, POPULATION);
+        let told = town.clone();
+        let trace = Sim::new(self.seed)
+            .shards(shards)
+            .options(options)
+            .run(move |sim| tell(sim, &told, shards, &mut dice))?;
+        if !trace.report.is_clean() {
+            town.broken("a system ends in order", format!("{}", trace.report));
+        }
+        town.check(|rules| rules.at_end());
+        Ok(Outcome { trace, broken: town.verdict() })
+    }
+}
+
+/// What may happen in a world.
+fn draw(dice: &mut Dice) -> Options {
+    let mut often = |one_in: u32| [0, one_in, one_in / 4][dice.index(3)];
+    let mut options = Options {
+        stall_one_in: often(400),
+        clock_jump_one_in: often(2000),
+        clock_back_one_in: often(400),
+        panic_one_in: often(400),
+        ..Options::default()
+    };
+    let many = 1 << (3 * dice.below(4));
+    options.budgets = 1..=many;
+    options.lane_words = [64, 128, 256, 4096].map(|words| words..=words)[dice.index(4)].clone();
+    options.lane_time = Duration::ZERO..=Duration::from_micros([1, 20, 500, 5000][dice.index(4)]);
+    options.step_time = Duration::from_nanos(100)..=Duration::from_micros([2, 20, 200][dice.index(3)]);
+    options.generations = [None, None, Some(0), Some(1 + dice.below(20) as u32)][dice.index(4)];
+    options.region_bytes = 2 << 20;
+    // A failed actor stops: what a restart keeps and drops is not among the rules yet.
+    options.supervision = Strategy::stopping();
+    options.events_max = 3_000_000;
+    options
+}
+
+/// What a system at rest without actors must have in use: as much as when it was new.
+fn holdings(scope: &mut Scope<'_>) -> [u32; 3] {
+    let holdings = scope.holdings();
+    [holdings.cells, holdings.parcels, holdings.records]
+}
+
+/// The story of a world: some who live there at first, some rounds of messages from outside, and the end of all.
+fn tell(sim: &mut Simulation, town: &Town, shards: usize, dice: &mut Dice) -> Result<(), Box<dyn Error>> {
+    let mut at_first = Vec::new();
+    for shard in 0..shards {
+        at_first.push(sim.call(shard, holdings)?);
+    }
+    for _ in 0..4 + dice.index(12) {
+        let (shard, at) = (dice.index(shards), town.clone());
+        let id = town.expect(OUTSIDE, shard);
+        sim.spawn_on(shard, move || Dweller::new(&at, id))?;
+    }
+    for _ in 0..3 + dice.index(8) {
+        for _ in 0..1 + dice.index(80) {
+            let Some(person) = town.somebody() else { break };
+            say(sim, town, person);
+            if dice.one_in(20) {
+                // Another way in, that is closed again.
+                let mut gateway = sim.system().gateway()?;
+                let question = |reply| Msg::Count(reply);
+                let answer = gateway.ask_future(person.at, Duration::from_millis(50), question);
+                drop(gateway);
+                if dice.one_in(2) {
+                    // That nobody answers is an answer as well.
+                    let _ = sim.block_on(answer);
+                }
+            }
+            if dice.one_in(10) {
+                sim.run_for(Duration::from_micros(dice.below(500)));
+            }
+            if dice.one_in(30) {
+                sim.stop(person.at);
+            }
+        }
+        rest(sim, town);
+        sim.run_for(Duration::from_micros(dice.below(100_000)));
+        rest(sim, town);
+    }
+    sim.run_for(Duration::from_millis(200));
+    // Again for those that were on their way to another shard.
+    let mut living = u64::MAX;
+    while living > 0 {
+        living = 0;
+        for shard in 0..shards {
+            sim.call(shard, |scope| scope.stop_all())?;
+        }
+        sim.run_until_idle();
+        for shard in 0..shards {
+            living += sim.call(shard, |scope| scope.stats().actors)?;
+        }
+    }
+    town.check(|rules| rules.at_rest(sim.now()));
+    town.check(|rules| rules.at_end());
+    for (shard, before) in at_first.into_iter().enumerate() {
+        let after = sim.call(shard, holdings)?;
+        if before != after {
+            town.broken(
+                "what was taken is given back",
+                format!("shard {shard} has {after:?} cells, parcels, records, and {before:?} at first"),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Tells somebody something from outside.
+fn say(sim: &mut Simulation, town: &Town, person: Person) {
+    let token = Token::new(town, OUTSIDE, person.id);
+    let refused = sim.try_tell(person.at, Msg::Talk(token)).map_err(TellError::into_inner);
+    if let Err(Msg::Talk(token)) = refused {
+        token.refused();
+    }
+}
+
+/// Lets everything arrive, and sees whether it did.
+fn rest(sim: &mut Simulation, town: &Town) {
+    sim.run_until_idle();
+    town.check(|rules| rules.at_rest(sim.now()));
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.broken {
+            None => write!(f, "seed {}: every rule holds", self.trace.seed),
+            Some(broken) => write!(f, "seed {}: {broken}", self.trace.seed),
+        }
+    }
+}
+
+/// Where somebody lives.
+type Where = ActorRef<Msg>;
+
+/// What an act adds to the trace's hash.
+fn digest(act: &Act) -> u64 {
+    use std::hash::{Hash, Hasher};
+    let mut hasher = super::trace::Digest::new();
+    act.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,177 @@
+//! The town: who lives in a random world, what is still to be said, and the books that the rules are checked with.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use corelane_kernel::Address;
+
+use super::super::rules::{Act, Broken, Id, Rules};
+use super::super::stage;
+use super::{Dice, Where, digest};
+
+/// Somebody who lives there, or did.
+#[derive(Clone, Copy)]
+pub(super) struct Person {
+    pub(super) id: Id,
+    pub(super) at: Where,
+}
+
+pub(super) struct Books {
+    rules: Rules,
+    broken: Option<Broken>,
+    dice: Dice,
+    faulty: bool,
+    people: Vec<Person>,
+    ids: HashMap<Address, Id>,
+    last: Id,
+    living: u32,
+    living_max: u32,
+    left: u32,
+    told: HashMap<(Id, Id), u32>,
+    serial: u32,
+}
+
+/// A handle to the books. Locked for moments only: no code of actors or drops runs meanwhile.
+#[derive(Clone)]
+pub(super) struct Town(Arc<Mutex<Books>>);
+
+impl Town {
+    pub(super) fn new(dice: Dice, faulty: bool, messages: u32, population: u32) -> Town {
+        Town(Arc::new(Mutex::new(Books {
+            rules: Rules::default(),
+            broken: None,
+            dice,
+            faulty,
+            people: Vec::new(),
+            ids: HashMap::new(),
+            last: 0,
+            living: 0,
+            living_max: population,
+            left: messages,
+            told: HashMap::new(),
+            serial: 0,
+        })))
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something was done.
+    pub(super) fn see(&self, act: Act) {
+        if let Some(stage) = stage::try_current() {
+            stage.add_digest(digest(&act), || format!("{act:?}"));
+        }
+        let books = &mut *self.books();
+        match act {
+            Act::Made { .. } => books.living += 1,
+            Act::Ended { .. } => books.living = books.living.saturating_sub(1),
+            _ => {}
+        }
+        // What follows a broken rule means nothing.
+        if books.broken.is_none()
+            && let Err(broken) = books.rules.see(act)
+        {
+            books.broken = Some(broken);
+        }
+    }
+
+    pub(super) fn check(&self, look: impl FnOnce(&Rules) -> Result<(), Broken>) {
+        let books = &mut *self.books();
+        if books.broken.is_none()
+            && let Err(broken) = look(&books.rules)
+        {
+            books.broken = Some(broken);
+        }
+    }
+
+    pub(super) fn broken(&self, rule: &'static str, what: String) {
+        self.books().broken.get_or_insert(Broken { rule, what });
+    }
+
+    pub(super) fn verdict(&self) -> Option<Broken> {
+        self.books().broken.clone()
+    }
+
+    pub(super) fn is_faulty(&self) -> bool {
+        self.books().faulty
+    }
+
+    // --- chance ------------------------------------------------------------------------------------------------------
+
+    pub(super) fn one_in(&self, times: u32) -> bool {
+        self.books().dice.one_in(times)
+    }
+
+    pub(super) fn below(&self, bound: u64) -> u64 {
+        self.books().dice.below(bound)
+    }
+
+    // --- who lives here ----------------------------------------------------------------------------------------------
+
+    /// A number for somebody who is to live here.
+    pub(super) fn expect(&self, parent: Id, shard: usize) -> Id {
+        let id = {
+            let mut books = self.books();
+            books.last += 1;
+            books.last
+        };
+        self.see(Act::Spawned { id, parent, shard });
+        id
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        let books = self.books();
+        books.living < books.living_max
+    }
+
+    /// Somebody has come, and lives there.
+    pub(super) fn enter(&self, person: Person) {
+        let books = &mut *self.books();
+        if books.ids.insert(person.at.address(), person.id).is_none() {
+            books.people.push(person);
+        }
+    }
+
+    /// Who lives or lived at an address.
+    pub(super) fn at(&self, address: Address) -> Id {
+        self.books().ids.get(&address).copied().unwrap_or_default()
+    }
+
+    /// Anybody, living or not; those who came last more often.
+    pub(super) fn somebody(&self) -> Option<Person> {
+        let books = &mut *self.books();
+        let count = books.people.len();
+        if count == 0 {
+            return None;
+        }
+        let among = if books.dice.one_in(3) { count } else { count.min(24) };
+        let back = books.dice.index(among);
+        Some(books.people[count - 1 - back])
+    }
+
+    // --- numbers -----------------------------------------------------------------------------------------------------
+
+    /// Whether something may still be said. Counts it.
+    pub(super) fn may_tell(&self) -> bool {
+        let mut books = self.books();
+        let may = books.left > 0;
+        books.left = books.left.saturating_sub(1);
+        may
+    }
+
+    /// The number of the next message of a pair.
+    pub(super) fn next_of(&self, from: Id, to: Id) -> u32 {
+        let mut books = self.books();
+        let told = books.told.entry((from, to)).or_default();
+        *told += 1;
+        *told
+    }
+
+    /// A number that nobody else has, for timers, asks, futures.
+    pub(super) fn serial(&self) -> u32 {
+        let mut books = self.books();
+        books.serial += 1;
+        books.serial
+    }
+}

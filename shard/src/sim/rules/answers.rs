@@ -1,0 +1,57 @@
+//! Asks and futures: each has one outcome, and its own.
+
+use std::collections::BTreeMap;
+
+use corelane_kernel::Time;
+
+use super::timers::LATE;
+use super::tree::Lives;
+use super::{Act, Id, Reply, Verdict, check};
+
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    /// Asks without an outcome, and when their time is over.
+    asks: BTreeMap<(Id, u32), Time>,
+    futures: BTreeMap<(Id, u32), ()>,
+}
+
+impl Answers {
+    pub(super) fn see(&mut self, act: Act) -> Verdict {
+        match act {
+            Act::Asked { id, no, deadline } => _ = self.asks.insert((id, no), deadline),
+            Act::Answered { id, no, reply, now } => {
+                let Some(deadline) = self.asks.remove(&(id, no)) else {
+                    return check(false, "each ask has one outcome", || format!("{no} of {id}: {reply:?}"));
+                };
+                let own = !matches!(reply, Reply::Answer(of) if of != no);
+                check(own, "an answer is that of its ask", || format!("{no} of {id}: {reply:?}"))?;
+                check(reply != Reply::Timeout || now >= deadline, "an ask is never over early", || {
+                    format!("{no} of {id}: {now:?}, {deadline:?}")
+                })?;
+            }
+            Act::FutureBegun { id, no, .. } => _ = self.futures.insert((id, no), ()),
+            Act::FutureDone { id, no, .. } => {
+                let known = self.futures.remove(&(id, no)).is_some();
+                check(known, "each future has one outcome", || format!("{no} of {id}"))?;
+            }
+            Act::Ended { id } => {
+                self.asks.retain(|(owner, _), _| *owner != id);
+                self.futures.retain(|(owner, _), ()| *owner != id);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn at_rest(&self, now: Time, lives: &Lives) -> Verdict {
+        for ((id, no), deadline) in &self.asks {
+            check(!lives.of(*id).runs() || *deadline + LATE >= now, "each ask has one outcome", || {
+                format!("{no} of {id} has none")
+            })?;
+        }
+        for (id, no) in self.futures.keys() {
+            check(!lives.of(*id).runs(), "each future has one outcome", || format!("{no} of {id} has none"))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,198 @@
+//! The rules: what must hold in every system of actors, whatever happens. They know no shard, no kernel and no lane, only
+//! what actors say that they did ([`Act`]), in the order in which they did it.
+//!
+//! | file | rules |
+//! |---|---|
+//! | `tree` | a life has a beginning, a hook and an end, each once; children end before their parents; a parent hears once of each child that failed |
+//! | `order` | messages of each pair arrive in order, at most once, at no successor, and none is forgotten; what is stashed or waits behind a suspension keeps its place |
+//! | `watches` | one notice for each watch, not before the end, and after all that was told before it |
+//! | `timers` | none fires early, twice, or after it was cancelled or replaced; none is forgotten |
+//! | `answers` | each ask and each future has one outcome, its own |
+
+mod answers;
+mod order;
+#[cfg(test)]
+mod tests;
+mod timers;
+mod tree;
+mod watches;
+
+use std::fmt;
+use std::hash::Hash;
+
+use corelane_kernel::Time;
+
+use self::answers::Answers;
+use self::order::Order;
+use self::timers::Timers;
+use self::tree::Lives;
+use self::watches::Watches;
+
+/// An actor's number, never given twice. [`OUTSIDE`] is no actor's.
+pub type Id = u32;
+
+/// Whoever is no actor: the parent of all at the top, and the sender of what is told from outside.
+pub const OUTSIDE: Id = 0;
+
+/// How an ask ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reply {
+    /// With an answer, which carries the number of the ask that it is for.
+    Answer(u32),
+    /// Its time was over.
+    Timeout,
+    /// It could not be sent.
+    NotSent,
+}
+
+/// What an actor did, or what was done to it.
+#[allow(missing_docs, reason = "each variant says what its numbers are")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Act {
+    /// It is to live on this shard, as a child of that parent.
+    Spawned { id: Id, parent: Id, shard: usize },
+    /// Its state was made: the first time, or again by a restart.
+    Made { id: Id },
+    /// Its `started` hook runs.
+    Started { id: Id },
+    /// Its supervisor has it restarted: another state is to come in the place of this one.
+    Restarting { id: Id },
+    /// It fails now: by an error, or by a panic.
+    Fails { id: Id },
+    /// Its parent hears that it failed.
+    ChildFailed { parent: Id, child: Id },
+    /// Its `stopped` hook runs.
+    Stopped { id: Id },
+    /// Its state is dropped.
+    Ended { id: Id },
+    /// It tells another its so-manieth message.
+    Told { from: Id, to: Id, no: u32 },
+    /// That message came back, and is not on its way.
+    Refused { from: Id, to: Id, no: u32 },
+    /// Actor `by` handles it.
+    Handled { by: Id, from: Id, to: Id, no: u32 },
+    /// Actor `by` put it aside.
+    Stashed { by: Id, from: Id, to: Id, no: u32 },
+    /// It was dropped unhandled.
+    Dropped { from: Id, to: Id, no: u32 },
+    /// An actor took so many of its stashed messages back.
+    Unstashed { by: Id, count: u32 },
+    /// It is suspended, for one more reason.
+    Suspended { id: Id },
+    /// One reason not to run is gone.
+    Resumed { id: Id },
+    /// It watches another; `with` a message in place of the hook.
+    Watching { watcher: Id, target: Id, with: bool },
+    /// It watches it no more; `was` says whether it did.
+    Unwatched { watcher: Id, target: Id, was: bool },
+    /// It hears that another is gone; `found` if that was there when the watch began.
+    Notice { watcher: Id, target: Id, found: bool },
+    /// It set a timer of a key, in place of an earlier one.
+    TimerSet { id: Id, key: u8, no: u32, due: Time, every: bool },
+    /// It cancelled that timer; `was` says whether there was one.
+    TimerCancelled { id: Id, key: u8, was: bool },
+    /// It hears of a timer.
+    TimerFired { id: Id, key: u8, no: u32, now: Time },
+    /// It heard something, which puts its receive time-out off, or switched that on.
+    Heard { id: Id, now: Time },
+    /// It switched its receive time-out on or off.
+    SilenceSet { id: Id, after: Option<std::time::Duration> },
+    /// Its receive time-out runs.
+    Silence { id: Id, now: Time },
+    /// It asked something.
+    Asked { id: Id, no: u32, deadline: Time },
+    /// It hears how that ended.
+    Answered { id: Id, no: u32, reply: Reply, now: Time },
+    /// It has a future, and `waits` for it.
+    FutureBegun { id: Id, no: u32, waits: bool },
+    /// It hears that the future has ended, for which it `waits`.
+    FutureDone { id: Id, no: u32, waits: bool },
+}
+
+/// A rule that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Which.
+    pub rule: &'static str,
+    /// By what.
+    pub what: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.rule, self.what)
+    }
+}
+
+impl std::error::Error for Broken {}
+
+type Verdict = Result<(), Broken>;
+
+fn check(holds: bool, rule: &'static str, what: impl FnOnce() -> String) -> Verdict {
+    if holds { Ok(()) } else { Err(Broken { rule, what: what() }) }
+}
+
+/// All rules, and what they remember.
+///
+/// ```
+/// use corelane_shard::sim::rules::{Act, OUTSIDE, Rules};
+///
+/// let mut rules = Rules::default();
+/// for act in [
+///     Act::Spawned { id: 1, parent: OUTSIDE, shard: 0 },
+///     Act::Made { id: 1 },
+///     Act::Started { id: 1 },
+///     Act::Told { from: OUTSIDE, to: 1, no: 1 },
+///     Act::Handled { by: 1, from: OUTSIDE, to: 1, no: 1 },
+/// ] {
+///     rules.see(act)?;
+/// }
+/// let twice = rules.see(Act::Handled { by: 1, from: OUTSIDE, to: 1, no: 1 });
+/// assert_eq!(twice.unwrap_err().rule, "a message is handled or dropped once");
+/// # Ok::<(), corelane_shard::sim::rules::Broken>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Rules {
+    lives: Lives,
+    order: Order,
+    watches: Watches,
+    timers: Timers,
+    answers: Answers,
+}
+
+impl Rules {
+    /// Something was done.
+    ///
+    /// # Errors
+    /// [`Broken`]: a rule forbids it.
+    pub fn see(&mut self, act: Act) -> Verdict {
+        self.lives.see(act)?;
+        self.order.see(act, &self.lives)?;
+        self.watches.see(act, &self.lives, &self.order)?;
+        self.timers.see(act)?;
+        self.answers.see(act)
+    }
+
+    /// Nothing is under way at this time: what had to come has come.
+    ///
+    /// # Errors
+    /// [`Broken`]: something has not.
+    pub fn at_rest(&self, now: Time) -> Verdict {
+        self.lives.at_rest()?;
+        self.order.at_rest(&self.lives)?;
+        self.watches.at_rest(&self.lives)?;
+        self.timers.at_rest(now, &self.lives)?;
+        self.answers.at_rest(now, &self.lives)
+    }
+
+    /// All actors have been stopped, and nothing is under way.
+    ///
+    /// # Errors
+    /// [`Broken`]: something is left.
+    pub fn at_end(&self) -> Verdict {
+        self.lives.at_end()?;
+        self.order.at_end()
+    }
+}

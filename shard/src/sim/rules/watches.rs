@@ -1,0 +1,87 @@
+//! Watches: one notice for each.
+
+use std::collections::BTreeMap;
+
+use super::order::Order;
+use super::tree::Lives;
+use super::{Act, Id, Verdict, check};
+
+const ONE: &str = "each watch has one notice";
+
+#[derive(Debug, Default)]
+pub(super) struct Watches {
+    /// Watches whose notice has not come, by watcher and target.
+    open: BTreeMap<(Id, Id), Watch>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Watch {
+    /// The notice comes as a message.
+    with: bool,
+    /// A notice is due.
+    due: bool,
+    /// So many may come besides: messages that waited already when the watch began anew.
+    more: u32,
+}
+
+impl Watches {
+    pub(super) fn see(&mut self, act: Act, lives: &Lives, order: &Order) -> Verdict {
+        match act {
+            Act::Watching { watcher, target, with } => {
+                let more = |open: &Watch| open.more + u32::from(open.with && !lives.of(target).lives());
+                let more = self.open.get(&(watcher, target)).map_or(0, more);
+                self.open.insert((watcher, target), Watch { with, due: true, more });
+            }
+            Act::Unwatched { watcher, target, was } => {
+                let open = self.open.get(&(watcher, target)).copied();
+                check(open.is_some() || !was, ONE, || format!("{watcher} did not watch {target}"))?;
+                // A message that waits has come already, and stays.
+                check(was || open.is_none_or(|open| open.with || open.more > 0), ONE, || {
+                    format!("the watch of {watcher} over {target} is forgotten")
+                })?;
+                if let Some(open) = self.open.get_mut(&(watcher, target)).filter(|_| was) {
+                    open.due = false;
+                    if open.more == 0 {
+                        self.open.remove(&(watcher, target));
+                    }
+                }
+            }
+            Act::Notice { watcher, target, found } => {
+                let open = self.open.remove(&(watcher, target));
+                if let Some(open) = open.filter(|open| open.more > 0) {
+                    let more = open.more - u32::from(!open.due);
+                    if more > 0 {
+                        self.open.insert((watcher, target), Watch { due: false, more, ..open });
+                    }
+                }
+                check(open.is_some(), ONE, || format!("{watcher} hears of {target}, and does not watch it"))?;
+                check(!lives.of(target).lives(), "a notice comes after the end", || {
+                    format!("{watcher} hears of {target}, which lives")
+                })?;
+                check(
+                    !found || !order.is_anything_left_of(target),
+                    "a notice comes after all that was told before the end",
+                    || format!("{watcher} hears of {target}"),
+                )?;
+            }
+            Act::Ended { id } => {
+                let own: Vec<_> = self.open.range((id, 0)..(id + 1, 0)).map(|(key, _)| *key).collect();
+                own.iter().for_each(|key| _ = self.open.remove(key));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn at_rest(&self, lives: &Lives) -> Verdict {
+        for ((watcher, target), watch) in self.open.iter().filter(|(_, watch)| watch.due) {
+            let (watching, watched) = (lives.of(*watcher), lives.of(*target));
+            // Signals overtake what waits; messages do not.
+            let hears = watching.lives() && watching.started && (!watch.with || watching.suspended == 0);
+            check(!watched.has_ended() || !hears, ONE, || {
+                format!("{watcher} was not told that {target} is gone")
+            })?;
+        }
+        Ok(())
+    }
+}
