@@ -1,4 +1,4 @@
-//! The `corelane` command: measures this machine, and shows how shards would be placed on it.
+//! The `corelane` command: measures this machine, shows how shards would be placed on it, and runs simulations.
 
 mod command;
 
@@ -18,6 +18,8 @@ struct Cli {
 enum Command {
     /// Measure messages, hops, actors and memory on this machine, beside the raw loops that bound them.
     Bench(command::bench::Args),
+    /// Run random systems in simulations where everything goes wrong, and check that every rule holds.
+    Sim(command::sim::SimArgs),
     /// Show cores, caches and nodes, and the pinning that would be chosen.
     Topology(command::topology::TopologyArgs),
 }
@@ -25,6 +27,7 @@ enum Command {
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Bench(args) => command::bench::run(&args),
+        Command::Sim(args) => command::sim::run(&args),
         Command::Topology(args) => command::topology::run(&args),
     }
 }

@@ -40,6 +40,9 @@ fn bad_arguments_end_with_code_2_and_say_what_is_wrong() {
         (&["bench", "--runs", "some"], "'some' for '--runs <N>'"),
         (&["bench", "--cores", "0,x"], "character 3"),
         (&["bench", "--cores", "1000000"], "core"),
+        (&["sim", "--seeds", "0"], "'0' for '--seeds <N>'"),
+        (&["sim", "--first", "-1"], "'-1'"),
+        (&["sim", "--first", "18446744073709551615", "--seeds", "2"], "more than there are"),
         (&["topology", "--cores", "2-1"], "2-1"),
         (&["topology", "--cores", "65000"], "no core 65000"),
         (&["topology", "--shards", "0"], "at least one shard"),
@@ -58,6 +61,7 @@ fn help_and_version_are_no_errors() {
     for (args, part) in [
         (&["--help"][..], "topology"),
         (&["bench", "--help"], "local.random.10m"),
+        (&["sim", "--help"], "--first"),
         (&["topology", "--help"], "--shards"),
         (&["--version"], env!("CARGO_PKG_VERSION")),
     ] {
@@ -102,6 +106,46 @@ fn topology_prints_a_page_for_people() {
     for heading in ["Machine\n", "Physical cores\n", "Caches\n", "NUMA nodes\n", "Pinning: 1 shard\n"] {
         assert!(page.contains(heading), "{heading:?} is not in\n{page}");
     }
+}
+
+// --- sim ---------------------------------------------------------------------------------------------------------
+
+#[test]
+fn sim_runs_seeds_and_gives_the_same_trace_again() {
+    let run = |first: &str| json(&corelane(["sim", "--seeds", "10", "--first", first, "--json"]));
+    let result = run("5");
+    assert_eq!([&result["seeds"], &result["first"], &result["failed"]], [10, 5, 0]);
+    assert_eq!(result["broken"], Value::Null);
+    assert!(result["messages"].as_u64().is_some_and(|messages| messages > 1000), "{result}");
+    for fault in ["lane_delay", "spill", "stall", "clock_jump", "clock_back", "panic"] {
+        assert!(result["faults"][fault].is_u64(), "{fault}: {result}");
+    }
+    let trace = result["trace"].as_str().expect("a hash");
+    assert!(trace.len() == 16 && trace.bytes().all(|digit| digit.is_ascii_hexdigit()), "{trace}");
+    assert_eq!(run("5"), result);
+    assert_ne!(run("6")["trace"], result["trace"]);
+}
+
+#[test]
+fn sim_stops_at_the_first_broken_rule_with_the_command_that_replays_it() {
+    let output = corelane(["sim", "--seeds", "50", "--first", "3", "--faulty", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let result: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!([&result["seeds"], &result["failed"]], [1, 1]);
+    assert_eq!(result["broken"]["seed"], 3);
+    assert_eq!(result["broken"]["replay"], "corelane sim --first 3 --seeds 1 --faulty");
+    let complaints = text(&output.stderr);
+    let last: Vec<_> = complaints.lines().rev().take(3).collect();
+    assert_eq!(last[0], "this makes it happen again: corelane sim --first 3 --seeds 1 --faulty");
+    assert!(last[1].starts_with("error: seed 3: a message is handled or dropped once: "), "{complaints}");
+    assert!(last[2].contains("Handled {"), "{complaints}");
+}
+
+#[test]
+fn sim_prints_a_summary_for_people() {
+    let output = corelane(["sim", "--seeds", "3"]);
+    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
+    assert!(text(&output.stdout).starts_with("3 seeds from 0 on: every rule held\n"));
 }
 
 // --- bench -------------------------------------------------------------------------------------------------------

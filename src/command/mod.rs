@@ -1,4 +1,5 @@
 //! The subcommands, one module each.
 
 pub(crate) mod bench;
+pub(crate) mod sim;
 pub(crate) mod topology;

@@ -121,6 +121,11 @@ impl Stage {
         self.tracer.borrow_mut()
     }
 
+    /// How many events the trace has kept.
+    pub(super) fn events(&self) -> usize {
+        self.tracer.borrow().events().len()
+    }
+
     /// Adds something to the trace: its hash always, its text where the list is kept.
     pub(super) fn add_digest(&self, digest: u64, text: impl FnOnce() -> String) {
         self.tracer.borrow_mut().add_digest(self.now(), digest, text);

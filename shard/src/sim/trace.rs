@@ -1,5 +1,6 @@
 //! The trace: what happened in a simulation, as a hash that is equal only if all of it was, and as a list.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::Hasher;
 use std::time::Duration;
@@ -234,13 +235,20 @@ pub(crate) struct Tracer {
     digest: Digest,
     events: Option<Vec<(Time, Event)>>,
     faults: Faults,
+    failures: BTreeMap<String, u64>,
     messages: u64,
 }
 
 impl Tracer {
     pub(crate) fn new(record: bool) -> Tracer {
         let events = record.then(Vec::new);
-        Tracer { digest: Digest::new(), events, faults: Faults::default(), messages: 0 }
+        Tracer {
+            digest: Digest::new(),
+            events,
+            faults: Faults::default(),
+            failures: BTreeMap::new(),
+            messages: 0,
+        }
     }
 
     pub(crate) fn add(&mut self, at: Time, event: Event) {
@@ -260,7 +268,12 @@ impl Tracer {
                 let shard = shard.map_or(u64::MAX, |shard| shard as u64);
                 [3, *fault as u64, shard].into_iter().for_each(|word| digest.word(word));
             }
-            other => digest.text(&other.to_string()),
+            other => {
+                digest.text(&other.to_string());
+                if let Event::Failed { text, .. } | Event::Panicked { text } = other {
+                    *self.failures.entry(text.clone()).or_default() += 1;
+                }
+            }
         }
         if let Some(events) = &mut self.events {
             events.push((at, event));
@@ -285,6 +298,7 @@ impl Tracer {
             hash: self.digest.value(),
             events: self.events.unwrap_or_default(),
             faults: self.faults,
+            failures: self.failures,
             messages: self.messages,
             virtual_time: end.since(Time::ZERO),
             report,
@@ -304,6 +318,8 @@ pub struct Trace {
     pub events: Vec<(Time, Event)>,
     /// Faults injected, by kind.
     pub faults: Faults,
+    /// What actors failed with, and code that is no actor's panicked with, and how often.
+    pub failures: BTreeMap<String, u64>,
     /// Messages that actors handled.
     pub messages: u64,
     /// How much time passed in the simulation.

@@ -42,6 +42,8 @@ pub struct Outcome {
     pub trace: Trace,
     /// The first rule that was broken.
     pub broken: Option<Broken>,
+    /// How many of the trace's events had happened by then, if these are kept.
+    pub broken_after: Option<usize>,
 }
 
 impl RandomWorld {
@@ -80,8 +82,13 @@ impl RandomWorld {
         if !trace.report.is_clean() {
             town.broken("a system ends in order", format!("{}", trace.report));
         }
+        let on_purpose = |text: &&String| text.ends_with(": on purpose");
+        if let Some(text) = trace.failures.keys().find(|text| !on_purpose(text)) {
+            town.broken("nothing fails but on purpose", text.clone());
+        }
         town.check(|rules| rules.at_end());
-        Ok(Outcome { trace, broken: town.verdict() })
+        let (broken, broken_after) = town.verdict();
+        Ok(Outcome { trace, broken, broken_after })
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Person {
 pub(super) struct Books {
     rules: Rules,
     broken: Option<Broken>,
+    /// Events of the trace when that was noticed.
+    broken_after: Option<usize>,
     dice: Dice,
     faulty: bool,
     people: Vec<Person>,
@@ -31,6 +33,15 @@ pub(super) struct Books {
     serial: u32,
 }
 
+impl Books {
+    fn break_rule(&mut self, broken: Broken) {
+        if self.broken.is_none() {
+            self.broken = Some(broken);
+            self.broken_after = stage::try_current().map(|stage| stage.events());
+        }
+    }
+}
+
 /// A handle to the books. Locked for moments only: no code of actors or drops runs meanwhile.
 #[derive(Clone)]
 pub(super) struct Town(Arc<Mutex<Books>>);
@@ -40,6 +51,7 @@ impl Town {
         Town(Arc::new(Mutex::new(Books {
             rules: Rules::default(),
             broken: None,
+            broken_after: None,
             dice,
             faulty,
             people: Vec::new(),
@@ -72,7 +84,7 @@ impl Town {
         if books.broken.is_none()
             && let Err(broken) = books.rules.see(act)
         {
-            books.broken = Some(broken);
+            books.break_rule(broken);
         }
     }
 
@@ -81,16 +93,18 @@ impl Town {
         if books.broken.is_none()
             && let Err(broken) = look(&books.rules)
         {
-            books.broken = Some(broken);
+            books.break_rule(broken);
         }
     }
 
     pub(super) fn broken(&self, rule: &'static str, what: String) {
-        self.books().broken.get_or_insert(Broken { rule, what });
+        self.books().break_rule(Broken { rule, what });
     }
 
-    pub(super) fn verdict(&self) -> Option<Broken> {
-        self.books().broken.clone()
+    /// The first rule that was broken, and after how many events of the trace.
+    pub(super) fn verdict(&self) -> (Option<Broken>, Option<usize>) {
+        let books = self.books();
+        (books.broken.clone(), books.broken_after)
     }
 
     pub(super) fn is_faulty(&self) -> bool {
