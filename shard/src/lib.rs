@@ -52,6 +52,7 @@ mod spawn;
 mod steward;
 mod sync;
 mod system;
+pub mod testkit;
 pub mod topology;
 mod turn;
 mod unwind;
