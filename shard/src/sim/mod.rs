@@ -47,7 +47,7 @@
 //!
 //! Nothing, if it takes time and chance from its context: `Ctx::now`, timers, messages. What it asks the process for
 //! (`Instant::now`, threads of its own, hash maps with random keys whose order it shows) the simulator does not see.
-//! A simulated [`Handle`] and [`Gateway`](crate::Gateway) work as ever, on the thread of the simulation and as long as it
+//! A simulated [`Handle`](crate::Handle) and [`Gateway`](crate::Gateway) work as ever, on the thread of the simulation and as long as it
 //! runs: where they block, the simulation goes on.
 //!
 //! # Further worlds

@@ -19,6 +19,7 @@ use self::message::{Msg, Token};
 use self::town::{Person, Town};
 use super::rules::{Act, Broken, OUTSIDE};
 use super::{Dice, Options, Sim, SimError, Simulation, Trace};
+use crate::error::GatewayAskError;
 
 /// Messages that are told in one world, at most.
 const MESSAGES: u32 = 3000;
@@ -142,9 +143,10 @@ fn tell(sim: &mut Simulation, town: &Town, shards: usize, dice: &mut Dice) -> Re
                 let question = |reply| Msg::Count(reply);
                 let answer = gateway.ask_future(person.at, Duration::from_millis(50), question);
                 drop(gateway);
-                if dice.one_in(2) {
-                    // That nobody answers is an answer as well.
-                    let _ = sim.block_on(answer);
+                // That nobody answers in time is an answer as well; that nobody can be asked is none.
+                if dice.one_in(2) && sim.block_on(answer) == Err(GatewayAskError::Unreachable) {
+                    let what = "a gateway's question is not asked".to_owned();
+                    town.broken("what was told before a gateway is dropped is delivered", what);
                 }
             }
             if dice.one_in(10) {
