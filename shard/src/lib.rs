@@ -18,8 +18,9 @@
 //!
 //! `turn` (what a shard's thread does) → `wake`, `idle` (how it waits) → `mesh`, `inbox`, `shared` (what it shares) →
 //! `system`, `config` (how it starts and ends) → `gateway`, `local`, `future`, `blocking` (what uses it) → `topology`,
-//! `affinity`, `memory` (what it runs on). Beside them: `services` (what hangs on a system) → `registry`, `events`,
-//! `receptionist`, `steward`, `roster`, `extensions`, `coordinated` (each of it).
+//! `affinity`, `memory` (what it runs on) → `host` (who runs the shards), [`sim`] (all of this in one thread, from a seed),
+//! [`testkit`] (tests of actors). Beside them: `services` (what hangs on a system) → `registry`, `events`, `receptionist`,
+//! `steward`, `roster`, `extensions`, `coordinated` (each of it).
 //!
 //! A handler must not block: its shard does nothing else meanwhile. Futures run on the shard and answer with a message
 //! ([`ShardCtx::spawn_future`]); blocking work goes to a pool and answers with a message ([`ShardCtx::offload`]).

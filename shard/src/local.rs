@@ -25,7 +25,8 @@ pub(crate) struct Local {
 /// Every method panics on a kernel that no system runs: there is no shard to do it.
 pub trait ShardCtx<A: Actor> {
     /// Polls `future` on this shard, and tells this actor what `then` makes of its output. The actor goes on handling
-    /// messages meanwhile. A future ends with its actor; a panic in it is the actor's failure.
+    /// messages meanwhile; its mailbox bound keeps no outcome out. A future ends with its actor; a panic in it is the
+    /// actor's failure.
     ///
     /// # Errors
     /// [`OutOfMemory`] when the shard's region is used up; the future is dropped.
