@@ -76,7 +76,6 @@
 //! `address`, `limits` (what an address is, every bound) → `region`, `pool`, `shelf`, `parcel` (memory) → `record`,
 //! `queue`, `lane` (messages in memory) → `behavior` (types erased) → `kernel`, `telling`, `dispatch` (telling and
 //! turns) → `supervise/` (what may be decided), `lifecycle/` (births, failures, restarts and ends) → `watch`, `ties`,
-//! turns) → `supervise/` (what may be decided), `lifecycle/` (births, failures, restarts and ends) → `watch`, `ties`,
 //! `wheel`, `timers`, `ask`, `deadline`, `backlog`, `names`, `grants`, `paths` (what actors can do) → `context`, `scope`
 //! (how they do it) → `batch`, `exit`, `exits`, `inlet`, `relay` (other cores) → `becoming`, `fsm/`, `router/`,
 //! `pattern/` (what is made of all that).

@@ -106,10 +106,13 @@ fn a_full_stack_refuses_and_keeps_the_behaviour() {
     assert_eq!(BecomeTooDeep { depth: 2 }.to_string(), "at most 2 behaviours wait below the current one");
 }
 
+/// Conformance 2: what a restart leaves behind is gone, stacked behaviours among it.
 #[test]
-fn a_behaviour_that_fails_fails_its_actor() {
+fn a_restart_begins_with_the_first_behaviour() {
     let (mut world, dog) = dog();
-    world.tell(dog, Msg::Fail);
-    world.settle();
-    assert_eq!((world.stats().failed, world.stats().actors), (1, 0));
+    for msg in [Msg::Angry, Msg::Say(1), Msg::Fail, Msg::Say(2), Msg::Wake] {
+        world.tell(dog, msg);
+    }
+    assert_eq!(world.events(), ["1 growls", "2 wags", "pops: false"]);
+    assert_eq!((world.stats().failed, world.stats().actors), (1, 1));
 }

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use common::{Log, Realm, World, lock};
 use corelane_kernel::router::{Evicted, Pool, PoolError, Resizer, ResizerConfig, Routee, SmallestLoad};
 use corelane_kernel::{
-    Actor, ActorRef, Address, Ctx, Failure, Group, KernelConfig, Outcome, ReplyTo, SpawnError, Terminated,
+    Actor, ActorRef, Address, Ctx, Failure, Group, KernelConfig, Outcome, ReplyTo, SpawnError, Strategy,
+    Terminated,
 };
 use proptest::prelude::{Just, Strategy as _, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use proptest::sample::Index;
@@ -57,6 +58,7 @@ struct Owner<F: Factory> {
     pool: Workers<F>,
     done: ReplyTo<Address>,
     log: Log,
+    strategy: Strategy,
 }
 
 type Deed<F> = Box<dyn FnOnce(&mut Owner<F>, &mut Ctx<'_, Owner<F>>) + Send>;
@@ -88,6 +90,10 @@ impl<F: Factory> Actor for Owner<F> {
         }
         Ok(())
     }
+
+    fn strategy(&self) -> Strategy {
+        self.strategy
+    }
 }
 
 impl<F: Factory> Owner<F> {
@@ -108,6 +114,8 @@ struct Settings {
     size: usize,
     mailbox: u32,
     resizer: Option<ResizerConfig>,
+    /// Workers that fail are restarted instead of stopped.
+    restarts: bool,
 }
 
 fn owner(world: &mut World, settings: &Settings) -> ActorRef<Order<impl Factory + use<>>> {
@@ -123,7 +131,9 @@ fn owner(world: &mut World, settings: &Settings) -> ActorRef<Order<impl Factory 
     if let Some(config) = settings.resizer {
         pool = pool.resizer(Resizer::new(config).expect("settings that make sense"));
     }
-    let owner = world.spawn(Owner { pool, done: ActorRef::nobody(), log }).expect("room for an owner");
+    let strategy = if settings.restarts { Strategy::default() } else { Strategy::stopping() };
+    let owner =
+        world.spawn(Owner { pool, done: ActorRef::nobody(), log, strategy }).expect("room for an owner");
     world.settle();
     owner
 }
@@ -204,6 +214,17 @@ fn a_routee_that_fails_is_evicted_and_with_the_last_one_the_owner_is_told() {
     have(&mut world, owner, |owner, ctx| owner.pool.tell(ctx, Job::Fail));
     assert_eq!(world.events(), ["w-2 stopped", "evicted: Last"]);
     assert_eq!(world.stats().actors, 0);
+}
+
+#[test]
+fn a_routee_that_is_restarted_stays_in_its_pool() {
+    let mut world = World::new();
+    let owner = owner(&mut world, &Settings { size: 2, restarts: true, ..Settings::default() });
+    have(&mut world, owner, |owner, ctx| owner.pool.tell(ctx, Job::Fail));
+    assert_eq!(world.events(), ["w-1 stopped"]);
+    have(&mut world, owner, |owner, ctx| owner.pool.router(ctx).broadcast(ctx, Job::Note(1)));
+    assert_eq!(world.events(), ["w-1 1", "w-2 1"]);
+    assert_eq!((world.stats().restarted, world.stats().actors), (1, 3));
 }
 
 /// Conformance 28.

@@ -141,7 +141,7 @@ mod tests {
             assert!(cost.each() > 0.0, "{}", workload.name);
             measured += 1;
         }
-        assert_eq!(measured, 13);
+        assert_eq!(measured, 15);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Chaos: an actor around another, whose handlers and hooks panic now and then.
 
-use corelane_kernel::{Actor, Address, Ctx, Directive, Failure, Outcome, Strategy, Terminated};
+use corelane_kernel::{Actor, Address, Ctx, Directive, Failure, Outcome, Strategy, Terminated, TimerKey};
 
 use super::stage;
 use super::trace::{Event, Fault};
@@ -102,6 +102,14 @@ impl<A: Actor> Actor for Chaos<A> {
 
     fn receive_timeout(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
         self.perhaps(ctx, |inner, ctx| inner.receive_timeout(ctx))
+    }
+
+    fn alarm(&mut self, key: TimerKey, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        self.perhaps(ctx, |inner, ctx| inner.alarm(key, ctx))
+    }
+
+    fn state_alarm(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        self.perhaps(ctx, |inner, ctx| inner.state_alarm(ctx))
     }
 
     fn influences_receive_timeout(msg: &A::Msg) -> bool {

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use corelane_kernel::{
-    Actor, ActorRef, DeadLetter, Failure, Kernel, KernelConfig, Observe, Seat, Subject, Time,
+    Actor, ActorRef, DeadLetter, Failure, Kernel, KernelConfig, Observe, Path, Seat, Subject, Time,
 };
 
 use super::Drive;
@@ -59,7 +59,7 @@ impl Observer {
 }
 
 impl Observe for Observer {
-    fn dead_letter(&mut self, letter: &DeadLetter) {
+    fn dead_letter(&mut self, letter: &DeadLetter, _: Path<'_>) {
         let (whom, message, reason) = (letter.target.into(), letter.message, letter.reason);
         self.add(Event::DeadLetter { whom, message, reason });
     }
