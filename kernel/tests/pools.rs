@@ -405,7 +405,7 @@ fn a_load_between_the_thresholds_leaves_a_pool_as_it_is() {
 #[test]
 fn bounded_mailboxes_are_the_load_where_nobody_acknowledges() {
     let mut world = World::new();
-    let settings = Settings { size: 2, mailbox: 100, resizer: Some(EAGER) };
+    let settings = Settings { size: 2, mailbox: 100, resizer: Some(EAGER), ..Settings::default() };
     let owner = owner(&mut world, &settings);
     have(&mut world, owner, |owner, ctx| {
         (0..40).for_each(|n| owner.pool.tell(ctx, Job::Note(n)));

@@ -17,10 +17,10 @@
 //! # Reading order
 //!
 //! `turn` (what a shard's thread does) → `wake`, `idle` (how it waits) → `mesh`, `inbox`, `shared` (what it shares) →
-//! `system`, `config` (how it starts and ends) → `gateway`, `local`, `future`, `blocking` (what uses it) → `topology`,
-//! `affinity`, `memory` (what it runs on) → `host` (who runs the shards), [`sim`] (all of this in one thread, from a seed),
-//! [`testkit`] (tests of actors). Beside them: `services` (what hangs on a system) → `registry`, `events`, `receptionist`,
-//! `steward`, `roster`, `extensions`, `coordinated` (each of it).
+//! `system`, `config` (how it starts and ends) → `deploy` (what is decided for actors by their paths) → `gateway`,
+//! `local`, `future`, `blocking` (what uses it) → `topology`, `affinity`, `memory` (what it runs on) → `host` (who runs the
+//! shards), [`sim`] (all of this in one thread, from a seed), [`testkit`] (tests of actors). Beside them: `services` (what
+//! hangs on a system) → `registry`, `events`, `receptionist`, `steward`, `roster`, `extensions`, `coordinated` (each of it).
 //!
 //! A handler must not block: its shard does nothing else meanwhile. Futures run on the shard and answer with a message
 //! ([`ShardCtx::spawn_future`]); blocking work goes to a pool and answers with a message ([`ShardCtx::offload`]).
@@ -30,6 +30,7 @@ mod blocking;
 mod clock;
 mod config;
 mod coordinated;
+mod deploy;
 mod error;
 mod events;
 mod extensions;
@@ -66,6 +67,7 @@ pub use coordinated::{
     AddTaskError, CoordinatedShutdown, PhaseError, SHUTDOWN_TASKS_MAX, ShutdownPhase, ShutdownReason,
     ShutdownTask,
 };
+pub use deploy::{DeployPathError, Deployment, RouterKind, SystemSpawner};
 pub use error::{BoxError, CallError, GatewayAskError, LookupError, OffloadError, SpawnOnError, StartError};
 pub use events::EventStream;
 pub use extensions::{Extension, Loading, MissingExtension};

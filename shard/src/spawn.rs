@@ -33,6 +33,11 @@ impl On {
         ((u128::from(hash) * shards as u128) >> 64) as usize
     }
 
+    /// Whether it names a shard of so many, or none in particular.
+    pub(crate) fn exists_among(self, shards: usize) -> bool {
+        !matches!(self, On::Shard(shard) if shard >= shards)
+    }
+
     pub(crate) fn choose(self, shared: &Shared) -> usize {
         match self {
             On::Shard(shard) => shard,

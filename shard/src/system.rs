@@ -15,6 +15,7 @@ use crate::blocking::Pool;
 use crate::clock::Clock;
 use crate::config::Builder;
 use crate::coordinated::ShutdownReason;
+use crate::deploy::Deployments;
 use crate::error::{CallError, SpawnOnError, StartError};
 use crate::future::Executor;
 use crate::gateway::Gateway;
@@ -78,6 +79,7 @@ pub struct System {
 pub struct Handle {
     pub(crate) shared: Arc<Shared>,
     pub(crate) services: Arc<Services>,
+    pub(crate) deployments: Arc<Deployments>,
     gateway_bytes: usize,
     asked: Arc<Asked>,
 }
@@ -424,7 +426,9 @@ impl Ground {
         let corners = mesh::weave(&places, builder.lane_bytes / 8, self.signal_words, lane);
         let asked = Arc::new(Asked { flag: Mutex::new(false), changed: Condvar::new() });
         let services = Arc::new(Services::new(&shared, &builder.phases, self.pool.clone())?);
-        let handle = Handle { shared, services, gateway_bytes: builder.gateway_bytes, asked };
+        let deployments = Deployments::new(&builder.decisions, cores.len()).map_err(StartError::Config)?;
+        let deployments = Arc::new(deployments);
+        let handle = Handle { shared, services, deployments, gateway_bytes: builder.gateway_bytes, asked };
         let houses = seats.into_iter().zip(corners).enumerate().map(|(shard, (seat, corner))| House {
             shard,
             shards: cores.len(),

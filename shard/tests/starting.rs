@@ -53,6 +53,14 @@ fn sizes_that_make_no_sense_are_refused() {
     refused_with(builder(1).region_bytes(1000), &["region_bytes is 1000", "1 MiB"]);
     refused_with(builder(1).region_bytes(usize::MAX), &["region_bytes", "1 MiB"]);
     refused_with(builder(1).blocking_threads(0), &["blocking", "at least one"]);
+    refused_with(builder(1).blocking_threads(usize::MAX), &["blocking_threads", "65,536"]);
+    refused_with(builder(1).shutdown_within(Duration::MAX), &["shutdown_within", "a year"]);
+}
+
+#[test]
+fn names_that_threads_cannot_bear_are_refused() {
+    refused_with(builder(1).name(""), &["name is \"\"", "empty"]);
+    refused_with(builder(1).name("a\0b"), &["name is", "control characters"]);
 }
 
 #[test]

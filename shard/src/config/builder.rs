@@ -1,10 +1,12 @@
 //! Settings of a system, and the builder that collects them.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use corelane_kernel::KernelConfig;
 
 use crate::coordinated::ShutdownPhase;
+use crate::deploy::{Decision, Deployment};
 use crate::error::{BoxError, StartError};
 use crate::extensions::{self, Extension, Loading};
 use crate::idle::Idle;
@@ -13,6 +15,15 @@ use crate::topology::{Request, Topology, plan};
 
 /// Largest region of one shard, in bytes: what a kernel can address.
 pub const REGION_BYTES_MAX: usize = corelane_kernel::limits::REGION_MAX as usize;
+
+/// Bounds of a lane, in bytes.
+pub(crate) const LANE_BYTES: RangeInclusive<usize> = 4096..=1 << 30;
+/// Smallest region of one shard, in bytes.
+pub(crate) const REGION_BYTES_MIN: usize = 1 << 20;
+/// Threads that the blocking pool may have.
+pub(crate) const BLOCKING_THREADS: RangeInclusive<usize> = 1..=65_536;
+/// Longest time for a shutdown: deadlines are points in time, and those far off cannot be told apart from an overflow.
+pub(crate) const SHUTDOWN_WITHIN_MAX: Duration = Duration::from_hours(365 * 24);
 
 /// Collects the settings of a [`System`]; [`Builder::start`] starts it.
 #[derive(Clone, Debug)]
@@ -31,6 +42,7 @@ pub struct Builder {
     pub(crate) shutdown_within: Duration,
     pub(crate) phases: Vec<ShutdownPhase>,
     pub(crate) extensions: extensions::Plan,
+    pub(crate) decisions: Vec<Decision>,
 }
 
 impl Default for Builder {
@@ -49,12 +61,13 @@ impl Default for Builder {
             shutdown_within: Duration::from_secs(10),
             phases: Vec::new(),
             extensions: extensions::Plan::default(),
+            decisions: Vec::new(),
         }
     }
 }
 
 impl Builder {
-    /// The system's name, which its threads bear. Default `corelane`.
+    /// The system's name, which its threads bear: not empty, no control characters. Default `corelane`.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
@@ -107,7 +120,7 @@ impl Builder {
         self
     }
 
-    /// Threads of the pool for blocking work, started as needed. At least one. Default 4.
+    /// Threads of the pool for blocking work, started as needed. From 1 to 65,536. Default 4.
     pub fn blocking_threads(mut self, threads: usize) -> Self {
         self.blocking_threads = threads;
         self
@@ -126,7 +139,8 @@ impl Builder {
         self
     }
 
-    /// How long dropping the [`System`] waits for its coordinated shutdown and for its shards to end. Default 10 s.
+    /// How long dropping the [`System`] waits for its coordinated shutdown and for its shards to end, at most a year.
+    /// Default 10 s.
     pub fn shutdown_within(mut self, within: Duration) -> Self {
         self.shutdown_within = within;
         self
@@ -166,6 +180,18 @@ impl Builder {
         self
     }
 
+    /// Decides where and how the actor of a path is spawned, before what the code says that spawns it; see
+    /// [`SystemSpawner`](crate::SystemSpawner). The path is `/user/` and a name for each level, or a pattern where a `*`
+    /// stands for one name: `/user/*`, `/user/orders/*`. An actor's own path comes before patterns, and of these the one
+    /// with the fewest stars, then the one whose first star comes last. Of two deployments of one path, the later wins
+    /// in each of its parts.
+    ///
+    /// A path that is none, or a shard that is not there, is a [`StartError`].
+    pub fn deploy(mut self, path: impl Into<String>, deployment: Deployment) -> Self {
+        self.decisions.push(Decision { path: path.into(), deployment, origin: None });
+        self
+    }
+
     /// Starts the system's threads, and returns when all of them run.
     ///
     /// # Errors
@@ -173,16 +199,34 @@ impl Builder {
     pub fn start(self) -> Result<System, StartError> {
         let topology = Topology::read();
         let plan = plan(&topology, &self.request)?;
+        if self.name.is_empty() || self.name.contains(char::is_control) {
+            let name = &self.name;
+            return Err(StartError::Config(format!(
+                "name is {name:?}, and must not be empty or hold control characters"
+            )));
+        }
         if self.blocking_threads == 0 {
             return Err(StartError::Config("the blocking pool needs at least one thread".to_owned()));
         }
+        if self.blocking_threads > *BLOCKING_THREADS.end() {
+            let threads = self.blocking_threads;
+            return Err(StartError::Config(format!(
+                "blocking_threads is {threads}, and must be 1 to 65,536"
+            )));
+        }
+        if self.shutdown_within > SHUTDOWN_WITHIN_MAX {
+            let within = self.shutdown_within;
+            return Err(StartError::Config(format!(
+                "shutdown_within is {within:?}, and must be at most a year"
+            )));
+        }
         for (what, bytes) in [("lane_bytes", self.lane_bytes), ("gateway_bytes", self.gateway_bytes)] {
-            if !(4096..=1 << 30).contains(&bytes) {
+            if !LANE_BYTES.contains(&bytes) {
                 return Err(StartError::Config(format!("{what} is {bytes}, and must be 4 KiB to 1 GiB")));
             }
         }
         let region = match self.region_bytes {
-            Some(bytes) if (1 << 20..=REGION_BYTES_MAX).contains(&bytes) => bytes,
+            Some(bytes) if (REGION_BYTES_MIN..=REGION_BYTES_MAX).contains(&bytes) => bytes,
             Some(bytes) => {
                 return Err(StartError::Config(format!(
                     "region_bytes is {bytes}, and must be 1 MiB to {REGION_BYTES_MAX}"

@@ -1,0 +1,305 @@
+//! Deployment: what is decided for an actor by its path, without touching the code that spawns it.
+//!
+//! A [`Deployment`] holds what was decided; [`DeployPath`](path::DeployPath) says for whom; [`Deployments`] finds the one
+//! that applies. [`Handle::spawner`](crate::Handle::spawner) (file `spawner`) heeds it for the named top-level actors of
+//! a system. For any other actor, its parent can ask [`Handle::deployment`](crate::Handle::deployment).
+
+mod path;
+mod spawner;
+
+use std::collections::HashMap;
+use std::fmt;
+
+use corelane_kernel::{Group, Spawner};
+
+use crate::spawn::On;
+
+pub use path::DeployPathError;
+pub(crate) use path::{DeployPath, TOP};
+pub use spawner::SystemSpawner;
+
+/// What is decided for an actor by its path; what is `None` is left to the code that spawns it.
+///
+/// ```
+/// use corelane_kernel::Group;
+/// use corelane_shard::{Deployment, On};
+///
+/// let deployment = Deployment::new().on(On::Shard(0)).group(Group::Urgent).mailbox(10_000);
+/// assert_eq!(deployment.mailbox, Some(10_000));
+/// assert_eq!(deployment.router, None);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Deployment {
+    /// On which shard it is spawned.
+    pub on: Option<On>,
+    /// Its scheduling group.
+    pub group: Option<Group>,
+    /// How many messages may wait for it on its own core; zero is no bound.
+    pub mailbox: Option<u32>,
+    /// How a pool of that name routes. For the code that makes the pool to read: spawning does not look at it.
+    pub router: Option<RouterKind>,
+    /// How many routees a pool of that name has. For the code that makes the pool to read: spawning does not look at it.
+    pub routees: Option<u32>,
+}
+
+impl Deployment {
+    /// One that decides nothing.
+    pub fn new() -> Deployment {
+        Deployment::default()
+    }
+
+    /// Decides where it is spawned.
+    #[must_use]
+    pub fn on(mut self, on: On) -> Deployment {
+        self.on = Some(on);
+        self
+    }
+
+    /// Decides its scheduling group.
+    #[must_use]
+    pub fn group(mut self, group: Group) -> Deployment {
+        self.group = Some(group);
+        self
+    }
+
+    /// Decides how many messages may wait for it; zero is no bound.
+    #[must_use]
+    pub fn mailbox(mut self, bound: u32) -> Deployment {
+        self.mailbox = Some(bound);
+        self
+    }
+
+    /// Decides how a pool of that name routes.
+    #[must_use]
+    pub fn router(mut self, router: RouterKind) -> Deployment {
+        self.router = Some(router);
+        self
+    }
+
+    /// Decides how many routees a pool of that name has.
+    #[must_use]
+    pub fn routees(mut self, routees: u32) -> Deployment {
+        self.routees = Some(routees);
+        self
+    }
+
+    /// Gives a kernel's spawner the group and the mailbox bound that are decided here.
+    pub fn apply<'k>(&self, spawner: Spawner<'k>) -> Spawner<'k> {
+        let spawner = match self.group {
+            Some(group) => spawner.group(group),
+            None => spawner,
+        };
+        match self.mailbox {
+            Some(bound) => spawner.mailbox(bound),
+            None => spawner,
+        }
+    }
+
+    /// What is decided here, and for the rest what is decided there.
+    fn or(self, other: Deployment) -> Deployment {
+        Deployment {
+            on: self.on.or(other.on),
+            group: self.group.or(other.group),
+            mailbox: self.mailbox.or(other.mailbox),
+            router: self.router.or(other.router),
+            routees: self.routees.or(other.routees),
+        }
+    }
+}
+
+/// How a pool routes, by the name that configuration gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RouterKind {
+    /// `round-robin`: one routee after the other.
+    RoundRobin,
+    /// `random`: any of them.
+    Random,
+    /// `broadcast`: all of them.
+    Broadcast,
+    /// `consistent-hash`: the one that keeps the message's key.
+    ConsistentHash,
+    /// `smallest-load`: the one with the least to do.
+    SmallestLoad,
+    /// `scatter-gather`: all of them, for the first answer.
+    ScatterGather,
+    /// `tail-chopping`: one after the other until one has answered.
+    TailChopping,
+}
+
+impl RouterKind {
+    /// All kinds.
+    pub const ALL: [RouterKind; 7] = [
+        RouterKind::RoundRobin,
+        RouterKind::Random,
+        RouterKind::Broadcast,
+        RouterKind::ConsistentHash,
+        RouterKind::SmallestLoad,
+        RouterKind::ScatterGather,
+        RouterKind::TailChopping,
+    ];
+
+    /// The name in configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            RouterKind::RoundRobin => "round-robin",
+            RouterKind::Random => "random",
+            RouterKind::Broadcast => "broadcast",
+            RouterKind::ConsistentHash => "consistent-hash",
+            RouterKind::SmallestLoad => "smallest-load",
+            RouterKind::ScatterGather => "scatter-gather",
+            RouterKind::TailChopping => "tail-chopping",
+        }
+    }
+}
+
+impl fmt::Display for RouterKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One decision, as a builder collects it.
+#[derive(Clone, Debug)]
+pub(crate) struct Decision {
+    pub(crate) path: String,
+    pub(crate) deployment: Deployment,
+    /// The place of the shard in a file, for the error if there is no such shard.
+    pub(crate) origin: Option<String>,
+}
+
+/// All deployments of a system, for look-up: an exact path costs one hash, patterns are tried from the most specific.
+#[derive(Debug, Default)]
+pub(crate) struct Deployments {
+    exact: HashMap<DeployPath, Deployment>,
+    /// The most specific first.
+    patterns: Vec<(DeployPath, Deployment)>,
+}
+
+impl Deployments {
+    /// Of two decisions for one path, the later wins in each of its parts. The error is a text that names the path.
+    pub(crate) fn new(decisions: &[Decision], shards: usize) -> Result<Deployments, String> {
+        let mut merged = HashMap::<DeployPath, (Deployment, &Decision)>::new();
+        for decision in decisions {
+            let path = &decision.path;
+            let parsed = DeployPath::parse(path).map_err(|error| format!("deploy {path:?}: {error}"))?;
+            let entry = merged.entry(parsed).or_insert((Deployment::new(), decision));
+            entry.0 = decision.deployment.or(entry.0);
+            if decision.deployment.on.is_some() {
+                entry.1 = decision;
+            }
+        }
+        let mut deployments = Deployments::default();
+        for (path, (deployment, decision)) in merged {
+            if let Some(On::Shard(shard)) = deployment.on.filter(|on| !on.exists_among(shards)) {
+                let place = decision.origin.as_ref().map_or(String::new(), |origin| format!("{origin}: "));
+                let path = &decision.path;
+                return Err(format!(
+                    "{place}deploy {path:?}: there is no shard {shard}: {shards} run, from 0"
+                ));
+            }
+            if path.is_pattern() {
+                deployments.patterns.push((path, deployment));
+            } else {
+                deployments.exact.insert(path, deployment);
+            }
+        }
+        deployments.patterns.sort_by_key(|(pattern, _)| pattern.specificity());
+        Ok(deployments)
+    }
+
+    /// The one deployment that applies to an actor's path: its own, else that of the most specific pattern.
+    pub(crate) fn get(&self, path: &str) -> Option<Deployment> {
+        if self.exact.is_empty() && self.patterns.is_empty() {
+            return None;
+        }
+        let own = DeployPath::parse(path).ok().and_then(|path| self.exact.get(&path));
+        let by_pattern = || {
+            self.patterns.iter().find(|(pattern, _)| pattern.matches(path)).map(|(_, deployment)| deployment)
+        };
+        own.or_else(by_pattern).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn decisions(list: &[(&str, u32)]) -> Vec<Decision> {
+        let decision = |&(path, mailbox): &(&str, u32)| Decision {
+            path: path.to_owned(),
+            deployment: Deployment::new().mailbox(mailbox),
+            origin: None,
+        };
+        list.iter().map(decision).collect()
+    }
+
+    fn found(deployments: &Deployments, path: &str) -> Option<u32> {
+        deployments.get(path).and_then(|deployment| deployment.mailbox)
+    }
+
+    #[test]
+    fn an_exact_path_comes_before_patterns_and_the_most_specific_of_these_first() {
+        let list = [
+            ("/user/*/*/*", 1),
+            ("/user/a/*/*", 2),
+            ("/user/*/b/*", 3),
+            ("/user/*/b/c", 4),
+            ("/user/a/b/c", 5),
+            ("/user/*", 6),
+        ];
+        let deployments = Deployments::new(&decisions(&list), 1).unwrap();
+        for (path, mailbox) in [
+            ("/user/a/b/c", Some(5)),
+            ("/user/x/b/c", Some(4)),
+            ("/user/x/b/x", Some(3)),
+            // As many stars as the one before; the name that comes first decides.
+            ("/user/a/b/x", Some(2)),
+            ("/user/a/x/x", Some(2)),
+            ("/user/x/x/x", Some(1)),
+            ("/user/a", Some(6)),
+            ("/user/*", Some(6)),
+            ("/user/a/b", None),
+            ("/user", None),
+            ("/user/", None),
+            ("", None),
+        ] {
+            assert_eq!(found(&deployments, path), mailbox, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn of_two_decisions_for_one_path_the_later_wins_in_each_part() {
+        let mut list = decisions(&[("/user/a", 1), ("/user/a", 2)]);
+        list[0].deployment.group = Some(Group::Bulk);
+        let deployments = Deployments::new(&list, 1).unwrap();
+        let wanted = Deployment::new().mailbox(2).group(Group::Bulk);
+        assert_eq!(deployments.get("/user/a"), Some(wanted));
+    }
+
+    proptest! {
+        /// Against the plainest model: of the patterns that match by comparing name by name, the one with the fewest
+        /// stars, and among these the one whose first star comes last.
+        #[test]
+        fn look_up_agrees_with_a_model(
+            patterns in prop::collection::vec(prop::collection::vec(prop::sample::select(&["a", "b", "*"][..]), 1..4), 0..12),
+            path in prop::collection::vec(prop::sample::select(&["a", "b"][..]), 1..4),
+        ) {
+            let text = |names: &[&str]| format!("/user/{}", names.join("/"));
+            let list: Vec<_> = patterns.iter().map(|names| text(names)).collect();
+            let list: Vec<_> = list.iter().zip(0..).map(|(path, n)| (path.as_str(), n)).collect();
+            let deployments = Deployments::new(&decisions(&list), 1).unwrap();
+            let matching = patterns.iter().zip(0u32..).filter(|(names, _)| {
+                names.len() == path.len() && names.iter().zip(&path).all(|(name, own)| name == own || *name == "*")
+            });
+            let stars = |names: &[&str]| names.iter().map(|name| *name == "*").collect::<Vec<_>>();
+            let count = |names: &[&str]| names.iter().filter(|name| **name == "*").count();
+            // Of equal patterns the later one counts.
+            let model = matching.min_by_key(|(names, n)| (count(names), stars(names), u32::MAX - n));
+            prop_assert_eq!(found(&deployments, &text(&path)), model.map(|(_, n)| n));
+        }
+    }
+}
