@@ -296,11 +296,12 @@ impl Reader {
 mod tests {
     use super::*;
     use crate::clock::Clock;
+    use crate::host::Host;
     use crate::roster::tests::actors;
 
     #[test]
     fn nothing_is_kept_of_those_who_are_gone() {
-        let topics = Topics::new(Arc::new(Shared::new(Clock::new(), Vec::new(), false)));
+        let topics = Topics::new(Arc::new(Shared::new(Clock::new(), Host::Threads, Vec::new(), false)));
         let [a, b] = actors::<u64, 2>();
         let [clerk] = actors::<DeadLetter, 1>();
         assert!(topics.subscribe(a) && topics.subscribe(b) && topics.subscribe(clerk));
@@ -314,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_reader_looks_at_the_table_only_after_a_change() {
-        let desk = Arc::new(Desk::new(Arc::new(Shared::new(Clock::new(), Vec::new(), false))));
+        let desk = Arc::new(Desk::new(Arc::new(Shared::new(Clock::new(), Host::Threads, Vec::new(), false))));
         let [a, b] = actors::<u64, 2>();
         let mut reader = Reader::new(desk.clone());
         assert!(reader.subscribers::<u64>().is_none());

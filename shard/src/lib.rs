@@ -28,7 +28,7 @@
 mod affinity;
 mod blocking;
 mod clock;
-mod config;
+pub mod config;
 mod coordinated;
 mod deploy;
 mod error;
@@ -63,6 +63,8 @@ mod wake;
 mod wake_model;
 
 pub use config::{Builder, REGION_BYTES_MAX};
+#[cfg(feature = "config")]
+pub use config::{Config, ConfigError, Sources};
 pub use coordinated::{
     AddTaskError, CoordinatedShutdown, PhaseError, SHUTDOWN_TASKS_MAX, ShutdownPhase, ShutdownReason,
     ShutdownTask,

@@ -31,8 +31,8 @@ pub const SHARDS_MAX: usize = 1024;
 /// What is asked of [`plan()`]: how many shards, on which cores. Each may be left open.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
-    shards: Option<usize>,
-    cores: Option<Vec<usize>>,
+    pub(crate) shards: Option<usize>,
+    pub(crate) cores: Option<Vec<usize>>,
 }
 
 impl Request {

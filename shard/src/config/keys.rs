@@ -1,0 +1,447 @@
+//! Every key of the configuration, in the order in which they are shown: what it means, what it allows, and where its
+//! value is in a [`Builder`].
+//!
+//! A setting is added here and in `examples/corelane.toml`, and nowhere else: reading, checking, printing and the names of
+//! the variables follow from this table.
+
+use corelane_kernel::Group;
+
+use super::builder::{
+    BLOCKING_THREADS, Builder, LANE_BYTES, REGION_BYTES_MAX, REGION_BYTES_MIN, SHUTDOWN_WITHIN_MAX,
+};
+use super::value::{Allowed, Shape, Value};
+use crate::deploy::{Deployment, RouterKind};
+use crate::idle::Idle;
+use crate::spawn::On;
+use crate::topology::SHARDS_MAX;
+
+/// What every variable of the environment begins with.
+pub(crate) const PREFIX: &str = "CORELANE_";
+
+/// A setting of the system.
+pub(crate) struct Key {
+    /// The names of the tables it is in and its own, joined by dots.
+    pub(crate) name: &'static str,
+    pub(crate) allowed: Allowed,
+    pub(crate) get: fn(&Builder) -> Value,
+    pub(crate) set: fn(&mut Builder, &Value),
+}
+
+impl Key {
+    /// The variable of the environment: `CORELANE_KERNEL_BUDGET` for `kernel.budget`.
+    pub(crate) fn variable(&self) -> String {
+        format!("{PREFIX}{}", self.name.replace('.', "_").to_ascii_uppercase())
+    }
+
+    /// The table it is in, empty for the top; and its own name.
+    pub(crate) fn split(&self) -> (&'static str, &'static str) {
+        self.name.rsplit_once('.').unwrap_or(("", self.name))
+    }
+}
+
+/// A part of what is decided for an actor by its path.
+pub(crate) struct DeployKey {
+    pub(crate) name: &'static str,
+    pub(crate) allowed: Allowed,
+    pub(crate) set: fn(&mut Deployment, &Value),
+}
+
+/// Most messages of one turn, in each group and from each lane: turns of many milliseconds.
+const BUDGET_MAX: u64 = 1 << 20;
+/// Most routees of a pool.
+const ROUTEES_MAX: u64 = 65_536;
+
+const AUTO: &str = "auto";
+const SPREAD: &str = "spread";
+const LEAST_LOADED: &str = "least-loaded";
+
+const IDLES: [(&str, Idle); 3] =
+    [("latency", Idle::Latency), ("balanced", Idle::Balanced), ("frugal", Idle::Frugal)];
+
+/// The scheduling groups by their names.
+const GROUPS: [(&str, Group); 4] = [
+    ("urgent", Group::Urgent),
+    ("normal", Group::Normal),
+    ("bulk", Group::Bulk),
+    ("background", Group::Background),
+];
+
+const fn names<T, const N: usize>(table: &[(&'static str, T); N]) -> [&'static str; N] {
+    let mut names = [""; N];
+    let mut at = 0;
+    while at < N {
+        names[at] = table[at].0;
+        at += 1;
+    }
+    names
+}
+
+const fn routers() -> [&'static str; RouterKind::ALL.len()] {
+    let mut names = [""; RouterKind::ALL.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = RouterKind::ALL[at].as_str();
+        at += 1;
+    }
+    names
+}
+
+const fn shaped(shape: Shape) -> Allowed {
+    Allowed { words: &[], shape }
+}
+
+const fn worded(words: &'static [&'static str]) -> Allowed {
+    Allowed { words, shape: Shape::None }
+}
+
+const fn auto_or(shape: Shape) -> Allowed {
+    Allowed { words: &[AUTO], shape }
+}
+
+const fn number(least: u64, most: u64) -> Shape {
+    Shape::Number { least, most }
+}
+
+const fn bytes(least: usize, most: usize) -> Shape {
+    Shape::Bytes { least: least as u64, most: most as u64 }
+}
+
+pub(crate) const KEYS: &[Key] = &[
+    Key {
+        name: "name",
+        allowed: shaped(Shape::Text),
+        get: |builder| Value::Text(builder.name.clone()),
+        set: |builder, value| value.text(|text| builder.name = text),
+    },
+    Key {
+        name: "shards",
+        allowed: auto_or(number(1, SHARDS_MAX as u64)),
+        get: |builder| auto(builder.request.shards, |shards| Value::Number(shards as u64)),
+        set: |builder, value| builder.request.shards = value.to_usize(),
+    },
+    Key {
+        name: "cores",
+        allowed: auto_or(Shape::Cores),
+        get: |builder| auto(builder.request.cores.clone(), Value::Cores),
+        set: |builder, value| builder.request.cores = value.to_cores(),
+    },
+    Key {
+        name: "pinned",
+        allowed: shaped(Shape::Flag),
+        get: |builder| Value::Flag(builder.pin),
+        set: |builder, value| value.flag(|flag| builder.pin = flag),
+    },
+    Key {
+        name: "idle",
+        allowed: worded(&names(&IDLES)),
+        get: |builder| Value::Word(name_of(&IDLES, builder.idle)),
+        set: |builder, value| value.named(&IDLES, |idle| builder.idle = idle),
+    },
+    Key {
+        name: "region_bytes",
+        allowed: auto_or(bytes(REGION_BYTES_MIN, REGION_BYTES_MAX)),
+        get: |builder| auto(builder.region_bytes, |bytes| Value::Bytes(bytes as u64)),
+        set: |builder, value| builder.region_bytes = value.to_usize(),
+    },
+    Key {
+        name: "lane_bytes",
+        allowed: shaped(bytes(*LANE_BYTES.start(), *LANE_BYTES.end())),
+        get: |builder| Value::Bytes(builder.lane_bytes as u64),
+        set: |builder, value| value.size(|bytes| builder.lane_bytes = bytes),
+    },
+    Key {
+        name: "gateway_bytes",
+        allowed: shaped(bytes(*LANE_BYTES.start(), *LANE_BYTES.end())),
+        get: |builder| Value::Bytes(builder.gateway_bytes as u64),
+        set: |builder, value| value.size(|bytes| builder.gateway_bytes = bytes),
+    },
+    Key {
+        name: "blocking_threads",
+        allowed: shaped(number(*BLOCKING_THREADS.start() as u64, *BLOCKING_THREADS.end() as u64)),
+        get: |builder| Value::Number(builder.blocking_threads as u64),
+        set: |builder, value| value.size(|threads| builder.blocking_threads = threads),
+    },
+    Key {
+        name: "log_dead_letters",
+        allowed: shaped(number(0, u32::MAX as u64)),
+        get: |builder| Value::Number(builder.log_letters.into()),
+        set: |builder, value| value.count(|most| builder.log_letters = most),
+    },
+    Key {
+        name: "shutdown_within",
+        allowed: shaped(Shape::Time { most: SHUTDOWN_WITHIN_MAX }),
+        get: |builder| Value::Time(builder.shutdown_within),
+        set: |builder, value| value.time(|within| builder.shutdown_within = within),
+    },
+    Key {
+        name: "kernel.budget",
+        allowed: shaped(number(1, BUDGET_MAX)),
+        get: |builder| Value::Number(builder.kernel.budget.into()),
+        set: |builder, value| value.count(|budget| builder.kernel.budget = budget),
+    },
+    Key {
+        name: "kernel.queue_share",
+        allowed: shaped(number(1, 256)),
+        get: |builder| Value::Number(builder.kernel.queue_share.into()),
+        set: |builder, value| value.count(|share| builder.kernel.queue_share = share),
+    },
+    Key {
+        name: "kernel.outbox_bytes",
+        allowed: shaped(bytes(0, *LANE_BYTES.end())),
+        get: |builder| Value::Bytes(builder.kernel.outbox_bytes as u64),
+        set: |builder, value| value.size(|bytes| builder.kernel.outbox_bytes = bytes),
+    },
+    Key {
+        name: "kernel.batch_words",
+        allowed: shaped(number(64, 1 << 20)),
+        get: |builder| Value::Number(builder.kernel.batch_words as u64),
+        set: |builder, value| value.size(|words| builder.kernel.batch_words = words),
+    },
+    share(
+        "kernel.shares.urgent",
+        |builder| get_share(builder, Group::Urgent),
+        |builder, value| {
+            set_share(builder, Group::Urgent, value);
+        },
+    ),
+    share(
+        "kernel.shares.normal",
+        |builder| get_share(builder, Group::Normal),
+        |builder, value| {
+            set_share(builder, Group::Normal, value);
+        },
+    ),
+    share(
+        "kernel.shares.bulk",
+        |builder| get_share(builder, Group::Bulk),
+        |builder, value| {
+            set_share(builder, Group::Bulk, value);
+        },
+    ),
+    share(
+        "kernel.shares.background",
+        |builder| get_share(builder, Group::Background),
+        |builder, value| {
+            set_share(builder, Group::Background, value);
+        },
+    ),
+];
+
+/// The table of what is decided for actors: `[deploy."/user/name"]`.
+pub(crate) const DEPLOY: &str = "deploy";
+
+pub(crate) const DEPLOY_KEYS: &[DeployKey] = &[
+    DeployKey {
+        name: "shard",
+        allowed: Allowed { words: &[SPREAD, LEAST_LOADED], shape: number(0, SHARDS_MAX as u64 - 1) },
+        set: |deployment, value| {
+            deployment.on = match value {
+                Value::Word(SPREAD) => Some(On::Spread),
+                Value::Word(_) => Some(On::LeastLoaded),
+                value => value.to_usize().map(On::Shard),
+            }
+        },
+    },
+    DeployKey {
+        name: "group",
+        allowed: worded(&names(&GROUPS)),
+        set: |deployment, value| value.named(&GROUPS, |group| deployment.group = Some(group)),
+    },
+    DeployKey {
+        name: "mailbox",
+        allowed: shaped(number(0, u32::MAX as u64)),
+        set: |deployment, value| value.count(|bound| deployment.mailbox = Some(bound)),
+    },
+    DeployKey {
+        name: "router",
+        allowed: worded(&routers()),
+        set: |deployment, value| {
+            let Value::Word(name) = value else { return };
+            deployment.router = RouterKind::ALL.into_iter().find(|kind| kind.as_str() == *name);
+        },
+    },
+    DeployKey {
+        name: "routees",
+        allowed: shaped(number(1, ROUTEES_MAX)),
+        set: |deployment, value| value.count(|routees| deployment.routees = Some(routees)),
+    },
+];
+
+const fn share(name: &'static str, get: fn(&Builder) -> Value, set: fn(&mut Builder, &Value)) -> Key {
+    Key { name, allowed: shaped(number(1, BUDGET_MAX)), get, set }
+}
+
+fn get_share(builder: &Builder, group: Group) -> Value {
+    Value::Number(builder.kernel.shares[group as usize].into())
+}
+
+fn set_share(builder: &mut Builder, group: Group, value: &Value) {
+    value.count(|share| builder.kernel.shares[group as usize] = share);
+}
+
+fn auto<T>(setting: Option<T>, value: impl FnOnce(T) -> Value) -> Value {
+    setting.map_or(Value::Word(AUTO), value)
+}
+
+fn name_of<T: PartialEq>(table: &[(&'static str, T)], value: T) -> &'static str {
+    table.iter().find(|(_, known)| *known == value).map_or("", |(name, _)| name)
+}
+
+/// What a setter takes from a value. The table gives each setter values of the shape that its key allows, so what does not
+/// fit is passed over; the test below sets and reads every key.
+impl Value {
+    fn text(&self, set: impl FnOnce(String)) {
+        if let Value::Text(text) = self {
+            set(text.clone());
+        }
+    }
+
+    fn flag(&self, set: impl FnOnce(bool)) {
+        if let Value::Flag(flag) = self {
+            set(*flag);
+        }
+    }
+
+    fn time(&self, set: impl FnOnce(std::time::Duration)) {
+        if let Value::Time(time) = self {
+            set(*time);
+        }
+    }
+
+    fn named<T: Copy>(&self, table: &[(&'static str, T)], set: impl FnOnce(T)) {
+        if let Value::Word(word) = self
+            && let Some((_, value)) = table.iter().find(|(name, _)| name == word)
+        {
+            set(*value);
+        }
+    }
+
+    fn size(&self, set: impl FnOnce(usize)) {
+        if let Some(size) = self.to_usize() {
+            set(size);
+        }
+    }
+
+    fn count(&self, set: impl FnOnce(u32)) {
+        if let Some(Ok(count)) = self.to_usize().map(u32::try_from) {
+            set(count);
+        }
+    }
+
+    /// `None` for what is no number.
+    fn to_usize(&self) -> Option<usize> {
+        match self {
+            Value::Number(number) | Value::Bytes(number) => usize::try_from(*number).ok(),
+            _ => None,
+        }
+    }
+
+    fn to_cores(&self) -> Option<Vec<usize>> {
+        match self {
+            Value::Cores(cores) => Some(cores.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a key or a table of this name is somewhere below the table, `kernel` below the top.
+pub(crate) fn is_table(name: &str) -> bool {
+    KEYS.iter().any(|key| key.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+}
+
+/// All that may stand in a file, for the nearest of them.
+pub(crate) fn all_names() -> impl Iterator<Item = &'static str> {
+    let tables = ["kernel", "kernel.shares", DEPLOY];
+    KEYS.iter().map(|key| key.name).chain(tables)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::Duration;
+
+    use super::super::value::Raw;
+    use super::*;
+
+    #[test]
+    fn no_two_keys_have_one_variable() {
+        let variables: BTreeSet<_> = KEYS.iter().map(Key::variable).collect();
+        assert_eq!(variables.len(), KEYS.len());
+        assert!(variables.contains("CORELANE_KERNEL_SHARES_URGENT"));
+    }
+
+    #[test]
+    fn the_tables_are_those_of_the_keys() {
+        let tables: BTreeSet<_> =
+            KEYS.iter().map(|key| key.split().0).filter(|table| !table.is_empty()).collect();
+        assert!(tables.iter().all(|table| all_names().any(|name| name == *table) && is_table(table)));
+        let tops: BTreeSet<_> =
+            KEYS.iter().filter_map(|key| key.name.split_once('.')).map(|(top, _)| top).collect();
+        assert!(tops.iter().all(|table| is_table(table)));
+        assert!(!is_table("lane_bytes") && !is_table("kern") && !is_table(""));
+    }
+
+    /// Values of every shape that a key allows, none of them a default.
+    fn samples(allowed: &Allowed) -> Vec<Value> {
+        let mut samples: Vec<_> = allowed.words.iter().map(|word| Value::Word(word)).collect();
+        match allowed.shape {
+            Shape::None => {}
+            Shape::Text => samples.push(Value::Text("shop".to_owned())),
+            Shape::Flag => samples.extend([true, false].map(Value::Flag)),
+            Shape::Number { least, most } => samples.extend([least, least + 1, most].map(Value::Number)),
+            Shape::Bytes { least, most } => samples.extend([least, most].map(Value::Bytes)),
+            Shape::Time { most } => {
+                samples.extend([Duration::ZERO, Duration::from_millis(1), most].map(Value::Time))
+            }
+            Shape::Cores => samples.push(Value::Cores(vec![3, 0, 1])),
+        }
+        samples
+    }
+
+    #[test]
+    fn every_key_sets_what_it_gets_and_nothing_else() {
+        for key in KEYS {
+            for value in samples(&key.allowed) {
+                let mut builder = Builder::default();
+                (key.set)(&mut builder, &value);
+                assert_eq!((key.get)(&builder), value, "{}", key.name);
+                for other in KEYS.iter().filter(|other| other.name != key.name) {
+                    assert_eq!(
+                        (other.get)(&builder),
+                        (other.get)(&Builder::default()),
+                        "{} by {}",
+                        other.name,
+                        key.name
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_part_of_a_deployment_is_set() {
+        for key in DEPLOY_KEYS {
+            let mut seen = Vec::new();
+            for value in samples(&key.allowed) {
+                let mut deployment = Deployment::new();
+                (key.set)(&mut deployment, &value);
+                assert!(
+                    deployment != Deployment::new() && !seen.contains(&deployment),
+                    "{} {value}",
+                    key.name
+                );
+                seen.push(deployment);
+            }
+        }
+    }
+
+    #[test]
+    fn defaults_are_allowed() {
+        for key in KEYS {
+            let default = (key.get)(&Builder::default());
+            let text = default.to_string();
+            let plain = text.trim_matches('"');
+            assert_eq!(key.allowed.read(Raw::Variable(plain)), Ok(default), "{}", key.name);
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Values of settings: what a key allows, reading it from a file or a variable, and writing it.
+
+use std::fmt;
+use std::time::Duration;
+
+use toml::de::DeValue;
+use toml_writer::{ToTomlValue as _, TomlStringBuilder};
+
+use super::measure::{self, SIZES, TIMES};
+use super::nearest;
+use crate::topology::{format_core_list, parse_core_list};
+
+/// The value of a setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Value {
+    /// One of the words that the key knows, like `auto` or `balanced`.
+    Word(&'static str),
+    /// Any text.
+    Text(String),
+    /// Yes or no.
+    Flag(bool),
+    /// A whole number.
+    Number(u64),
+    /// A size in bytes.
+    Bytes(u64),
+    /// A time.
+    Time(Duration),
+    /// Cores, in the order in which they are used.
+    Cores(Vec<usize>),
+}
+
+/// As a configuration file has it: `"64 KiB"`, `4`, `true`.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Word(word) => write!(f, "\"{word}\""),
+            Value::Text(text) => f.write_str(&TomlStringBuilder::new(text).as_basic().to_toml_value()),
+            Value::Flag(flag) => write!(f, "{flag}"),
+            Value::Number(number) => write!(f, "{number}"),
+            Value::Bytes(bytes) => write!(f, "\"{}\"", measure::format(*bytes, SIZES)),
+            Value::Time(time) => write!(f, "\"{}\"", measure::format(nanos(*time), TIMES)),
+            Value::Cores(cores) => write!(f, "\"{}\"", format_core_list(cores)),
+        }
+    }
+}
+
+/// Of a time within the bounds of a setting.
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// What a key allows: one of some words, or a value of some shape.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Allowed {
+    pub(crate) words: &'static [&'static str],
+    pub(crate) shape: Shape,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shape {
+    /// Nothing but the words.
+    None,
+    /// Text that is not empty and holds no control characters.
+    Text,
+    Flag,
+    Number {
+        least: u64,
+        most: u64,
+    },
+    Bytes {
+        least: u64,
+        most: u64,
+    },
+    Time {
+        most: Duration,
+    },
+    Cores,
+}
+
+/// A value as it was found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Raw<'a> {
+    /// Of a file, which tells text from numbers.
+    File(&'a DeValue<'a>),
+    /// Of a variable, where all is text.
+    Variable(&'a str),
+}
+
+/// Why a value was refused, besides that the key does not allow it.
+pub(crate) type Hint = Option<String>;
+
+impl Allowed {
+    pub(crate) fn read(&self, raw: Raw<'_>) -> Result<Value, Hint> {
+        if let Some(text) = raw.text()
+            && let Some(word) = self.words.iter().find(|word| **word == text)
+        {
+            return Ok(Value::Word(word));
+        }
+        self.read_shape(raw).map_err(|hint| {
+            let meant = || nearest::nearest(raw.text()?, self.words.iter().copied());
+            hint.or_else(|| meant().map(|word| format!("did you mean \"{word}\"?")))
+        })
+    }
+
+    fn read_shape(&self, raw: Raw<'_>) -> Result<Value, Hint> {
+        match self.shape {
+            Shape::None => Err(None),
+            Shape::Text => match raw.text() {
+                Some(text) if !text.is_empty() && !text.contains(char::is_control) => {
+                    Ok(Value::Text(text.to_owned()))
+                }
+                _ => Err(None),
+            },
+            Shape::Flag => raw.flag().map(Value::Flag).ok_or(None),
+            Shape::Number { least, most } => {
+                let number = raw.number().ok_or(None)?;
+                if (least..=most).contains(&number) { Ok(Value::Number(number)) } else { Err(None) }
+            }
+            Shape::Bytes { least, most } => {
+                let bytes = match raw.number() {
+                    Some(bytes) => bytes,
+                    None => measure::parse(raw.text().ok_or(None)?, SIZES)?,
+                };
+                if (least..=most).contains(&bytes) { Ok(Value::Bytes(bytes)) } else { Err(None) }
+            }
+            Shape::Time { most } => {
+                let time = measure::parse(raw.text().ok_or(None)?, TIMES)?;
+                let time = Duration::from_nanos(time);
+                if time <= most { Ok(Value::Time(time)) } else { Err(None) }
+            }
+            Shape::Cores => raw.cores().and_then(|cores| match first_twice(&cores) {
+                Some(core) => Err(Some(format!("core {core} is listed twice"))),
+                None => Ok(Value::Cores(cores)),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Allowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut before = "";
+        for word in self.words {
+            write!(f, "{before}\"{word}\"")?;
+            before = ", ";
+        }
+        let or = if self.words.is_empty() { "" } else { ", or " };
+        match self.shape {
+            Shape::None => Ok(()),
+            Shape::Text => write!(f, "{or}text that is not empty and has no control characters"),
+            Shape::Flag => write!(f, "{or}true or false"),
+            Shape::Number { least, most } => write!(f, "{or}a whole number from {least} to {most}"),
+            Shape::Bytes { least, most } => {
+                let (least, most) = (measure::format(least, SIZES), measure::format(most, SIZES));
+                write!(f, "{or}a size from {least} to {most}, like \"64 KiB\", or a number of bytes")
+            }
+            Shape::Time { most } => {
+                write!(
+                    f,
+                    "{or}a time up to {}, like \"10 s\" or \"500 ms\"",
+                    measure::format(nanos(most), TIMES)
+                )
+            }
+            Shape::Cores => write!(f, "{or}a list of cores, like \"0-3,6\" or [0, 1, 2]"),
+        }
+    }
+}
+
+impl<'a> Raw<'a> {
+    fn text(self) -> Option<&'a str> {
+        match self {
+            Raw::File(value) => value.as_str(),
+            Raw::Variable(text) => Some(text),
+        }
+    }
+
+    fn flag(self) -> Option<bool> {
+        match self {
+            Raw::File(value) => value.as_bool(),
+            Raw::Variable(text) => text.parse().ok(),
+        }
+    }
+
+    fn number(self) -> Option<u64> {
+        match self {
+            Raw::File(value) => {
+                let integer = value.as_integer()?;
+                u64::from_str_radix(integer.as_str(), integer.radix()).ok()
+            }
+            // Not all that `parse` takes: a plus is no part of a number.
+            Raw::Variable(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
+            Raw::Variable(_) => None,
+        }
+    }
+
+    fn cores(self) -> Result<Vec<usize>, Hint> {
+        if let Some(text) = self.text() {
+            return parse_core_list(text).map_err(|error| Some(error.to_string()));
+        }
+        let Raw::File(DeValue::Array(array)) = self else { return Err(None) };
+        if array.is_empty() {
+            return Err(Some("the list is empty".to_owned()));
+        }
+        // Bounded as a list in a text is, by its rules for each number.
+        array
+            .iter()
+            .map(|item| {
+                let core = Raw::File(item.get_ref()).number().ok_or(None)?;
+                let core = parse_core_list(&core.to_string()).map_err(|error| Some(error.to_string()))?;
+                Ok(core[0])
+            })
+            .collect()
+    }
+}
+
+fn first_twice(cores: &[usize]) -> Option<usize> {
+    let mut sorted = cores.to_vec();
+    sorted.sort_unstable();
+    sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
+}
