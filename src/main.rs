@@ -1,4 +1,5 @@
-//! The `corelane` command: measures this machine, shows how shards would be placed on it, and runs simulations.
+//! The `corelane` command: measures this machine, shows how shards would be placed on it and how a system would be
+//! configured, and runs simulations.
 
 mod command;
 
@@ -20,6 +21,8 @@ enum Command {
     Bench(command::bench::Args),
     /// Run random systems in simulations where everything goes wrong, and check that every rule holds.
     Sim(command::sim::SimArgs),
+    /// Show every setting of a system as files and variables set it, and where each value comes from.
+    Config(command::config::ConfigArgs),
     /// Show cores, caches and nodes, and the pinning that would be chosen.
     Topology(command::topology::TopologyArgs),
 }
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Bench(args) => command::bench::run(&args),
         Command::Sim(args) => command::sim::run(&args),
+        Command::Config(args) => command::config::run(&args),
         Command::Topology(args) => command::topology::run(&args),
     }
 }

@@ -3,7 +3,9 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use corelane::workloads::WORKLOADS;
 use serde_json::Value;
@@ -43,6 +45,9 @@ fn bad_arguments_end_with_code_2_and_say_what_is_wrong() {
         (&["sim", "--seeds", "0"], "'0' for '--seeds <N>'"),
         (&["sim", "--first", "-1"], "'-1'"),
         (&["sim", "--first", "18446744073709551615", "--seeds", "2"], "more than there are"),
+        (&["config", "--file"], "--file <FILE>"),
+        (&["config", "--file", "/nowhere/shop.toml"], "error: /nowhere/shop.toml: cannot be read: "),
+        (&["config", "shop.toml"], "'shop.toml'"),
         (&["topology", "--cores", "2-1"], "2-1"),
         (&["topology", "--cores", "65000"], "no core 65000"),
         (&["topology", "--shards", "0"], "at least one shard"),
@@ -62,6 +67,7 @@ fn help_and_version_are_no_errors() {
         (&["--help"][..], "topology"),
         (&["bench", "--help"], "local.random.10m"),
         (&["sim", "--help"], "--first"),
+        (&["config", "--help"], "CORELANE_*"),
         (&["topology", "--help"], "--shards"),
         (&["--version"], env!("CARGO_PKG_VERSION")),
     ] {
@@ -146,6 +152,113 @@ fn sim_prints_a_summary_for_people() {
     let output = corelane(["sim", "--seeds", "3"]);
     assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
     assert!(text(&output.stdout).starts_with("3 seeds from 0 on: every rule held\n"));
+}
+
+// --- config ------------------------------------------------------------------------------------------------------
+
+/// A file of text, removed with the value.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn with(text: &str) -> Scratch {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path =
+            std::env::temp_dir().join(format!("corelane-command-{}-{number}.toml", std::process::id()));
+        std::fs::write(&path, text).expect("a written file");
+        Scratch(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("a path that is text")
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// With these variables and no others.
+fn config(args: &[&str], variables: &[(&str, &str)]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_corelane"))
+        .arg("config")
+        .args(args)
+        .env_clear()
+        .envs(variables.iter().copied())
+        .stdin(Stdio::null())
+        .output()
+        .expect("the command starts")
+}
+
+#[test]
+fn config_tells_every_value_and_where_it_comes_from() {
+    let base = Scratch::with("name = \"base\"\nidle = \"latency\"\nlane_bytes = \"8 KiB\"\n");
+    let host = Scratch::with("\nidle = \"frugal\"\n[deploy.\"/user/*\"]\ngroup = \"bulk\"\n");
+    let args = ["--file", base.path(), "--file", host.path(), "--json"];
+    let object = json(&config(&args, &[("CORELANE_LANE_BYTES", "16 KiB")]));
+    let settings = &object["settings"];
+    assert_eq!(settings["name"]["file"], base.path());
+    assert_eq!(
+        (&settings["idle"]["value"], &settings["idle"]["file"]),
+        (&"frugal".into(), &host.path().into())
+    );
+    assert_eq!(settings["idle"]["line"], 2);
+    assert_eq!(settings["lane_bytes"]["value"], 16 << 10);
+    assert_eq!(settings["lane_bytes"]["variable"], "CORELANE_LANE_BYTES");
+    assert_eq!(settings["kernel.budget"]["origin"], "default");
+    assert_eq!(object["deploy"]["/user/*"]["group"]["value"], "bulk");
+}
+
+#[test]
+fn what_config_prints_can_be_fed_back() {
+    let file = Scratch::with("cores = [1, 0]\n[deploy.\"/user/orders\"]\nshard = \"spread\"\nmailbox = 5\n");
+    let variables = [("CORELANE_KERNEL_SHARES_BULK", "8"), ("CORELANE_SHUTDOWN_WITHIN", "90 s")];
+    let first = config(&["--file", file.path()], &variables);
+    assert_eq!((first.status.code(), text(&first.stderr).as_str()), (Some(0), ""));
+    let again = Scratch::with(&text(&first.stdout));
+    let values = |mut object: Value| {
+        for settings in ["/settings", "/deploy/~1user~1orders"] {
+            let settings = object.pointer_mut(settings).and_then(Value::as_object_mut).expect("an object");
+            for setting in settings.values_mut() {
+                *setting = setting["value"].take();
+            }
+        }
+        object
+    };
+    let wanted = values(json(&config(&["--json", "--file", file.path()], &variables)));
+    assert_eq!(values(json(&config(&["--json", "--file", again.path()], &[]))), wanted);
+    assert_eq!(wanted["settings"]["kernel.shares.bulk"], 8);
+    assert_eq!(wanted["deploy"]["/user/orders"]["shard"], "spread");
+}
+
+#[test]
+fn config_refuses_with_code_2_and_every_problem_on_a_line_of_its_own() {
+    let file = Scratch::with("lane_byte = 1\n\nidle = \"lazy\"\n");
+    let output = config(&["--file", file.path()], &[("CORELANE_SHARDS", "0"), ("CORELANE_SHARD", "1")]);
+    let complaints = text(&output.stderr);
+    assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(2), ""), "{complaints}");
+    let path = file.path();
+    let wanted = [
+        format!("error: {path}:1: lane_byte: unknown key; did you mean lane_bytes?"),
+        format!("error: {path}:3: idle: found \"lazy\"; allowed: \"latency\", \"balanced\", \"frugal\""),
+        "error: CORELANE_SHARD: unknown variable; did you mean CORELANE_SHARDS?".to_owned(),
+        "error: CORELANE_SHARDS: found \"0\"; allowed: \"auto\", or a whole number from 1 to 1024".to_owned(),
+    ];
+    assert_eq!(complaints.lines().collect::<Vec<_>>(), wanted);
+}
+
+#[test]
+fn config_without_anything_prints_the_defaults() {
+    let output = config(&[], &[]);
+    assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""));
+    let page = text(&output.stdout);
+    let values = page.lines().filter(|line| line.contains(" = "));
+    assert!(
+        values.clone().count() > 15 && values.clone().all(|line| line.ends_with("  # default")),
+        "{page}"
+    );
 }
 
 // --- bench -------------------------------------------------------------------------------------------------------
