@@ -292,7 +292,7 @@ fn a_routee_that_dies_is_evicted_and_the_last_one_takes_the_sender_along() {
     world.tell(a, Job::Stop);
     world.tell(c, Job::Fail);
     assert_eq!(world.events(), ["evicted: Left(1)", "evicted: Last", "sender stopped"]);
-    assert_eq!((world.letters(), world.stats().actors), (vec![], 0));
+    assert_eq!((world.letters(), world.stats().actors), (vec![(DeadReason::Failed, 2)], 0));
 }
 
 #[test]

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use corelane_kernel::{DeadLetter, Failure, Observe, Path, Subject, Time};
+use corelane_kernel::{DeadLetter, DeadReason, Failure, Observe, Path, Subject, Time};
 
 /// Silence after the last dead letter that was logged.
 const SILENCE: Duration = Duration::from_secs(300);
@@ -68,6 +68,10 @@ impl Log {
 
 impl Observe for Log {
     fn dead_letter(&mut self, letter: &DeadLetter, path: Path<'_>) {
+        if letter.reason == DeadReason::Failed {
+            // The failure that took it along is logged.
+            return;
+        }
         let (after, last) = match self.limit.ask(letter.at) {
             Pass::Yes { after } => (after, false),
             Pass::Last { after } => (after, true),
