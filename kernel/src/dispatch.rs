@@ -10,11 +10,11 @@
 #![allow(unsafe_code)]
 
 use crate::address::{Address, Gate, Group, Identity};
+use crate::hints::{on_a_line, prefetch_cell};
 use crate::inlet::Stretch;
 use crate::kernel::{Kernel, Stage};
 use crate::letters::DeadReason;
 use crate::limits::{LOOK_STEP, NEAR_ACTORS, RECORD_HEAD};
-use crate::prefetch::prefetch_cell;
 use crate::record::{CallType, First, Head, Kind};
 use crate::region::NONE;
 use crate::time::Time;
@@ -95,6 +95,7 @@ impl Kernel {
     }
 
     /// Handles one group's messages up to its share.
+    #[inline(never)]
     fn run_group(&mut self, group: usize) -> u32 {
         let before = self.handled;
         let end = before + u64::from(self.config.shares[group]);
@@ -110,6 +111,7 @@ impl Kernel {
                 unsafe { self.deliver(record) };
             }
         }
+        on_a_line();
         (self.handled - before) as u32
     }
 

@@ -21,10 +21,10 @@ use crossbeam_utils::CachePadded;
 
 use crate::address::{ActorRef, Address, Place};
 use crate::error::TellError;
+use crate::hints::{prefetch, prefetch_to_write};
 use crate::inlet::Stretch;
 #[cfg(feature = "alloc")]
 use crate::limits::RECORD_HEAD;
-use crate::prefetch::{prefetch, prefetch_to_write};
 #[cfg(feature = "alloc")]
 use crate::record::MessageType;
 use crate::record::{self, CallType, First, Kind, Payload};
