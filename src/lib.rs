@@ -37,16 +37,48 @@
 struct Readme;
 
 pub use corelane_kernel as kernel;
+pub use corelane_kernel::{fsm, pattern, router};
 pub use corelane_shard as shard;
+pub use corelane_shard::{sim, testkit};
 
 #[cfg(feature = "workloads")]
 pub mod workloads;
 
-/// What most programs import.
+/// What most programs import. What only some need is in the modules beside it.
+///
+/// ```
+/// use corelane::prelude::*;
+/// use std::time::Duration;
+///
+/// # struct Connection;
+/// # impl Actor for Connection {
+/// #     type Msg = ();
+/// #     fn receive(&mut self, (): (), _: &mut Ctx<'_, Self>) -> Outcome { Ok(()) }
+/// # }
+/// struct Connections;
+///
+/// impl Actor for Connections {
+///     type Msg = ();
+///     fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+///         ctx.spawn_from(|| Connection)?;
+///         Ok(())
+///     }
+///     fn receive(&mut self, (): (), _: &mut Ctx<'_, Self>) -> Outcome { Ok(()) }
+///     fn strategy(&self) -> Strategy {
+///         let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(30));
+///         Strategy::one_for_one().backoff(backoff)
+///     }
+/// }
+/// ```
 pub mod prelude {
+    pub use corelane_kernel::fsm::{Fsm, FsmCtx, Machine, Next, Step};
+    pub use corelane_kernel::router::{Pool, Router};
     pub use corelane_kernel::{
-        Actor, ActorRef, Address, AskError, Ctx, DeadLetter, DeadReason, Failure, Group, Outcome, ReplyTo,
-        Scope, StopReason, TellError, Terminated, Time,
+        Actor, ActorRef, Address, AskError, Backoff, Become, Ctx, DeadLetter, DeadReason, Directive, Failure,
+        FailureKind, Group, Outcome, ReplyTo, Scope, StopReason, Strategy, TellError, Terminated, Time,
+        TimerKey,
     };
-    pub use corelane_shard::{Gateway, Handle, Idle, On, Report, ShardCtx, System};
+    pub use corelane_shard::{
+        Builder, Deployment, Gateway, Handle, Idle, Key, Listing, On, Report, ShardCtx, System,
+    };
 }

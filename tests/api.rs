@@ -14,7 +14,6 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use corelane::kernel::Directive;
 use corelane::prelude::*;
 
 /// Long enough for any machine; nothing waits for it unless something is broken.
