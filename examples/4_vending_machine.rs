@@ -17,8 +17,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use corelane::kernel::TimerKey;
-use corelane::kernel::fsm::{Ending, Fsm, FsmCtx, Machine, Next, Observers, StateChange, Step};
+use corelane::fsm::{Ending, Observers, StateChange};
 use corelane::prelude::*;
 
 // --- the machine -------------------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@
 use std::error::Error;
 use std::time::Duration;
 
-use corelane::kernel::router::{Evicted, Pool, Resizer, ResizerConfig, ResizerError, SmallestLoad};
 use corelane::prelude::*;
+use corelane::router::{Evicted, Resizer, ResizerConfig, ResizerError, SmallestLoad};
 
 const WIDTH: usize = 60;
 const HEIGHT: usize = 19;

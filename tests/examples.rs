@@ -40,6 +40,31 @@ fn hello() {
 }
 
 #[test]
+fn a_supervised_pipeline_loses_and_regains_stages_and_accounts_for_every_order() {
+    let output = run("3_supervised_pipeline", [""; 0]);
+    let expected = "\
+--- 2 tea, some tea, 1 pot
+line: parse failed: error: invalid digit found in string
+shop: gets order 1: 2 tea for 6, parcel 1
+shop: gets order 3: 1 pot for 20, parcel 2
+--- 1 cake, 4 tea, 2 pot
+line: price failed: panic: all that is ordered has a price
+price: reads its list again
+shop: gets order 5: 4 tea for 12, parcel 3
+shop: gets order 6: 2 pot for 40, parcel 4
+--- 200 tea, 300 pot, 400 tea, 1 pot
+line: pack failed: error: 200 tea do not fit
+line: pack failed: error: 300 pot do not fit
+line: pack failed: error: 400 tea do not fit
+shop: the line is gone: Failed(Failure(error: no packing any more: error: 400 tea do not fit))
+--- 10 orders, 4 parcels, 6 dead letters
+ended cleanly: true
+";
+    assert_eq!(text(&output.stdout), expected);
+    assert_eq!((text(&output.stderr).as_str(), output.status.code()), ("", Some(0)));
+}
+
+#[test]
 fn vending_machine() {
     let output = run("4_vending_machine", [""; 0]);
     let expected = "\
@@ -103,6 +128,40 @@ one picture: true
     let output = run("5_router_pool", [""; 0]);
     assert_eq!(text(&output.stdout), expected[1..]);
     assert_eq!((text(&output.stderr).as_str(), output.status.code()), ("", Some(0)));
+}
+
+#[test]
+fn testing_with_probes_passes_in_virtual_time() {
+    let output = run("6_testing_with_probes", [""; 0]);
+    let expected = "\
+a letter with a receipt is brought once: ok, after 60 s
+a letter without a receipt is brought again after a growing wait: ok, after 7 s
+letters do not wait for each other: ok, after 3 s
+a surplus receipt is a dead letter: ok, after 3 s
+after four attempts the courier fails and starts afresh: ok, after 17 s
+";
+    assert_eq!(text(&output.stdout), expected);
+    assert_eq!((text(&output.stderr).as_str(), output.status.code()), ("", Some(0)));
+}
+
+#[test]
+fn the_simulator_catches_a_race_and_its_seed_replays_it() {
+    let output = run("7_testing_with_the_simulator", ["trace"]);
+    let stdout = text(&output.stdout);
+    let (before, trace) = stdout.split_once("seed ").expect("the trace of a seed");
+    let expected = "\
+careful clerks: 100 seeds, and no coin is lost
+hasty clerks: coins are lost
+the same seed: the same trace: true
+another seed: the same trace: false
+";
+    assert_eq!(before, expected);
+    assert_eq!((text(&output.stderr).as_str(), output.status.code()), ("", Some(0)));
+    // Which seed it is, and what happens in it, is for the runtime to change. It ends with a coin that is lost.
+    let sums: Vec<_> =
+        trace.lines().filter_map(|line| line.split_once(" reads ")).map(|sums| sums.1).collect();
+    let [.., one, other] = sums[..] else { panic!("no two payments: {stdout}") };
+    assert_eq!(one, other, "{stdout}");
 }
 
 // --- word frequencies: the reference -----------------------------------------------------------------------------
