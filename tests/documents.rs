@@ -1,6 +1,6 @@
 //! What the documents say about the code, compared with the code.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -77,4 +77,73 @@ fn the_readme_measures_workloads_that_exist() {
         let known = corelane::workloads::WORKLOADS.iter().any(|workload| workload.name == name);
         assert!(known, "{name} is no workload");
     }
+}
+
+/// A test by its file, from the root, and its name.
+type Test = (String, String);
+
+/// The numbers at the beginning of a text: "14, 17: so and so" has two.
+fn numbers(text: &str) -> Vec<usize> {
+    let leading = |part: &str| part.split(|char: char| !char.is_ascii_digit()).next()?.parse().ok();
+    text.split(", ").map_while(leading).collect()
+}
+
+/// The tests whose documentation begins with the number of a behaviour, by that number.
+fn tests_by_number() -> BTreeMap<usize, BTreeSet<Test>> {
+    let mut files = Vec::new();
+    for folder in ["kernel/src", "kernel/tests", "shard/src", "shard/tests"] {
+        sources(&root().join(folder), &mut files);
+    }
+    let mut tests: BTreeMap<usize, BTreeSet<Test>> = BTreeMap::new();
+    for file in files {
+        let text = read(&file);
+        let file = file.strip_prefix(root()).expect("below the root").to_string_lossy().replace('\\', "/");
+        let mut lines = text.lines().map(str::trim);
+        while let Some(line) = lines.next() {
+            let Some(about) = line.strip_prefix("/// Conformance ") else { continue };
+            let mut rest = lines.clone().skip_while(|line| line.starts_with("///"));
+            assert_eq!(rest.next(), Some("#[test]"), "{file}: what has \"Conformance {about}\" is no test");
+            let name = rest.find_map(|line| line.strip_prefix("fn ")?.split('(').next());
+            let name = name.expect("a test has a name");
+            for number in numbers(about) {
+                tests.entry(number).or_default().insert((file.clone(), name.to_owned()));
+            }
+        }
+    }
+    tests
+}
+
+/// The tests that a cell of the table names: each file in front of its tests.
+fn tests_in(cell: &str) -> BTreeSet<Test> {
+    let mut file = "";
+    let mut tests = BTreeSet::new();
+    for word in cell.split('`').skip(1).step_by(2) {
+        if word.ends_with(".rs") {
+            file = word;
+        } else {
+            tests.insert((file.to_owned(), word.to_owned()));
+        }
+    }
+    tests
+}
+
+#[test]
+fn the_conformance_table_names_the_tests_of_each_behaviour() {
+    let page = read("docs/conformance.md");
+    let rows: Vec<Vec<&str>> = between(&page, "conformance")
+        .lines()
+        .skip_while(|line| !line.starts_with("|---"))
+        .skip(1)
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    let tests = tests_by_number();
+    for (row, number) in rows.iter().zip(1..) {
+        let [first, given, then, shown] = row[..] else { panic!("a row of {} cells: {row:?}", row.len()) };
+        assert_eq!(first, number.to_string(), "behaviours are numbered from 1 on");
+        assert!(!given.is_empty() && !then.is_empty(), "{row:?}");
+        let marked = tests.get(&number).cloned().unwrap_or_default();
+        assert_eq!(tests_in(shown), marked, "{number}: docs/conformance.md (left) and the code (right)");
+        assert!(!marked.is_empty(), "{number} is shown by no test");
+    }
+    assert_eq!(tests.keys().next_back(), Some(&rows.len()), "the last behaviour that a test has");
 }

@@ -102,6 +102,7 @@ fn a_limit_holds_beside_a_back_off() {
     assert!(!world.scope().is_alive(a));
 }
 
+/// Conformance 12.
 #[test]
 fn jitter_comes_from_the_seed_and_only_lengthens() {
     let waits = |seed| {
@@ -171,6 +172,7 @@ fn one_that_is_stopped_while_it_waits_is_gone_and_what_waited_is_buried() {
     assert_eq!(world.letters(), [(DeadReason::Stopped, 1), (DeadReason::Failed, 1)]);
 }
 
+/// Conformance 10.
 #[test]
 fn what_lives_below_one_that_waits_is_suspended_and_decided_about_all_the_same() {
     let mut world = World::with(1 << 20, config(Backoff::new(ms(10), ms(50)).jitter(0)));

@@ -42,6 +42,7 @@ impl Actor for Probe {
     }
 }
 
+/// Conformance 20.
 #[test]
 fn a_message_to_an_idle_urgent_actor_waits_at_most_one_budget_behind_a_million_of_bulk() {
     const FLOOD: u64 = 1_000_000;
@@ -116,6 +117,7 @@ fn each_group_gets_its_share_of_a_round() {
     assert!(counts.iter().all(|(_, all)| *lock(all) == 5000));
 }
 
+/// Conformance 20.
 #[test]
 fn a_round_serves_the_urgent_first() {
     let mut world = World::new();
@@ -133,6 +135,7 @@ fn a_round_serves_the_urgent_first() {
     assert_eq!(events[4..], ["urgent 1", "normal 1", "bulk 1", "background 1"]);
 }
 
+/// Conformance 20.
 #[test]
 fn order_holds_within_a_group_whoever_tells() {
     let mut realm = Realm::pair();

@@ -252,6 +252,7 @@ fn the_path_of_one_that_is_gone_or_away_is_its_address() {
     assert_eq!(world.scope().path(Address::NOBODY).to_string(), "nobody");
 }
 
+/// Conformance 24.
 #[test]
 fn an_address_becomes_a_reference_only_of_its_actors_own_protocol() {
     let (mut world, mut other) = (World::new(), World::new());

@@ -193,6 +193,7 @@ fn random_senders_of_one_system_pick_differently_and_alike_in_each_run() {
     assert_eq!(run(), [a, b]);
 }
 
+/// Conformance 24.
 #[test]
 fn a_broadcast_reaches_all_with_a_clone_to_each_but_the_last() {
     let mut world = World::new();

@@ -181,6 +181,44 @@ fn an_escalated_failure_is_the_parents_and_its_own_parent_decides() {
     assert_eq!(world.stats().failed, 2);
 }
 
+/// Conformance 8.
+#[test]
+fn a_boss_that_restarts_a_manager_has_every_worker_again() {
+    let mut world = World::new();
+    let (boss, []) = family(&mut world, Strategy::default(), []);
+    let log = world.log.clone();
+    world.have(boss, move |_, ctx| {
+        let escalating = Strategy::all_for_one().deciding(|_| Directive::Escalate);
+        let manager = move || {
+            Puppet::new("manager", &log).looking_after(escalating).at_start(|me, ctx| {
+                for name in ["w1", "w2"] {
+                    ctx.spawner().name(name).spawn_from(maker(name, &me.log))?;
+                }
+                Ok(())
+            })
+        };
+        ctx.spawner().name("manager").spawn_from(manager).unwrap();
+    });
+    assert_eq!(world.events(), ["manager started", "w1 started", "w2 started"]);
+    let manager = world.scope().child_of(boss, "manager").unwrap();
+    let workers = |world: &mut World| {
+        ["w1", "w2"].map(|name| {
+            let worker = world.scope().child_of(manager, name).expect("a worker");
+            world.scope().resolve::<Order>(worker).unwrap()
+        })
+    };
+    let old = workers(&mut world);
+    world.tell(old[0], failing("oops"));
+    let events = world.events();
+    assert_eq!(events[events.len() - 3..], ["manager started", "w1 started", "w2 started"], "{events:?}");
+    assert_eq!(world.scope().child_of(boss, "manager"), Some(manager), "at its address");
+    for (n, (old, new)) in old.into_iter().zip(workers(&mut world)).enumerate() {
+        assert!(old != new && !world.scope().is_alive(old));
+        world.tell(new, Order::Note(n as u64));
+    }
+    assert_eq!(world.events(), ["w1 0", "w2 1"]);
+}
+
 #[test]
 fn an_escalated_failure_that_is_resumed_above_is_resumed_below() {
     let mut world = World::new();
@@ -464,6 +502,7 @@ fn one_for_one_concerns_the_one_that_failed() {
     assert_eq!(of(&world.events(), " started"), ["b"]);
 }
 
+/// Conformance 8.
 #[test]
 fn all_for_one_restarts_all_in_the_order_of_their_births() {
     let mut world = World::new();

@@ -520,6 +520,7 @@ fn a_timer_that_waits_and_is_replaced_fires_at_its_new_time_only() {
 
 // --- receive time-out --------------------------------------------------------------------------------------------
 
+/// Conformance 7.
 #[test]
 fn silence_is_heard_after_its_time_and_again_until_it_is_switched_off() {
     let (mut world, a) = world();
@@ -534,6 +535,20 @@ fn silence_is_heard_after_its_time_and_again_until_it_is_switched_off() {
     world.pass(ms(100));
     assert_eq!(world.events(), [""; 0]);
     assert_eq!(world.next_deadline(), None);
+}
+
+/// Conformance 7.
+#[test]
+fn a_receive_time_out_ends_with_its_actor() {
+    let (mut world, a) = world();
+    world.have(a, |_, ctx| ctx.set_receive_timeout(Some(ms(10))).unwrap());
+    world.pass(ms(5));
+    assert!(world.next_deadline().is_some());
+    world.stop(a);
+    assert_eq!(world.events(), ["a stopped"]);
+    assert_eq!(world.next_deadline(), None);
+    world.pass(ms(100));
+    assert_eq!(world.events(), [""; 0]);
 }
 
 #[test]

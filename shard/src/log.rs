@@ -106,6 +106,7 @@ impl Observe for Log {
 mod tests {
     use super::*;
 
+    /// Conformance 34.
     #[test]
     fn after_the_limit_there_is_silence_then_a_count_then_the_limit_again() {
         let mut limit = Limit::new(2);

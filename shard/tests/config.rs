@@ -291,6 +291,7 @@ fn bad_values_are_refused_with_what_was_found_and_what_is_allowed() {
     }
 }
 
+/// Conformance 21.
 #[test]
 fn bad_deployments_are_refused() {
     for (text, complaint) in [

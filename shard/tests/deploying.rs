@@ -6,6 +6,7 @@ use common::{Puppet, builder, end, with};
 use corelane_kernel::{Group, SpawnError};
 use corelane_shard::{Deployment, On, RouterKind, SpawnOnError, StartError, System};
 
+/// Conformance 21.
 #[test]
 fn what_is_decided_for_a_path_comes_before_the_code() {
     let decided = Deployment::new().on(On::Shard(1)).group(Group::Urgent);
@@ -79,6 +80,7 @@ fn parents_and_pools_can_ask_what_is_decided_below_them() {
     end(system);
 }
 
+/// Conformance 21.
 #[test]
 fn a_deployment_that_makes_no_sense_is_refused_at_the_start() {
     for (path, deployment, words) in [

@@ -43,6 +43,7 @@ struct Opened(u64);
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Closed(u64);
 
+/// Conformance 33.
 #[test]
 fn an_event_reaches_every_subscriber_from_any_shard_and_gateway() {
     let system = system(3);

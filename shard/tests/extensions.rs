@@ -110,6 +110,7 @@ fn refused(builder: Builder) -> (String, Option<usize>, String) {
     }
 }
 
+/// Conformance 6.
 #[test]
 fn they_are_loaded_in_order_and_go_in_the_reverse_order() {
     let log = Log::default();

@@ -153,6 +153,7 @@ fn thousands_of_futures_each_answer_once() {
     end(system);
 }
 
+/// Conformance 22.
 #[test]
 fn messages_wait_for_the_future_in_order_and_its_outcome_comes_first() {
     let system = system(2);
@@ -277,6 +278,7 @@ fn futures_end_with_the_system() {
     assert!(report.shards.iter().all(|shard| shard.futures_left == 0));
 }
 
+/// Conformance 22.
 #[test]
 fn a_panic_in_a_future_or_its_message_fails_the_actor() {
     hush();

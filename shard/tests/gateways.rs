@@ -158,6 +158,7 @@ fn asks_are_answered_to_whoever_asked() {
     end(system);
 }
 
+/// Conformance 23.
 #[test]
 fn an_ask_without_an_answer_times_out() {
     let system = system(2);
@@ -174,6 +175,7 @@ fn an_ask_without_an_answer_times_out() {
     end(system);
 }
 
+/// Conformance 23.
 #[test]
 fn an_answer_that_is_late_is_a_dead_letter() {
     let system = system(1);

@@ -36,6 +36,7 @@ fn find_until(receptionist: &Receptionist, expected: &[ActorRef<Job>]) {
     await_some(|| (receptionist.find(&WORKERS).actors() == expected).then_some(()));
 }
 
+/// Conformance 24.
 #[test]
 fn who_is_registered_is_found_at_once_and_in_order() {
     let system = system(3);

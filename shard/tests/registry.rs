@@ -106,6 +106,7 @@ fn a_name_that_is_given_again_is_another_actors_and_the_old_reference_stays_dead
     assert_eq!(letters, (DeadReason::NoActor, 1));
 }
 
+/// Conformance 24.
 #[test]
 fn a_path_leads_to_its_actor_from_any_thread_and_any_shard() {
     let system = system(3);
@@ -130,6 +131,7 @@ fn a_path_leads_to_its_actor_from_any_thread_and_any_shard() {
     end(system);
 }
 
+/// Conformance 24.
 #[test]
 fn a_path_that_leads_nowhere_is_refused_with_the_place_where_it_ends() {
     let system = system(2);
@@ -154,6 +156,23 @@ fn a_path_that_leads_nowhere_is_refused_with_the_place_where_it_ends() {
     end(system);
 }
 
+/// Conformance 24.
+#[test]
+fn stars_and_dots_in_a_path_are_names_and_no_patterns() {
+    let system = system(2);
+    named(&system, 0, "top").unwrap();
+    for (path, upto) in
+        [("/user/*", "/user/*"), ("/user/top*", "/user/top*"), ("/user/top/../top", "/user/top/..")]
+    {
+        let error = system.lookup::<Job>(path).unwrap_err();
+        assert_eq!(error, LookupError::NoSuchActor { path: upto.to_owned() }, "{path}");
+    }
+    let star = named(&system, 1, "*").unwrap();
+    assert_eq!(system.lookup::<Job>("/user/*"), Ok(star));
+    end(system);
+}
+
+/// Conformance 24.
 #[test]
 fn a_path_to_an_actor_of_another_protocol_is_refused_with_both() {
     let system = system(2);

@@ -277,6 +277,7 @@ fn a_shard_that_does_not_end_is_reported_and_ends_when_it_can() {
     await_some(|| (census.count() == 0).then_some(()));
 }
 
+/// Conformance 6.
 #[test]
 fn spawning_while_the_system_ends_is_refused_or_undone() {
     for _ in 0..20 {

@@ -113,6 +113,7 @@ fn more_shards_than_cores_share_them() {
     end(system);
 }
 
+/// Conformance 21.
 #[test]
 fn pinned_shards_run_on_their_cores() {
     let cores = Topology::read().allowed;

@@ -118,6 +118,7 @@ fn the_futures_of_an_instance_end_with_it_and_not_with_the_next() {
     end(system);
 }
 
+/// Conformance 22.
 #[test]
 fn an_actor_whose_awaited_future_panics_runs_again_after_its_restart() {
     hush();

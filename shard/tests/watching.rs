@@ -118,6 +118,7 @@ fn after_unwatch_no_notice_comes() {
     end(system);
 }
 
+/// Conformance 17.
 #[test]
 fn a_watch_with_a_message_tells_that_message() {
     let (system, mut gateway, watcher, heard) = watcher();
@@ -133,6 +134,7 @@ fn a_watch_with_a_message_tells_that_message() {
     assert!(heard.try_recv().is_err(), "no notice besides");
 }
 
+/// Conformance 14.
 #[test]
 fn every_watcher_on_every_shard_is_told_once() {
     const SHARDS: usize = 4;
@@ -184,6 +186,7 @@ fn a_watcher_that_ends_first_leaves_nothing_behind() {
     end(system);
 }
 
+/// Conformance 16.
 #[test]
 fn an_actor_dies_with_the_one_it_watches_unless_it_minds() {
     struct Pact(ActorRef<Job>);

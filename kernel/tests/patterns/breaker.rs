@@ -364,6 +364,7 @@ fn world() -> (World, ActorRef<Call>, ActorRef<Msg>) {
     (world, service, client)
 }
 
+/// Conformance 13.
 #[test]
 fn conformance_13_a_breaker_opens_fails_fast_lets_one_call_through_and_closes() {
     let (mut world, service, client) = world();
