@@ -1,4 +1,18 @@
-//! Settings of a system.
+//! Settings of a system: in code, by a [`Builder`]; and with the feature `config` from files and from the environment.
+//!
+//! ```
+//! use corelane_shard::{Deployment, Idle, System};
+//! use corelane_kernel::Group;
+//!
+//! let system = System::builder()
+//!     .name("shop")
+//!     .shards(1)
+//!     .idle(Idle::Frugal)
+//!     .deploy("/user/orders", Deployment::new().group(Group::Urgent).mailbox(1000))
+//!     .start()?;
+//! assert_eq!(system.shards(), 1);
+//! # Ok::<(), corelane_shard::StartError>(())
+//! ```
 //!
 //! `builder` collects them and starts the system. With the feature `config` they are read from files and from variables of
 //! the environment as well, by what a `Sources` names: `source` reads them, `document` walks a file, `keys` is the table of every setting, `value` and

@@ -13,6 +13,18 @@
 //! the set of cores (its *threads*, each other's *siblings*) that share one set of execution units.
 //!
 //! Binding a thread to its core is [`pin_current_thread`]; starting the threads is left to the system.
+//!
+//! ```
+//! use corelane_shard::topology::{Request, Topology, plan};
+//!
+//! let machine = Topology::read();
+//! let plan = plan(&machine, &Request::auto().shards(1))?;
+//! for placement in plan.placements() {
+//!     println!("{placement:?}");
+//! }
+//! assert!(machine.usable().contains(&plan.cores()[0]));
+//! # Ok::<(), corelane_shard::topology::PlanError>(())
+//! ```
 
 mod cgroup;
 mod list;

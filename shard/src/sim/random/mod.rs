@@ -3,6 +3,16 @@
 //!
 //! A seed decides all of it: how many shards, how small their lanes, what goes wrong how often, and what each actor does.
 //! `town` keeps the books, `dweller` is the actor, `message` what it is told; the story is here.
+//!
+//! ```
+//! use corelane_shard::sim::random::RandomWorld;
+//!
+//! let world = RandomWorld::new(7);
+//! let outcome = world.clone().run()?;
+//! assert!(outcome.broken.is_none());
+//! assert_eq!(outcome.trace.hash, world.clone().run()?.trace.hash);
+//! # Ok::<(), corelane_shard::sim::SimError>(())
+//! ```
 
 mod dweller;
 mod message;
