@@ -2,12 +2,12 @@
 
 #![cfg(feature = "alloc")]
 
-use std::mem::MaybeUninit;
+mod common;
+
 use std::sync::{Arc, Mutex};
 
 use corelane_kernel::{
-    Actor, ActorRef, Ctx, Kernel, KernelConfig, LaneRelay, LaneSender, Outcome, Region, TellError, Time,
-    relayed_lane,
+    Actor, ActorRef, Ctx, Kernel, KernelConfig, LaneRelay, LaneSender, Outcome, TellError, Time, relayed_lane,
 };
 
 /// A message that is counted as long as it is there.
@@ -34,9 +34,7 @@ struct Scene {
 
 impl Scene {
     fn new(words: usize) -> Scene {
-        let memory: &'static mut [MaybeUninit<u8>] = Box::leak(Box::new_uninit_slice(64 * 1024));
-        let region = Region::from_static(memory).expect("a region");
-        let mut kernel = Kernel::new(region, KernelConfig::default()).expect("a kernel");
+        let mut kernel = Kernel::new(common::region(64 * 1024), KernelConfig::default()).expect("a kernel");
         let (sender, receiver, mut relay) = relayed_lane(words);
         kernel.add_lane(receiver).expect("room for a lane");
         relay.give_back();

@@ -65,3 +65,14 @@ impl DerefMut for Housed {
         &mut self.kernel
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A kernel on its own, whose memory goes with it.
+    pub(crate) fn kernel() -> Housed {
+        let seat = Seat::realm(1).unwrap().next().unwrap();
+        Housed::new(1 << 20, KernelConfig::default(), seat, 1).expect("a small kernel")
+    }
+}

@@ -64,9 +64,10 @@ impl<M> Roster<M> {
 pub(crate) mod tests {
     use std::marker::PhantomData;
 
-    use corelane_kernel::{Actor, Ctx, Kernel, KernelConfig, Outcome, Region};
+    use corelane_kernel::{Actor, Ctx, Outcome};
 
     use super::*;
+    use crate::memory::tests::kernel;
 
     struct Silent<M>(PhantomData<fn(M)>);
 
@@ -79,9 +80,7 @@ pub(crate) mod tests {
 
     /// References to different actors, which are gone.
     pub(crate) fn actors<M: Send + 'static, const N: usize>() -> [ActorRef<M>; N] {
-        let memory = Box::leak(Box::new([std::mem::MaybeUninit::<u8>::uninit(); 64 * 1024]));
-        let region = Region::from_static(memory).expect("a region");
-        let mut kernel = Kernel::new(region, KernelConfig::default()).expect("a kernel");
+        let mut kernel = kernel();
         [(); N].map(|()| kernel.spawn(Silent(PhantomData)).expect("room for an actor"))
     }
 

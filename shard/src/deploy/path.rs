@@ -105,6 +105,7 @@ mod tests {
     use corelane_kernel::SpawnError;
 
     use super::*;
+    use crate::memory::tests::kernel;
 
     #[test]
     fn what_is_no_path_is_refused_with_the_reason() {
@@ -134,7 +135,7 @@ mod tests {
     /// The kernel keeps its rule to itself, so it is asked about every character that may begin or go on a name.
     #[test]
     fn names_in_paths_are_those_that_a_kernel_gives() {
-        use corelane_kernel::{Actor, Ctx, Kernel, KernelConfig, Outcome, Region};
+        use corelane_kernel::{Actor, Ctx, Outcome};
 
         struct Nobody;
         impl Actor for Nobody {
@@ -143,8 +144,7 @@ mod tests {
                 Ok(())
             }
         }
-        let memory = Box::leak(Box::new_uninit_slice(1 << 20));
-        let mut kernel = Kernel::new(Region::from_static(memory).unwrap(), KernelConfig::default()).unwrap();
+        let mut kernel = kernel();
         for c in (0..=0xff).map(char::from).filter(|c| !"*/".contains(*c)) {
             for name in [format!("{c}"), format!("a{c}")] {
                 let spawned = kernel.scope().spawner().name(&name).spawn(Nobody);
