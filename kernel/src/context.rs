@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use crate::actor::Actor;
 use crate::address::{ActorRef, Address, ReplyTo};
+use crate::backoff::Backoff;
 use crate::error::{AskError, OutOfMemory, SpawnError, StashError, TellError};
 use crate::failure::Failure;
 use crate::kernel::Kernel;
@@ -15,7 +16,6 @@ use crate::paths::Path;
 use crate::record::Kind;
 use crate::region::NONE;
 use crate::scope::{Scope, Spawner};
-use crate::supervise::Backoff;
 use crate::time::Time;
 use crate::timers::TimerKey;
 

@@ -75,7 +75,7 @@
 //!
 //! `address`, `limits` (what an address is, every bound) → `region`, `pool`, `shelf`, `parcel` (memory) → `record`,
 //! `queue`, `lane` (messages in memory) → `behavior` (types erased) → `kernel`, `telling`, `dispatch` (telling and
-//! turns) → `supervise/` (what may be decided), `lifecycle/` (births, failures, restarts and ends) → `watch`, `ties`,
+//! turns) → `backoff`, `supervise/` (what may be decided), `lifecycle/` (births, failures, restarts and ends) → `watch`, `ties`,
 //! `wheel`, `timers`, `ask`, `deadline`, `backlog`, `names`, `grants`, `paths` (what actors can do) → `context`, `scope`
 //! (how they do it) → `batch`, `exit`, `exits`, `inlet`, `relay` (other cores) → `becoming`, `fsm/`, `router/`,
 //! `pattern/` (what is made of all that).
@@ -96,6 +96,7 @@ mod address;
 mod ask;
 mod attachment;
 mod backlog;
+mod backoff;
 mod batch;
 mod becoming;
 mod behavior;
@@ -152,6 +153,7 @@ mod wheel;
 
 pub use actor::{Actor, StopReason, Terminated};
 pub use address::{ActorRef, Address, Group, Place, RealmsExhausted, ReplyTo, Seat};
+pub use backoff::Backoff;
 pub use becoming::{Become, BecomeTooDeep, Handler};
 pub use context::Ctx;
 pub use dispatch::Turn;
@@ -172,6 +174,6 @@ pub use region::{REGION_MIN, Region, RegionError};
 #[cfg(feature = "alloc")]
 pub use relay::{LaneRelay, relayed_lane};
 pub use scope::{Scope, Spawner};
-pub use supervise::{Backoff, Directive, Strategy};
+pub use supervise::{Directive, Strategy};
 pub use time::Time;
 pub use timers::TimerKey;

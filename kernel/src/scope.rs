@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use crate::actor::Actor;
 use crate::address::{ActorRef, Address, Group, Place, ReplyTo};
+use crate::backoff::Backoff;
 use crate::behavior::{Given, Made};
 use crate::error::{AskError, OutOfMemory, ResolveError, SpawnError, TellError};
 use crate::failure::Failure;
@@ -19,7 +20,6 @@ use crate::lifecycle::Birth;
 use crate::paths::Path;
 use crate::probe::Observe;
 use crate::region::NONE;
-use crate::supervise::Backoff;
 use crate::time::Time;
 
 /// What actors, closures and the driver use a kernel through.
@@ -219,7 +219,7 @@ impl<'k> Scope<'k> {
         self.kernel.unsubscribe_letters(subscriber);
     }
 
-    /// How long a back-off waits after so many attempts, with a random part from this kernel's dice: for attempts of one's
+    /// How long a back-off waits after so many attempts, with jitter from this kernel's dice: for attempts of one's
     /// own, such as spawning an actor again that has stopped.
     ///
     /// ```
@@ -251,7 +251,7 @@ impl<'k> Scope<'k> {
     /// }
     /// ```
     pub fn delay(&mut self, backoff: &Backoff, attempts: u32) -> Duration {
-        backoff.wait(attempts, self.kernel.dice.throw())
+        backoff.delay_after(attempts, &mut self.kernel.dice)
     }
 
     /// The time of this turn.

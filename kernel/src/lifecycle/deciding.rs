@@ -13,11 +13,12 @@
 use core::time::Duration;
 
 use crate::address::Gate;
+use crate::backoff::Backoff;
 use crate::behavior::Role;
 use crate::failure::{Failure, FailureKind};
 use crate::kernel::{Kernel, Stage};
 use crate::region::NONE;
-use crate::supervise::{Backoff, Directive, Reach, Step, Strategy};
+use crate::supervise::{Directive, Reach, Step, Strategy};
 
 impl Kernel {
     /// Has a failure decided about, by the parent or whom it is escalated to, and carries that out.
@@ -111,7 +112,7 @@ impl Kernel {
             // There is nothing to go on with: its making is tried again.
             Directive::Resume => return self.restart_failed(failed, Duration::ZERO, failure),
             Directive::Restart => match &strategy.backoff {
-                Some(backoff) => self.next_wait(failed, backoff),
+                Some(backoff) => self.next_wait(failed, backoff, strategy),
                 None => Some(Duration::ZERO),
             },
             Directive::RestartAfter(wait) => Some(wait),
@@ -124,10 +125,9 @@ impl Kernel {
     }
 
     /// How long to wait before the next restart; `None` to give up, or where there is no room to count.
-    fn next_wait(&mut self, failed: u32, backoff: &Backoff) -> Option<Duration> {
+    fn next_wait(&mut self, failed: u32, backoff: &Backoff, strategy: &Strategy) -> Option<Duration> {
         let side = self.need_side(failed).ok()?;
-        let throw = self.dice.throw();
-        self.sides.get_mut(side).ward.wait(backoff, self.now, throw)
+        self.sides.get_mut(side).ward.wait(backoff, strategy, self.now, &mut self.dice)
     }
 
     /// Counts a restart for each whom it concerns. Says whether it is within the limit of all.

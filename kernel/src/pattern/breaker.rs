@@ -16,10 +16,11 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::backoff::{Backoff, Delays};
+use super::delays::Delays;
 use super::{InvalidConfig, nanos};
 use crate::actor::Actor;
 use crate::address::{ActorRef, ReplyTo};
+use crate::backoff::Backoff;
 use crate::context::Ctx;
 use crate::error::AskError;
 use crate::time::Time;
@@ -116,13 +117,14 @@ enum State {
 /// ```
 /// use core::time::Duration;
 /// use corelane_kernel::Time;
-/// use corelane_kernel::pattern::{Backoff, Breaker, BreakerConfig, BreakerState};
+/// use corelane_kernel::Backoff;
+/// use corelane_kernel::pattern::{Breaker, BreakerConfig, BreakerState};
 ///
 /// let ms = Duration::from_millis;
 /// let mut breaker = Breaker::new(BreakerConfig {
 ///     max_failures: 2,
 ///     call_timeout: ms(50),
-///     reset: Backoff::exponential(ms(100), ms(5000)),
+///     reset: Backoff::new(ms(100), ms(5000)).jitter(0),
 /// })?;
 /// let mut now = Time::ZERO;
 /// for _ in 0..2 {

@@ -8,7 +8,7 @@
 //! | piece | question it answers |
 //! |---|---|
 //! | [`Breaker`] | may I call a service that has been failing? |
-//! | [`Backoff`], [`Delays`] | how long shall I wait this time? |
+//! | [`Backoff`](crate::Backoff), [`Delays`] | how long shall I wait this time? |
 //! | [`Retry`] | it failed: try again, after how long, or give up? |
 //! | [`Throttle`] | may this pass, at a rate with a burst? |
 //! | [`SlidingWindow`] | may this pass, at most so many in any window? |
@@ -27,26 +27,26 @@
 //! Settings are checked where a piece is made. What makes no sense is an [`InvalidConfig`] that names the field.
 
 use core::fmt;
-use core::time::Duration;
 
 use crate::actor::Actor;
+use crate::backoff::nanos;
 use crate::context::Ctx;
 use crate::error::OutOfMemory;
 use crate::time::Time;
 use crate::timers::TimerKey;
 
 mod aggregate;
-mod backoff;
 mod breaker;
 mod debounce;
+mod delays;
 mod pull;
 mod retry;
 mod throttle;
 
 pub use aggregate::{Aggregate, AnswerError, Progress};
-pub use backoff::{Backoff, Delays};
 pub use breaker::{Breaker, BreakerConfig, BreakerState, BreakerStats, Open, Permit};
 pub use debounce::{Debounce, DebounceConfig, Edge};
+pub use delays::Delays;
 pub use pull::{DemandError, Handout, JobsFull, Ticket, WorkPull, WorkPullConfig};
 pub use retry::{NextTry, Retry, RetryConfig};
 pub use throttle::{SlidingWindow, Throttle, ThrottleConfig, Throttled};
@@ -86,11 +86,6 @@ impl fmt::Display for InvalidConfig {
 }
 
 impl core::error::Error for InvalidConfig {}
-
-/// A duration in nanoseconds, saturating at 584 years as [`Time`] does.
-const fn nanos(of: Duration) -> u64 {
-    of.as_secs().saturating_mul(1_000_000_000).saturating_add(of.subsec_nanos() as u64)
-}
 
 /// Has an actor's timer set if a piece has a deadline, and not set if it has none.
 fn arm<A: Actor>(

@@ -5,8 +5,9 @@
 
 use core::time::Duration;
 
-use super::backoff::{Backoff, Delays};
+use super::delays::Delays;
 use super::{InvalidConfig, nanos};
+use crate::backoff::Backoff;
 use crate::time::Time;
 
 /// Settings of a [`Retry`].
@@ -33,7 +34,8 @@ pub enum NextTry {
 ///
 /// ```
 /// use core::time::Duration;
-/// use corelane_kernel::pattern::{Backoff, NextTry, Retry, RetryConfig};
+/// use corelane_kernel::Backoff;
+/// use corelane_kernel::pattern::{NextTry, Retry, RetryConfig};
 /// use corelane_kernel::{Actor, ActorRef, AskError, Ctx, Failure, Outcome, ReplyTo};
 ///
 /// struct Load(ReplyTo<u64>);
@@ -63,7 +65,7 @@ pub enum NextTry {
 /// let ms = Duration::from_millis;
 /// let config = RetryConfig {
 ///     attempts: 5,
-///     delay: Backoff::exponential(ms(10), ms(1000)).jittered(20, 42),
+///     delay: Backoff::new(ms(10), ms(1000)).jitter(20).seed(42),
 ///     within: ms(3000),
 /// };
 /// let loader = Loader { store: ActorRef::nobody(), retry: Retry::new(config)? };
@@ -170,8 +172,8 @@ mod tests {
             works in proptest::collection::vec(any_nanos(), 1..10),
         ) {
             let delay = Backoff { max: Duration::MAX, ..Backoff::fixed(Duration::from_nanos(first)) }
-                .growing(150)
-                .jittered(jitter, first);
+                .growth(150)
+                .jitter(jitter).seed(first);
             let within = Duration::from_nanos(within.max(1));
             let mut retry = Retry::new(config(attempts, delay, within)).unwrap();
             let mut delays = Delays::new(delay).unwrap();
@@ -219,7 +221,7 @@ mod tests {
             (config(0, delay, Duration::MAX), "RetryConfig.attempts is zero: the first try counts"),
             (config(1, delay, Duration::ZERO), "RetryConfig.within is zero, so that no try could begin"),
             (
-                config(1, delay.growing(0), Duration::MAX),
+                config(1, delay.growth(0), Duration::MAX),
                 "Backoff.growth_percent is less than 100: delays may not shrink",
             ),
         ] {

@@ -8,12 +8,9 @@
 //! What stands here is arithmetic on values: it knows neither cells nor hooks. The decision is asked for in
 //! `lifecycle/deciding.rs` and carried out in `lifecycle/restarting.rs` and `lifecycle/stopping.rs`.
 
-mod backoff;
 mod strategy;
 mod ward;
 
-pub use backoff::Backoff;
-pub(crate) use backoff::Dice;
 pub(crate) use strategy::Reach;
 pub use strategy::{Directive, Strategy};
 pub(crate) use ward::{Step, Ward};

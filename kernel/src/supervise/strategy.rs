@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::Backoff;
+use crate::backoff::Backoff;
 use crate::failure::{Failure, FailureKind};
 
 /// What is to be done about an actor that failed.
@@ -78,12 +78,23 @@ pub struct Strategy {
     /// So many restarts within so long; `None` is no limit.
     pub(crate) limit: Option<(u32, Duration)>,
     pub(crate) backoff: Option<Backoff>,
+    /// How long a child must be quiet to begin again with the first wait; `None` is the longest wait.
+    pub(crate) reset_after: Option<Duration>,
+    /// So many waits without such quiet, and no more.
+    pub(crate) give_up_after: u32,
     decider: fn(&Failure) -> Directive,
 }
 
 impl Strategy {
     const fn reaching(reach: Reach) -> Strategy {
-        Strategy { reach, limit: None, backoff: None, decider: Directive::for_failure }
+        Strategy {
+            reach,
+            limit: None,
+            backoff: None,
+            reset_after: None,
+            give_up_after: u32::MAX,
+            decider: Directive::for_failure,
+        }
     }
 
     /// A decision concerns the child that failed, and no other.
@@ -122,9 +133,45 @@ impl Strategy {
         self
     }
 
-    /// Waits before each restart, longer each time; see [`Backoff`].
+    /// Waits before each restart, longer each time; see [`Backoff`]. Jitter comes from the kernel's dice.
+    ///
+    /// While an actor waits, its old state is gone and its messages wait for the new one. No thread waits and nothing is
+    /// polled: the wait is a timer of the kernel.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use corelane_kernel::{Actor, Backoff, Ctx, Outcome, Strategy};
+    ///
+    /// struct Connections;
+    ///
+    /// impl Actor for Connections {
+    ///     type Msg = ();
+    ///     fn receive(&mut self, (): (), _: &mut Ctx<'_, Self>) -> Outcome { Ok(()) }
+    ///     fn strategy(&self) -> Strategy {
+    ///         let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(30));
+    ///         Strategy::one_for_one().backoff(backoff).give_up_after(20)
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// This is for children that *fail*. One that stops is gone, and its address with it: a parent that wants another
+    /// watches it and spawns the next after [`Ctx::delay`](crate::Ctx::delay).
     pub const fn backoff(mut self, backoff: Backoff) -> Strategy {
         self.backoff = Some(backoff);
+        self
+    }
+
+    /// A child that does not fail for so long after a restart begins again with the first wait of the back-off. Unless
+    /// told otherwise, [`Backoff::max`]. Without a back-off it means nothing.
+    pub const fn reset_after(mut self, quiet: Duration) -> Strategy {
+        self.reset_after = Some(quiet);
+        self
+    }
+
+    /// Stops a child that fails again after so many waits of the back-off, without having been quiet in between. Unless
+    /// told otherwise, never. Without a back-off it means nothing; [`Strategy::restarts`] is a limit with or without one.
+    pub const fn give_up_after(mut self, restarts: u32) -> Strategy {
+        self.give_up_after = restarts;
         self
     }
 

@@ -2,7 +2,8 @@
 
 use core::time::Duration;
 
-use super::Backoff;
+use super::Strategy;
+use crate::backoff::{Backoff, Dice};
 use crate::region::NONE;
 use crate::time::Time;
 
@@ -83,14 +84,20 @@ impl Ward {
     }
 
     /// How long to wait before the next restart; `None` to give up.
-    pub(crate) fn wait(&mut self, backoff: &Backoff, now: Time, throw: u32) -> Option<Duration> {
-        if backoff.forgets_after(now.since(self.until)) {
+    pub(crate) fn wait(
+        &mut self,
+        backoff: &Backoff,
+        strategy: &Strategy,
+        now: Time,
+        dice: &mut Dice,
+    ) -> Option<Duration> {
+        if now.since(self.until) >= strategy.reset_after.unwrap_or(backoff.max) {
             self.waits = 0;
         }
-        if backoff.gives_up_after(self.waits) {
+        if self.waits >= strategy.give_up_after {
             return None;
         }
-        let wait = backoff.wait(self.waits, throw);
+        let wait = backoff.delay_after(self.waits, dice);
         self.waits = self.waits.saturating_add(1);
         Some(wait)
     }
@@ -125,13 +132,13 @@ mod tests {
 
     #[test]
     fn quiet_time_makes_waits_short_again_and_without_it_an_end_comes() {
-        let backoff =
-            Backoff::new(Duration::from_millis(1), Duration::from_secs(1)).jitter(0).give_up_after(3);
+        let backoff = Backoff::new(Duration::from_millis(1), Duration::from_secs(1)).jitter(0);
+        let strategy = Strategy::one_for_one().give_up_after(3);
         let mut ward = Ward::new();
         let mut now = Time::from_millis(5000);
         let mut fail = |quiet: u64| {
             now = now + Duration::from_millis(quiet);
-            let wait = ward.wait(&backoff, now, 0)?;
+            let wait = ward.wait(&backoff, &strategy, now, &mut Dice::new(0))?;
             now = now + wait;
             ward.until = now;
             Some(wait.as_millis())

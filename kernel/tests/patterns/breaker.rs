@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::common::{Log, World, ms};
 use super::{any_duration, any_time, at, ns};
-use corelane_kernel::pattern::{Backoff, Breaker, BreakerConfig, BreakerState, Open, Permit};
+use corelane_kernel::Backoff;
+use corelane_kernel::pattern::{Breaker, BreakerConfig, BreakerState, Open, Permit};
 use corelane_kernel::{Actor, ActorRef, AskError, Ctx, Failure, Outcome, ReplyTo, Time};
 use proptest::prelude::*;
 
@@ -15,7 +16,7 @@ fn config(max_failures: u32, call_timeout: Duration, reset: Backoff) -> BreakerC
 
 /// Opens after three, calls take less than 50 ms, waits 100 ms at first and a second at most.
 fn breaker() -> Breaker {
-    Breaker::new(config(3, ms(50), Backoff::exponential(ms(100), ms(1000)))).unwrap()
+    Breaker::new(config(3, ms(50), Backoff::new(ms(100), ms(1000)).jitter(0))).unwrap()
 }
 
 #[derive(Clone, Debug)]
@@ -144,7 +145,7 @@ proptest! {
         let waits: Vec<u64> =
             std::iter::successors(Some(first), |wait| Some((wait * u64::from(growth)).div_ceil(100).min(most)))
                 .take(40).collect();
-        let reset = Backoff::exponential(ns(first), ns(most)).growing(growth);
+        let reset = Backoff::new(ns(first), ns(most)).jitter(0).growth(growth);
         let mut breaker = Breaker::new(config(max_failures, ns(timeout), reset)).unwrap();
         let mut slow = Slow {
             max_failures, timeout, waits, state: BreakerState::Closed, failures: 0, depth: 0, open_left: 0,
@@ -247,7 +248,7 @@ fn what_makes_no_sense_is_named() {
         (BreakerConfig { max_failures: 0, ..good }, "BreakerConfig.max_failures is zero"),
         (BreakerConfig { call_timeout: ms(0), ..good }, "BreakerConfig.call_timeout is zero"),
         (BreakerConfig { reset: Backoff::fixed(ms(0)), ..good }, "BreakerConfig.reset.first is zero"),
-        (BreakerConfig { reset: good.reset.growing(1), ..good }, "Backoff.growth_percent is less than 100"),
+        (BreakerConfig { reset: good.reset.growth(1), ..good }, "Backoff.growth_percent is less than 100"),
     ] {
         let invalid = Breaker::new(bad).unwrap_err().to_string();
         assert!(invalid.starts_with(text), "{invalid}");

@@ -1,7 +1,8 @@
 //! Retry, in an actor.
 
 use super::common::{Log, World, ms};
-use corelane_kernel::pattern::{Backoff, NextTry, Retry, RetryConfig};
+use corelane_kernel::Backoff;
+use corelane_kernel::pattern::{NextTry, Retry, RetryConfig};
 use corelane_kernel::{Actor, ActorRef, AskError, Ctx, Outcome, ReplyTo, Time};
 
 /// Answers from the so-manieth question on.
@@ -58,7 +59,7 @@ impl Actor for Client {
 fn tries(silent_for: u32, attempts: u32, within: u64) -> Vec<String> {
     let mut world = World::new();
     let service = world.spawn(Flaky { silent_for }).unwrap();
-    let delay = Backoff::exponential(ms(20), ms(100));
+    let delay = Backoff::new(ms(20), ms(100)).jitter(0);
     let retry = Retry::new(RetryConfig { attempts, delay, within: ms(within) }).unwrap();
     let client = Client { service, retry, log: world.log.clone(), begun: Time::ZERO };
     world.spawn(client).unwrap();
