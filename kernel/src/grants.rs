@@ -1,18 +1,25 @@
-//! Grants: who gives out the names of top-level actors where several kernels share them.
+//! Grants: who gives out the names of top-level actors where several kernels share them, and decides about actors by their
+//! names.
 //!
 //! Below a parent a name is unique because its kernel alone gives it. At the top a driver of several kernels may want
 //! names that are unique among all of them: it sets a granter, which each kernel asks before a top-level actor gets its
 //! name, and tells when the name is free again. Without one, each kernel grants for itself.
+//!
+//! A name is also what an operator can know an actor by. So the granter is asked, before an actor with a name is spawned
+//! anywhere in the tree, what holds for its path whatever the code says: its group and the bound of its mailbox.
 
+use core::fmt;
 use core::ptr::NonNull;
 
-use crate::address::Address;
+use crate::address::{Address, Group};
 use crate::erased::Erased;
 use crate::error::OutOfMemory;
 use crate::kernel::Kernel;
+use crate::lifecycle::Birth;
+use crate::paths::{Path, Tree};
 
-/// Gives out the names of top-level actors, on behalf of several kernels. Called when one is spawned or gone, never on a
-/// message's way. Must not block for long, and must not panic.
+/// Gives out the names of top-level actors, on behalf of several kernels, and decides about actors with a name. Called
+/// when one is spawned or gone, never on a message's way. Must not block for long, and must not panic.
 ///
 /// ```
 /// # use core::mem::MaybeUninit;
@@ -63,6 +70,81 @@ pub trait GrantNames: 'static {
     /// The name is free again on the actor's kernel. Called once for each name that was granted, at the latest when the
     /// kernel is dropped.
     fn take_back(&mut self, name: &str, from: Address);
+
+    /// An actor with a name, at the top or below a parent, is about to be spawned at this path, of which nothing is
+    /// checked yet. Says what comes before what the code says that spawns it; unless implemented, nothing. Actors without
+    /// a name are not asked about.
+    ///
+    /// ```
+    /// # use core::mem::MaybeUninit;
+    /// # use corelane_kernel::{Actor, Address, Ctx, GrantNames, Group, Kernel, KernelConfig, Outcome, Region};
+    /// use corelane_kernel::{Decided, NewPath};
+    ///
+    /// struct ReportsInBulk;
+    ///
+    /// impl GrantNames for ReportsInBulk {
+    /// #   fn grant(&mut self, _: &str, _: Address) -> bool { true }
+    /// #   fn take_back(&mut self, _: &str, _: Address) {}
+    ///     fn decide(&mut self, path: &NewPath<'_>) -> Decided {
+    ///         let group = path.to_string().ends_with("/report").then_some(Group::Bulk);
+    ///         Decided { group, mailbox: None }
+    ///     }
+    /// }
+    /// # struct Idler;
+    /// # impl Actor for Idler {
+    /// #     type Msg = ();
+    /// #     fn receive(&mut self, (): (), _: &mut Ctx<'_, Self>) -> Outcome { Ok(()) }
+    /// # }
+    /// # let memory = Box::leak(Box::new([MaybeUninit::<u8>::uninit(); 64 * 1024]));
+    /// # let mut kernel = Kernel::new(Region::from_static(memory)?, KernelConfig::default())?;
+    /// # kernel.scope().grant_names_by(ReportsInBulk)?;
+    /// # let report = kernel.scope().spawner().name("report").spawn(Idler)?;
+    /// # assert_eq!(report.address().group(), Group::Bulk);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn decide(&mut self, path: &NewPath<'_>) -> Decided {
+        let _ = path;
+        Decided::default()
+    }
+}
+
+/// What is decided for an actor by its path; what is `None` is left to the code that spawns it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Decided {
+    /// Its scheduling group.
+    pub group: Option<Group>,
+    /// How many messages may wait for it on its own core; zero is no bound. See
+    /// [`Spawner::mailbox`](crate::Spawner::mailbox).
+    pub mailbox: Option<u32>,
+}
+
+/// The path of an actor that is not there yet, printed as `/user/a/b`. Printing it allocates nothing.
+pub struct NewPath<'k> {
+    /// `None` below the root.
+    parent: Option<Path<'k>>,
+    name: &'k str,
+}
+
+impl NewPath<'_> {
+    /// The actor's own name.
+    pub fn name(&self) -> &str {
+        self.name
+    }
+}
+
+impl fmt::Display for NewPath<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.parent {
+            Some(parent) => write!(f, "{parent}/{}", self.name),
+            None => write!(f, "/user/{}", self.name),
+        }
+    }
+}
+
+impl fmt::Debug for NewPath<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// The granter in use, if any.
@@ -87,6 +169,18 @@ impl Grants {
 }
 
 impl Kernel {
+    /// What holds for an actor that is to be born, when its granter has had its say.
+    pub(crate) fn decided<'a>(&mut self, parent: u32, birth: Birth<'a>) -> Birth<'a> {
+        let (Some(name), true) = (birth.name, self.grants.granter.is_some()) else { return birth };
+        let above = (parent != self.root).then(|| self.address_of(parent));
+        let Some(granter) = &mut self.grants.granter else { return birth };
+        // The fields one by one: the granter is asked meanwhile.
+        let tree = Tree { memory: &self.memory, sides: &self.sides, names: &self.names, root: self.root };
+        let parent = above.map(|address| Path { tree, address, here: true });
+        let Decided { group, mailbox } = granter.decide(&NewPath { parent, name });
+        Birth { name: birth.name, group: group.unwrap_or(birth.group), bound: mailbox.unwrap_or(birth.bound) }
+    }
+
     pub(crate) fn set_granter<G: GrantNames>(&mut self, granter: G) -> Result<(), OutOfMemory> {
         let erased = Erased::new(&mut self.memory, granter).map_err(|_| OutOfMemory)?;
         self.grants = Grants { granter: Some(erased.erase(|at| at as NonNull<dyn GrantNames>)) };

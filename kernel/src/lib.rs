@@ -159,7 +159,7 @@ pub use context::Ctx;
 pub use dispatch::Turn;
 pub use error::{AskError, KernelError, OutOfMemory, ResolveError, SpawnError, StashError, TellError};
 pub use failure::{Failure, FailureKind, Outcome, TEXT_MAX};
-pub use grants::GrantNames;
+pub use grants::{Decided, GrantNames, NewPath};
 pub use holdings::Holdings;
 pub use kernel::{Kernel, KernelConfig, Stats};
 #[cfg(not(loom))]

@@ -343,7 +343,9 @@ impl<'k> Spawner<'k> {
         Spawner { kernel, parent, birth: Birth::default() }
     }
 
-    /// A name, unique among the children of its parent; that of a top-level actor among all shards of a system.
+    /// A name, unique among the children of its parent; that of a top-level actor among all shards of a system. What is
+    /// decided for the path that it makes ([`GrantNames::decide`](crate::GrantNames::decide), the deployments of a system)
+    /// comes before the group and the mailbox that are set here.
     pub fn name(mut self, name: &'k str) -> Self {
         self.birth.name = Some(name);
         self

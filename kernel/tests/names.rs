@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
-use common::{Census, Order, Puppet, Random, World, order};
+use common::{Census, Order, Puppet, Random, World, lock, order};
 use corelane_kernel::{
-    Actor, ActorRef, Address, Ctx, DeadReason, GrantNames, Outcome, ResolveError, SpawnError,
-    limits::NAME_MAX,
+    Actor, ActorRef, Address, Ctx, DeadReason, Decided, GrantNames, Group, NewPath, Outcome, ResolveError,
+    SpawnError, limits::NAME_MAX,
 };
 
 fn spawn(world: &mut World, name: &str) -> Result<Address, SpawnError> {
@@ -345,4 +345,54 @@ fn a_granted_name_is_given_back_when_there_is_no_room_for_its_actor() {
     };
     assert_eq!(refused, SpawnError::OutOfMemory);
     assert_eq!(granter.0.borrow().len(), spawned);
+}
+
+/// Decides for what ends in `-d`, and notes whom it was asked about.
+#[derive(Clone, Default)]
+struct Decider(Rc<RefCell<Vec<String>>>);
+
+impl GrantNames for Decider {
+    fn grant(&mut self, _: &str, _: Address) -> bool {
+        true
+    }
+    fn take_back(&mut self, _: &str, _: Address) {}
+    fn decide(&mut self, path: &NewPath<'_>) -> Decided {
+        self.0.borrow_mut().push(path.to_string());
+        match path.name().ends_with("-d") {
+            true => Decided { group: Some(Group::Urgent), mailbox: Some(2) },
+            false => Decided::default(),
+        }
+    }
+}
+
+#[test]
+fn what_is_decided_for_a_path_comes_before_the_code_on_every_level() {
+    let decider = Decider::default();
+    let mut world = World::new();
+    world.scope().grant_names_by(decider.clone()).unwrap();
+    let log = world.log.clone();
+    let top = world.scope().spawner().name("top-d").group(Group::Bulk).spawn(Puppet::new("t", &log)).unwrap();
+    assert_eq!(top.address().group(), Group::Urgent);
+    let slot = Arc::new(Mutex::new(Vec::new()));
+    let store = slot.clone();
+    world.have(top, move |me, ctx| {
+        let bulk = |ctx: &mut Ctx<'_, Puppet>, name| {
+            ctx.spawner().name(name).group(Group::Bulk).mailbox(3).spawn(me.other("c")).unwrap()
+        };
+        let children = [bulk(ctx, "a-d"), bulk(ctx, "b")];
+        let nameless = ctx.spawner().group(Group::Bulk).mailbox(3).spawn(me.other("c")).unwrap();
+        lock(&store).extend(children.into_iter().chain([nameless]));
+        // On this core, so that bounds hold.
+        let told = |ctx: &mut Ctx<'_, Puppet>, child| {
+            (0..9).take_while(|n| ctx.try_tell(child, Order::Note(*n)).is_ok()).count()
+        };
+        let all = [children[0], children[1], nameless].map(|child| told(ctx, child));
+        assert_eq!(all, [2, 3, 3]);
+    });
+    let groups: Vec<_> = lock(&slot).iter().map(|child| child.address().group()).collect();
+    assert_eq!(groups, [Group::Urgent, Group::Bulk, Group::Bulk]);
+    // Those without a name are not asked about.
+    assert_eq!(*decider.0.borrow(), ["/user/top-d", "/user/top-d/a-d", "/user/top-d/b"]);
+    // What could not be spawned for want of a good name was no harm to ask about.
+    assert_eq!(spawn(&mut world, "no name"), Err(SpawnError::BadName));
 }

@@ -1,23 +1,22 @@
 //! The registry of names: top-level names that are unique in a whole system, and typed look-up by path.
 //!
 //! Each shard's kernel asks the one table of the system before a top-level actor gets its name, and gives the name back
-//! when it is free again. So the first name of a path leads to a shard, and the rest is walked on that shard, where the
+//! when it is free again. It also asks for the deployment of every path at which an actor with a name is spawned. So the first name of a path leads to a shard, and the rest is walked on that shard, where the
 //! actors are. The table takes one entry of about a hundred bytes for each top-level actor that has a name, and nothing
 //! on a message's way looks at it.
 
 use std::any::type_name;
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use corelane_kernel::{Actor, ActorRef, Address, GrantNames, ResolveError, Scope};
+use corelane_kernel::{Actor, ActorRef, Address, Decided, GrantNames, NewPath, ResolveError, Scope};
 
+use crate::deploy::{Deployments, TOP};
 use crate::error::{CallError, LookupError, SpawnOnError};
 use crate::spawn::On;
 use crate::system::Handle;
-
-/// What every path begins with.
-const TOP: &str = "/user/";
 
 /// The top-level names of a system.
 #[derive(Default)]
@@ -37,11 +36,22 @@ impl Names {
 }
 
 /// What each kernel asks.
-pub(crate) struct Granter(pub(crate) Arc<Names>);
+pub(crate) struct Granter {
+    names: Arc<Names>,
+    deployments: Arc<Deployments>,
+    /// What paths are written into.
+    path: String,
+}
+
+impl Granter {
+    pub(crate) fn new(names: Arc<Names>, deployments: Arc<Deployments>) -> Granter {
+        Granter { names, deployments, path: String::new() }
+    }
+}
 
 impl GrantNames for Granter {
     fn grant(&mut self, name: &str, to: Address) -> bool {
-        let mut table = self.0.lock();
+        let mut table = self.names.lock();
         let free = !table.contains_key(name);
         if free {
             table.insert(name.into(), to);
@@ -50,10 +60,21 @@ impl GrantNames for Granter {
     }
 
     fn take_back(&mut self, name: &str, from: Address) {
-        let mut table = self.0.lock();
+        let mut table = self.names.lock();
         if table.get(name) == Some(&from) {
             table.remove(name);
         }
+    }
+
+    fn decide(&mut self, path: &NewPath<'_>) -> Decided {
+        if self.deployments.are_none() {
+            return Decided::default();
+        }
+        self.path.clear();
+        // Writing to a string does not fail.
+        let _ = write!(self.path, "{path}");
+        let deployment = self.deployments.get(&self.path).unwrap_or_default();
+        Decided { group: deployment.group, mailbox: deployment.mailbox }
     }
 }
 
@@ -163,10 +184,8 @@ impl Handle {
     }
 
     /// Spawns a top-level actor with a name, which is unique among the top-level actors of all shards; blocks until it is
-    /// there. Must not be called from an actor.
-    ///
-    /// Of several that ask for one name at once, exactly one gets it. The name is free again when its bearer has stopped,
-    /// before those who watch it are told so.
+    /// there. Must not be called from an actor. A short form of [`Handle::spawner`], which see: what is decided for the
+    /// name's path comes before `on`.
     ///
     /// # Errors
     /// [`SpawnOnError`], with [`SpawnError::NameTaken`](corelane_kernel::SpawnError::NameTaken) or
@@ -177,9 +196,7 @@ impl Handle {
         name: &str,
         factory: impl FnMut() -> A + Send + 'static,
     ) -> Result<ActorRef<A::Msg>, SpawnOnError> {
-        let name = name.to_owned();
-        let spawn = move |scope: &mut Scope<'_>| scope.spawner().name(&name).spawn_from(factory);
-        Ok(self.call(on.choose(&self.shared), spawn)??)
+        self.spawner(name).on(on).spawn(factory)
     }
 
     /// The path of an actor of any shard, `None` if it does not live; blocks until it is known. Must not be called from an

@@ -7,6 +7,7 @@ use corelane_kernel::{Kernel, OutOfMemory};
 
 use crate::blocking::Pool;
 use crate::coordinated::{self, Coordinator, ShutdownPhase};
+use crate::deploy::Deployments;
 use crate::error::StartError;
 use crate::events::{EventStream, Reader};
 use crate::extensions::Extensions;
@@ -37,9 +38,13 @@ impl Services {
         Ok(Services { names: Arc::default(), coordinator, extensions, desk })
     }
 
-    /// Has a shard's kernel ask for names.
-    pub(crate) fn furnish(&self, kernel: &mut Kernel) -> Result<(), OutOfMemory> {
-        kernel.scope().grant_names_by(Granter(self.names.clone()))
+    /// Has a shard's kernel ask for names, and for what is decided by them.
+    pub(crate) fn furnish(
+        &self,
+        kernel: &mut Kernel,
+        deployments: &Arc<Deployments>,
+    ) -> Result<(), OutOfMemory> {
+        kernel.scope().grant_names_by(Granter::new(self.names.clone(), deployments.clone()))
     }
 
     /// For one who publishes without being a shard.

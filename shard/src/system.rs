@@ -527,7 +527,7 @@ impl House {
         let log = Log::new(shard, self.builder.log_letters);
         housed.scope().observe(log).map_err(|_| too_small())?;
         let services = &self.handle.services;
-        services.furnish(&mut housed).map_err(|_| too_small())?;
+        services.furnish(&mut housed, &self.handle.deployments).map_err(|_| too_small())?;
         services.extensions.make_parts(&mut housed, shard)?;
         let idler = Idler::new(self.builder.idle, shared.may_spin, shared.clock.now());
         Ok(Worker { shared, handle: self.handle, shard, executor, idler, orphans: false, kernel: housed })

@@ -1,10 +1,10 @@
-//! Deployment by path: what was decided for a named top-level actor comes before what the code says that spawns it.
+//! Deployment by path: what was decided for an actor with a name comes before what the code says that spawns it.
 
 mod common;
 
-use common::{Puppet, builder, end, with};
-use corelane_kernel::{Group, SpawnError};
-use corelane_shard::{Deployment, On, RouterKind, SpawnOnError, StartError, System};
+use common::{Job, Puppet, builder, end, with};
+use corelane_kernel::{ActorRef, Group, Scope, SpawnError};
+use corelane_shard::{CallError, Deployment, Gateway, On, RouterKind, SpawnOnError, StartError, System};
 
 /// Conformance 21.
 #[test]
@@ -25,10 +25,14 @@ fn what_is_decided_for_a_path_comes_before_the_code() {
 fn takes(system: &System, name: &str, code: u32) -> usize {
     let mut gateway = system.gateway().unwrap();
     let target = system.spawner(name).mailbox(code).spawn(Puppet::default).unwrap();
-    let shard = target.place().shard();
-    let teller = common::puppet(system, shard);
-    with(&mut gateway, teller, move |ctx| {
-        (0..20).take_while(|_| ctx.try_tell(target, common::Job::from(())).is_ok()).count()
+    let teller = common::puppet(system, target.place().shard());
+    accepts(&mut gateway, teller, target)
+}
+
+/// How many of twenty messages find room.
+fn accepts(gateway: &mut Gateway, teller: ActorRef<Job>, target: ActorRef<Job>) -> usize {
+    with(gateway, teller, move |ctx| {
+        (0..20).take_while(|_| ctx.try_tell(target, Job::from(())).is_ok()).count()
     })
 }
 
@@ -64,8 +68,87 @@ fn names_are_unique_and_checked_and_a_factory_may_fail() {
     end(system);
 }
 
+/// A child of a puppet, of which the code says that it is a bulk actor.
+fn child(system: &System, parent: ActorRef<Job>, name: Option<&'static str>) -> ActorRef<Job> {
+    let mut gateway = system.gateway().unwrap();
+    with(&mut gateway, parent, move |ctx| {
+        let spawner = ctx.spawner().group(Group::Bulk);
+        let spawner = match name {
+            Some(name) => spawner.name(name),
+            None => spawner,
+        };
+        spawner.spawn(Puppet::default()).unwrap()
+    })
+}
+
 #[test]
-fn parents_and_pools_can_ask_what_is_decided_below_them() {
+fn children_with_a_name_have_what_is_decided_without_their_parent_asking() {
+    let worker = Deployment::new().group(Group::Background).mailbox(2).on(On::Shard(0));
+    let system = builder(2)
+        .deploy("/user/parent/*", worker)
+        .deploy("/user/parent/own", Deployment::new().mailbox(4))
+        .deploy("/user/*/any/leaf", Deployment::new().group(Group::Urgent))
+        .start()
+        .unwrap();
+    let parent = system.spawn_named(On::Shard(1), "parent", Puppet::default).unwrap();
+    let any = child(&system, parent, Some("any"));
+    let own = child(&system, parent, Some("own"));
+    let nameless = child(&system, parent, None);
+    let leaf = child(&system, any, Some("leaf"));
+    let found = [any, own, nameless, leaf].map(|child| (child.place().shard(), child.address().group()));
+    // The shard is the parent's, whatever is decided.
+    assert_eq!(found, [(1, Group::Background), (1, Group::Bulk), (1, Group::Bulk), (1, Group::Urgent)]);
+    let mut gateway = system.gateway().unwrap();
+    for (target, taken) in [(any, 2), (own, 4), (nameless, 20), (leaf, 20)] {
+        assert_eq!(accepts(&mut gateway, parent, target), taken);
+    }
+    end(system);
+}
+
+#[test]
+fn all_ways_to_spawn_a_name_at_the_top_hold_to_what_is_decided() {
+    let decided = Deployment::new().on(On::Shard(1)).group(Group::Urgent);
+    let system = builder(2).deploy("/user/*", decided).start().unwrap();
+    let named = system.spawn_named(On::Shard(0), "named", Puppet::default).unwrap();
+    assert_eq!((named.place().shard(), named.address().group()), (1, Group::Urgent));
+    // On a shard already: only its shard is its own.
+    let spawn = |scope: &mut Scope<'_>| scope.spawner().name("inside").spawn(Puppet::default()).unwrap();
+    let inside = system.call(0, spawn).unwrap();
+    assert_eq!((inside.place().shard(), inside.address().group()), (0, Group::Urgent));
+    end(system);
+}
+
+#[test]
+fn a_name_is_free_again_on_all_shards_when_its_actor_could_not_be_spawned() {
+    let system = builder(2).region_bytes(1 << 20).start().unwrap();
+    let mut gateway = system.gateway().unwrap();
+    // One after the other, of names and of nothing, until not even a name has room.
+    let fill = |scope: &mut Scope<'_>| {
+        let mut refused = Vec::new();
+        for n in 0..100_000 {
+            let name = format!("n{n}");
+            if scope.spawner().name(&name).spawn(Puppet::default()).is_err() {
+                refused.push(name);
+                if refused.len() == 3 || scope.spawn(Puppet::default()).is_err() {
+                    break;
+                }
+            }
+        }
+        refused
+    };
+    let refused = system.call(0, fill).unwrap();
+    assert!(!refused.is_empty());
+    let nowhere = system.spawner("nowhere").on(On::Shard(2)).spawn(Puppet::default);
+    assert_eq!(nowhere, Err(SpawnOnError::Call(CallError::NoSuchShard)));
+    for name in refused.iter().map(String::as_str).chain(["nowhere"]) {
+        let spawned = system.spawner(name).on(On::Shard(1)).spawn(Puppet::default).unwrap();
+        with(&mut gateway, spawned, |_| ());
+    }
+    end(system);
+}
+
+#[test]
+fn what_is_decided_can_be_asked_for() {
     let pool = Deployment::new().router(RouterKind::ConsistentHash).routees(8);
     let worker = Deployment::new().group(Group::Background).mailbox(10);
     let system = builder(1).deploy("/user/pool", pool).deploy("/user/pool/*", worker).start().unwrap();
@@ -75,6 +158,7 @@ fn parents_and_pools_can_ask_what_is_decided_below_them() {
     let decided = system.deployment("/user/pool/a").unwrap();
     let parent = common::puppet(&system, 0);
     let mut gateway = system.gateway().unwrap();
+    // For one without a name, which has no path of its own.
     let child = with(&mut gateway, parent, move |ctx| decided.apply(ctx.spawner()).spawn(Puppet::default()));
     assert_eq!(child.unwrap().address().group(), Group::Background);
     end(system);

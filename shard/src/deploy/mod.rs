@@ -1,8 +1,9 @@
 //! Deployment: what is decided for an actor by its path, without touching the code that spawns it.
 //!
 //! A [`Deployment`] holds what was decided; [`DeployPath`](path::DeployPath) says for whom; [`Deployments`] finds the one
-//! that applies. [`Handle::spawner`](crate::Handle::spawner) (file `spawner`) heeds it for the named top-level actors of
-//! a system. For any other actor, its parent can ask [`Handle::deployment`](crate::Handle::deployment).
+//! that applies. Each shard's kernel asks for it before it spawns an actor with a name, wherever in the tree (file
+//! `registry`); so the group and the mailbox hold without a parent's help. [`Handle::spawner`](crate::Handle::spawner)
+//! (file `spawner`) also heeds the shard, for the named top-level actors of a system; children live with their parents.
 
 mod path;
 mod spawner;
@@ -31,7 +32,9 @@ pub use spawner::SystemSpawner;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deployment {
-    /// On which shard it is spawned.
+    /// On which shard it is spawned, where it is a top-level actor that [`Handle::spawner`](crate::Handle::spawner)
+    /// spawns. A child lives on its parent's shard whatever is said here, and so does what is spawned by code that runs on
+    /// a shard.
     pub on: Option<On>,
     /// Its scheduling group.
     pub group: Option<Group>,
@@ -84,7 +87,8 @@ impl Deployment {
         self
     }
 
-    /// Gives a kernel's spawner the group and the mailbox bound that are decided here.
+    /// Gives a kernel's spawner the group and the mailbox bound that are decided here: for an actor without a name. One
+    /// with a name gets what is decided for its own path, whatever is said here.
     pub fn apply<'k>(&self, spawner: Spawner<'k>) -> Spawner<'k> {
         let spawner = match self.group {
             Some(group) => spawner.group(group),
@@ -209,12 +213,14 @@ impl Deployments {
         Ok(deployments)
     }
 
+    /// Whether nothing is decided for anybody.
+    pub(crate) fn are_none(&self) -> bool {
+        self.exact.is_empty() && self.patterns.is_empty()
+    }
+
     /// The one deployment that applies to an actor's path: its own, else that of the most specific pattern.
     pub(crate) fn get(&self, path: &str) -> Option<Deployment> {
-        if self.exact.is_empty() && self.patterns.is_empty() {
-            return None;
-        }
-        let own = DeployPath::parse(path).ok().and_then(|path| self.exact.get(&path));
+        let own = self.exact.get(path);
         let by_pattern = || {
             self.patterns.iter().find(|(pattern, _)| pattern.matches(path)).map(|(_, deployment)| deployment)
         };

@@ -1,5 +1,6 @@
 //! Paths of deployments: `/user/orders`, or a pattern like `/user/*/worker`, where a star stands for one name.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use corelane_kernel::limits::NAME_MAX;
@@ -45,6 +46,13 @@ impl fmt::Display for DeployPathError {
 }
 
 impl std::error::Error for DeployPathError {}
+
+/// So that the paths of actors are looked up as they are.
+impl Borrow<str> for DeployPath {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
 
 impl DeployPath {
     pub(crate) fn parse(text: &str) -> Result<DeployPath, DeployPathError> {

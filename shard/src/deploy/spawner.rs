@@ -82,12 +82,13 @@ impl SystemSpawner<'_> {
         self,
         factory: impl FnMut() -> Result<A, Failure> + Send + 'static,
     ) -> Result<ActorRef<A::Msg>, SpawnOnError> {
-        let decided = self.handle.deployment(&format!("{TOP}{}", self.name)).unwrap_or_default();
-        let shard = decided.on.unwrap_or(self.on).choose(&self.handle.shared);
+        let decided = self.handle.deployment(&format!("{TOP}{}", self.name));
+        let on = decided.and_then(|deployment| deployment.on).unwrap_or(self.on);
+        let shard = on.choose(&self.handle.shared);
         let (name, group, mailbox) = (self.name.to_owned(), self.group, self.mailbox);
         let spawn = move |scope: &mut Scope<'_>| {
-            let spawner = scope.spawner().name(&name).group(group).mailbox(mailbox);
-            decided.apply(spawner).try_spawn_from(factory)
+            // The kernel asks for the deployment once more, for the rest of it.
+            scope.spawner().name(&name).group(group).mailbox(mailbox).try_spawn_from(factory)
         };
         Ok(self.handle.call(shard, spawn)??)
     }
@@ -101,7 +102,11 @@ impl fmt::Debug for SystemSpawner<'_> {
 }
 
 impl Handle {
-    /// Spawns a top-level actor with a name, unique among the top-level actors of its shard; see [`SystemSpawner`].
+    /// Spawns a top-level actor with a name, which is unique among the top-level actors of all shards; see
+    /// [`SystemSpawner`].
+    ///
+    /// Of several that ask for one name at once, exactly one gets it. The name is free again when its bearer has stopped,
+    /// before those who watch it are told so; and at once if it could not be spawned.
     pub fn spawner<'h>(&'h self, name: &'h str) -> SystemSpawner<'h> {
         SystemSpawner { handle: self, name, on: On::Spread, group: Group::default(), mailbox: 0 }
     }
@@ -109,8 +114,8 @@ impl Handle {
     /// What is decided for the actor of a path, `/user/orders/worker`: by the deployment of that path, else by that of
     /// the most specific pattern; one of them alone, never a mixture. `None` if there is none.
     ///
-    /// [`Handle::spawner`] heeds it for top-level actors. A parent that spawns a child heeds it with
-    /// [`Deployment::apply`].
+    /// Whoever is spawned with a name has the group and the mailbox of it without asking; a top-level actor that
+    /// [`Handle::spawner`] spawns, its shard as well.
     pub fn deployment(&self, path: &str) -> Option<Deployment> {
         self.deployments.get(path)
     }
