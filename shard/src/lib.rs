@@ -18,7 +18,7 @@
 //!
 //! `turn` (what a shard's thread does) → `wake`, `idle` (how it waits) → `mesh`, `inbox`, `shared` (what it shares) →
 //! `system`, `config` (how it starts and ends) → `deploy` (what is decided for actors by their paths) → `gateway`,
-//! `local`, `future`, `blocking` (what uses it) → `topology`, `affinity`, `memory` (what it runs on) → `host` (who runs the
+//! `local`, `future`, `blocking`, `routees` (what uses it) → `topology`, `affinity`, `memory` (what it runs on) → `host` (who runs the
 //! shards), [`sim`] (all of this in one thread, from a seed), [`testkit`] (tests of actors). Beside them: `services` (what
 //! hangs on a system) → `registry`, `events`, `receptionist`, `steward`, `roster`, `extensions`, `coordinated` (each of it).
 //!
@@ -47,6 +47,7 @@ mod receptionist;
 mod registry;
 mod report;
 mod roster;
+mod routees;
 mod services;
 mod shared;
 pub mod sim;
@@ -78,5 +79,6 @@ pub use idle::Idle;
 pub use local::ShardCtx;
 pub use receptionist::{Key, Listing, Receptionist};
 pub use report::{PhaseReport, Report, ShardReport, ShardStats};
+pub use routees::Routees;
 pub use spawn::On;
 pub use system::{Handle, System};

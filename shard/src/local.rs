@@ -110,7 +110,7 @@ pub trait ShardCtx<A: Actor> {
     fn system(&mut self) -> Handle;
 }
 
-fn local<A: Actor>(ctx: &mut Ctx<'_, A>) -> (Executor, Pool, Handle, usize) {
+pub(crate) fn local<A: Actor>(ctx: &mut Ctx<'_, A>) -> (Executor, Pool, Handle, usize) {
     let mut scope = ctx.scope();
     let local = scope.extension::<Local>().expect("an actor on a shard: this kernel is run by no system");
     (local.executor.clone(), local.pool.clone(), local.handle.clone(), local.shard)

@@ -273,7 +273,8 @@ where
     }
 
     /// Takes in a routee that was spawned elsewhere, on another core for instance, and watches it. It is retired like
-    /// any other, but it is no child: it does not stop with this actor.
+    /// any other, but it is no child: whoever spawned it sees to it that it stops with this actor, if it shall. (On the
+    /// shards of a system, `Routees` of `corelane-shard` do.)
     ///
     /// # Errors
     /// [`PoolError`]; it is not taken in.
