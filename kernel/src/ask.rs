@@ -169,7 +169,7 @@ impl<M: Send + 'static, R: Send + 'static, F: FnOnce(Result<R, AskError>) -> M +
         // SAFETY: the caller's.
         let (owner, then) = unsafe { kernel.close_ask::<F>(cell) };
         // The closure is the owner's code: its panic is the owner's failure.
-        kernel.running = owner;
+        kernel.set_running(owner);
         let message = then(answer);
         // SAFETY: the owner's messages are of type `M`: only it could make this ask.
         unsafe { kernel.hand_over(owner, message, false) };
@@ -237,7 +237,7 @@ impl Kernel {
     /// The time of an ask is over.
     pub(crate) fn expire_ask(&mut self, cell: u32) {
         if let Some(behavior) = self.memory.header(cell).behavior.get() {
-            self.running = self.memory.pending(cell).owner();
+            self.set_running(self.memory.pending(cell).owner());
             // SAFETY: a reply cell's table has what is to be done at its deadline there; the ask is open, so its cell
             // holds what the table says.
             let done = unsafe { (behavior.receive_timeout)(self, cell) };
@@ -318,7 +318,7 @@ impl<R: Send + 'static, F: FnOnce(Result<R, AskError>) + 'static> Waiting<R, F> 
     unsafe fn end(kernel: &mut Kernel, cell: u32, answer: Result<R, AskError>) {
         // SAFETY: the caller's.
         let (_, then) = unsafe { kernel.close_ask::<F>(cell) };
-        kernel.running = NONE;
+        kernel.set_running(NONE);
         then(answer);
     }
 }
@@ -366,7 +366,7 @@ impl<M: Send + 'static, R: Send + 'static, F: FnMut(R) -> M + 'static> Adapting<
         unsafe {
             let message = Payload::<R>::take(payload);
             let owner = (*at).owner;
-            kernel.running = owner;
+            kernel.set_running(owner);
             let message = ((*at).map)(message);
             kernel.hand_over(owner, message, true);
         }

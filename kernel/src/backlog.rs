@@ -228,7 +228,7 @@ impl Kernel {
         if let Some(timeout) = &mut side.receive_timeout {
             let behavior = self.memory.header(head.index).behavior.get();
             // The look at the message is its actor's code.
-            self.running = head.index;
+            self.memory.set_running(head.index);
             // SAFETY: the payload is a message of this cell's protocol, and stays where it is.
             if behavior.is_some_and(|behavior| unsafe { (behavior.influences)(payload) }) {
                 timeout.last = now;

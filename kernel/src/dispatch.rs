@@ -38,7 +38,7 @@ impl Kernel {
     /// # Panics
     /// If called while a turn runs, that is from an actor's code.
     pub fn turn(&mut self, now: Time) -> Turn {
-        assert!(self.running == NONE, "a turn within a turn");
+        assert!(self.running() == NONE, "a turn within a turn");
         self.now = self.now.max(now);
         self.stage = Stage::Handler;
         self.restarts_left = self.config.budget;
@@ -64,14 +64,14 @@ impl Kernel {
         self.flush();
         if self.has_small_duties() {
             handled += self.run_timers() + self.run_deadlines() + self.run_ring();
-            self.running = NONE;
+            self.set_running(NONE);
             self.run_mourning();
             if self.pressing {
                 handled += self.run_pressing();
             }
             self.flush();
         }
-        self.running = NONE;
+        self.set_running(NONE);
         let more = self.pressing
             || self.queues.iter().any(|queue| !queue.is_empty())
             || !self.deferred.is_empty()
@@ -245,7 +245,7 @@ impl Kernel {
         if header.identity.get() == identity {
             // SAFETY: an address's identity is that of an occupied cell, which has a behaviour.
             let behavior = unsafe { header.behavior.get().unwrap_unchecked() };
-            self.running = cell;
+            self.set_running(cell);
             // SAFETY: equal identities mean that the payload is of the type that this behaviour receives, and that
             // the cell's state is made and nobody uses it.
             unsafe { (behavior.receive)(self, cell, record.add(RECORD_HEAD)) };
@@ -292,7 +292,7 @@ impl Kernel {
             }
             Kind::Call => {
                 self.unhandled += 1;
-                self.running = NONE;
+                self.set_running(NONE);
                 self.stage = Stage::Foreign;
                 // SAFETY: a call's second word is its vtable, its payload the closure.
                 unsafe { (CallType::from_word(head.identity).run)(self, payload) };
@@ -309,7 +309,7 @@ impl Kernel {
     /// # Safety
     /// The cell is an actor whose state is made and not in use, and the payload is of its message type.
     pub(crate) unsafe fn receive_now(&mut self, cell: u32, payload: *const u64) {
-        self.running = cell;
+        self.set_running(cell);
         let behavior = self.memory.header(cell).behavior.get();
         debug_assert!(behavior.is_some());
         if let Some(behavior) = behavior {
@@ -329,16 +329,16 @@ impl Kernel {
         };
         let target = Address { identity: head.identity, index: head.index, place: self.place };
         let letter = self.letter(target, (message.name)(), reason);
-        let (running, stage) = (self.running, self.stage);
+        let (running, stage) = (self.running(), self.stage);
         if stage != Stage::DropWaiting {
             // Nobody's panic, unless what waited at an actor is dropped with it: then its end must go on.
-            (self.running, self.stage) = (NONE, Stage::Foreign);
+            self.enter(NONE, Stage::Foreign);
         }
         // Dropped before it is told of: telling may use the room where the message lies.
         self.letters.count_one(reason);
         // SAFETY: the identity's protocol is the payload's type, and the payload was given up to this call.
         unsafe { (message.drop)(payload) };
-        self.running = running;
+        self.set_running(running);
         self.stage = stage;
         self.tell_of_letter(letter, message.id);
     }

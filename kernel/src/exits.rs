@@ -270,7 +270,7 @@ impl Kernel {
     #[cold]
     fn lose_exit(&mut self, shard: usize) {
         // A panicking drop is nobody's failure.
-        (self.running, self.stage) = (NONE, Stage::Foreign);
+        self.enter(NONE, Stage::Foreign);
         self.exits.batches[shard].shut();
         self.drop_spilled_to(shard);
         self.stage = Stage::Handler;

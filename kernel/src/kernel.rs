@@ -7,6 +7,7 @@
 
 use core::any::{Any, TypeId};
 use core::fmt;
+use core::sync::atomic::Ordering;
 
 use crate::actor::Actor;
 use crate::address::{ActorRef, Address, Group, Place, Seat};
@@ -162,8 +163,6 @@ pub struct Kernel {
     /// Something waits that overtakes messages: signals or notices.
     pub(crate) pressing: bool,
     pub(crate) stage: Stage,
-    /// The cell whose code runs, or [`NONE`].
-    pub(crate) running: u32,
     pub(crate) queues: [Queue; GROUPS],
     pub(crate) now: Time,
     /// Records that were taken to be delivered, and messages that came from nowhere else.
@@ -271,7 +270,6 @@ impl Kernel {
             place: seat.place(),
             pressing: false,
             stage: Stage::Foreign,
-            running: NONE,
             queues: [Queue::new(queue), Queue::new(queue), Queue::new(queue), Queue::new(queue)],
             now: Time::ZERO,
             handled: 0,
@@ -439,9 +437,28 @@ impl Kernel {
     /// The end of an actor may begin here, and run hooks and drops of its own. A panic of these passes through, as it
     /// does through a turn: it is caught and brought here again.
     pub fn recover(&mut self, failure: Failure) {
-        let cell = core::mem::replace(&mut self.running, NONE);
+        let cell = self.running();
+        self.set_running(NONE);
         let stage = core::mem::replace(&mut self.stage, Stage::Handler);
         self.after_panic(cell, stage, failure);
+    }
+
+    /// The cell whose code runs, or [`NONE`].
+    #[inline(always)]
+    pub(crate) fn running(&self) -> u32 {
+        self.memory.running().load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_running(&mut self, cell: u32) {
+        self.memory.set_running(cell);
+    }
+
+    /// Notes whose code runs next, and in what.
+    #[inline(always)]
+    pub(crate) fn enter(&mut self, cell: u32, stage: Stage) {
+        self.set_running(cell);
+        self.stage = stage;
     }
 
     /// Address of a living cell.

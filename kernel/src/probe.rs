@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::address::Address;
+use crate::beacon::Seen;
 use crate::behavior::Role;
 use crate::failure::Failure;
 use crate::kernel::Kernel;
@@ -99,6 +100,24 @@ impl Probe {
 }
 
 impl Kernel {
+    /// The actor that lives where somebody saw code run, looking at this kernel's [`Beacon`](crate::Beacon). `None` if it has
+    /// ended since. If another was spawned in its place meanwhile, it is that one: ask before the next turn.
+    pub fn subject(&self, seen: Seen) -> Option<Subject<'_>> {
+        if seen.place != self.place {
+            return None;
+        }
+        let behavior = self.memory.header(seen.cell).behavior.get()?;
+        if behavior.role != Role::Actor {
+            return None;
+        }
+        Some(Subject {
+            address: self.address_of(seen.cell),
+            actor: (behavior.name)(),
+            message: (behavior.message.name)(),
+            path: self.path(self.address_of(seen.cell)),
+        })
+    }
+
     /// Shows a dead letter.
     pub(crate) fn show_letter(&mut self, letter: &DeadLetter) {
         let here = self.path(letter.target).here;

@@ -18,6 +18,7 @@ use core::cell::Cell;
 use core::fmt;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::address::Identity;
 use crate::behavior::Behavior;
@@ -25,6 +26,11 @@ use crate::limits::{BLOCK_MAX, BLOCK_MIN, CELL_MAX, GRANULE, HEADER, REGION_MAX,
 
 /// No cell, no parcel, no slot: granule zero belongs to the region itself.
 pub(crate) const NONE: u32 = 0;
+
+/// Where the running cell is noted: behind the header of granule zero.
+const RUNNING: u32 = (HEADER / GRANULE) as u32;
+
+const _: () = assert!(HEADER + GRANULE <= STATE_ALIGN_MAX && size_of::<AtomicU32>() <= GRANULE);
 
 /// The memory of one kernel, not yet in use.
 ///
@@ -219,8 +225,23 @@ impl Memory {
                 prev: Cell::new(NONE),
                 side: Cell::new(NONE),
             });
+            memory.at::<AtomicU32>(RUNNING).write(AtomicU32::new(NONE));
         }
         memory
+    }
+
+    /// Where the kernel notes the cell whose code runs. It stands here, and not in the kernel, so that another thread may
+    /// read it while the kernel is in use: nothing but this atomic is ever made of these bytes. It lies at a fixed distance
+    /// from where cells are counted from, so writing it needs no other pointer.
+    #[inline(always)]
+    pub(crate) fn running(&self) -> &AtomicU32 {
+        // SAFETY: written by `new`, in the granules that are the region's own, and never anything else.
+        unsafe { self.at::<AtomicU32>(RUNNING).as_ref() }
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_running(&self, cell: u32) {
+        self.running().store(cell, Ordering::Relaxed);
     }
 
     /// Address of granule `index`. The pointer is good for what was carved there.

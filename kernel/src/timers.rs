@@ -356,7 +356,7 @@ impl Kernel {
         let mut room = MaybeUninit::<[u64; RECORD_MAX]>::uninit();
         let payload = room.as_mut_ptr().cast::<u64>();
         let from = parcel::record(&self.memory, parcel);
-        self.running = owner;
+        self.set_running(owner);
         // SAFETY: the parcel holds a record of the type that `clone` clones; the room is that of the largest record.
         // The clone is moved out by the handler, or dropped as a dead letter.
         unsafe {
@@ -382,7 +382,7 @@ impl Kernel {
             return;
         }
         if let Some(behavior) = header.behavior.get() {
-            (self.running, self.stage) = (owner, Stage::Hook);
+            self.enter(owner, Stage::Hook);
             // SAFETY: the owner may run now, and none of its code does.
             let outcome = unsafe { (behavior.alarm)(self, owner, alarm) };
             self.stage = Stage::Handler;
@@ -405,7 +405,7 @@ impl Kernel {
         let deadline = wheel::tick_at_or_after(next).max((now.as_nanos() >> wheel::TICK_SHIFT) + 1);
         self.wheel.insert(&mut self.timers, timer, deadline);
         if silent && let Some(behavior) = self.memory.header(owner).behavior.get() {
-            (self.running, self.stage) = (owner, Stage::Hook);
+            self.enter(owner, Stage::Hook);
             // SAFETY: the owner may run now, and none of its code does.
             let outcome = unsafe { (behavior.receive_timeout)(self, owner) };
             self.stage = Stage::Handler;

@@ -344,7 +344,7 @@ impl Kernel {
             return;
         }
         if let Some(behavior) = header.behavior.get() {
-            (self.running, self.stage) = (watcher, Stage::Hook);
+            self.enter(watcher, Stage::Hook);
             // SAFETY: the watcher lives, its state is made, and none of its code runs.
             let outcome = unsafe { (behavior.terminated)(self, watcher, &gone) };
             self.stage = Stage::Handler;
@@ -424,7 +424,7 @@ impl Kernel {
             }
             _ => debug_assert!(false, "a record of kind {:?} among signals", head.kind),
         }
-        self.running = NONE;
+        self.set_running(NONE);
     }
 
     /// An actor of another shard watches one of this.

@@ -49,19 +49,19 @@ impl Kernel {
     pub(crate) fn close_one(&mut self, cell: u32, from: Closing) -> u32 {
         let Some(behavior) = self.memory.header(cell).behavior.get() else { return NONE };
         if from == Closing::Hook && behavior.role == Role::Actor && !self.dropping {
-            (self.running, self.stage) = (cell, Stage::StoppedHook);
+            self.enter(cell, Stage::StoppedHook);
             // SAFETY: the state is made and nobody uses it: its handler, if one ran, has returned.
             unsafe { (behavior.stopped)(self, cell) };
         }
         if from < Closing::Waiting {
-            (self.running, self.stage) = (cell, Stage::DropState);
+            self.enter(cell, Stage::DropState);
             // From here on the cell says that its state is gone: whatever unwinds, nobody drops it again.
             let header = self.memory.header(cell);
             header.identity.set(header.identity.get().with_gate(Gate::Dead));
             // SAFETY: as above; after this no step before `Waiting` is taken again, also after a panic.
             unsafe { (behavior.drop)(&self.memory, cell, from != Closing::Unmade) };
         }
-        (self.running, self.stage) = (cell, Stage::DropWaiting);
+        self.enter(cell, Stage::DropWaiting);
         // The hook may have set timers; those from before ended when the stop began.
         self.cancel_all_timers(cell);
         if cell == self.stops_itself {
@@ -81,7 +81,7 @@ impl Kernel {
             }
             self.forget_watching(cell, side);
         }
-        (self.running, self.stage) = (NONE, Stage::Handler);
+        self.enter(NONE, Stage::Handler);
         self.end(cell, behavior.role)
     }
 

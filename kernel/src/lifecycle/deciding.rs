@@ -67,9 +67,9 @@ impl Kernel {
     fn decision(&mut self, parent: u32, child: u32, failure: &Failure) -> (Directive, Strategy) {
         if parent == self.root {
             let strategy = self.config.supervision;
-            (self.running, self.stage) = (parent, Stage::Decision);
+            self.enter(parent, Stage::Decision);
             let directive = strategy.directive(failure);
-            (self.running, self.stage) = (NONE, Stage::Handler);
+            self.enter(NONE, Stage::Handler);
             return (directive, strategy);
         }
         if self.is_ending(parent) {
@@ -80,10 +80,10 @@ impl Kernel {
             _ => return (Directive::for_failure(failure), Strategy::default()),
         };
         let child = self.address_of(child);
-        (self.running, self.stage) = (parent, Stage::Decision);
+        self.enter(parent, Stage::Decision);
         // SAFETY: the parent's state is made, and none of its code runs: a handler that failed has returned.
         let decision = unsafe { (behavior.decide)(self, parent, child, failure) };
-        (self.running, self.stage) = (NONE, Stage::Handler);
+        self.enter(NONE, Stage::Handler);
         decision
     }
 

@@ -47,13 +47,13 @@ impl Kernel {
             unsafe { (behavior.restarting)(self, cell, &failure) };
             if self.has_children(cell) {
                 // The stops that were asked for are signals, and come first.
-                (self.running, self.stage) = (NONE, Stage::Handler);
+                self.enter(NONE, Stage::Handler);
                 return self.list_restart(cell, Step::Children);
             }
         }
         if from <= Step::Children {
             self.begin_step(cell, Step::Children);
-            (self.running, self.stage) = (NONE, Stage::Handler);
+            self.enter(NONE, Stage::Handler);
             if self.has_stopping_children(cell) {
                 // The end of each leads back here.
                 return self.hold_below(cell);
@@ -82,7 +82,7 @@ impl Kernel {
             self.begin_step(cell, Step::Own);
             self.drop_own(cell);
         }
-        (self.running, self.stage) = (NONE, Stage::Handler);
+        self.enter(NONE, Stage::Handler);
         self.make_again(cell);
     }
 
@@ -107,7 +107,7 @@ impl Kernel {
 
     /// Notes how far a restart has come, in case of a panic.
     fn begin_step(&mut self, cell: u32, step: Step) {
-        (self.running, self.stage) = (cell, Stage::Restart(step));
+        self.enter(cell, Stage::Restart(step));
         if let Some(side) = self.side_of(cell) {
             self.sides.get_mut(side).ward.step = Some(step);
         }
@@ -119,7 +119,7 @@ impl Kernel {
         self.cancel_all_timers(cell);
         self.drop_attachments(side);
         self.close_adapters(cell);
-        (self.running, self.stage) = (cell, Stage::Restart(Step::Own));
+        self.enter(cell, Stage::Restart(Step::Own));
         self.forget_watching(cell, side);
         self.unlist_restart(cell);
         self.unstash_messages(cell, u32::MAX);
@@ -159,12 +159,12 @@ impl Kernel {
         self.restarts_left = self.restarts_left.saturating_sub(1);
         let failure = self.failure_of(cell);
         let Some(behavior) = self.memory.header(cell).behavior.get() else { return };
-        (self.running, self.stage) = (cell, Stage::Start);
+        self.enter(cell, Stage::Start);
         // SAFETY: the cell is starting: the state is gone or was never made, and its maker is there.
         let outcome = unsafe {
             if lived { (behavior.restart)(self, cell, &failure) } else { (behavior.start)(self, cell) }
         };
-        (self.running, self.stage) = (NONE, Stage::Handler);
+        self.enter(NONE, Stage::Handler);
         if let Err(failure) = outcome {
             return self.fail(cell, failure.at_start());
         }

@@ -162,10 +162,10 @@ impl Kernel {
         if !behavior.made_at_start {
             self.state_made(cell);
         }
-        (self.running, self.stage) = (cell, Stage::Start);
+        self.enter(cell, Stage::Start);
         // SAFETY: the cell is starting, and this is its behaviour.
         let outcome = unsafe { (behavior.start)(self, cell) };
-        (self.running, self.stage) = (NONE, Stage::Handler);
+        self.enter(NONE, Stage::Handler);
         if let Err(failure) = outcome {
             self.fail(cell, failure.at_start());
         }

@@ -26,7 +26,7 @@ impl Kernel {
         if to.index == NONE || to.index == self.root || !self.is_actor(to) {
             return;
         }
-        if to.index == self.running {
+        if to.index == self.running() {
             self.stops_itself = to.index;
         }
         if self.signal(to, Kind::Stop, ()).is_err() {
@@ -67,9 +67,9 @@ impl Kernel {
     /// ran, so it ends at once, also from within another's handler.
     #[cold]
     fn close_unmade(&mut self, cell: u32) {
-        let (running, stage) = (self.running, self.stage);
+        let (running, stage) = (self.running(), self.stage);
         self.close_one(cell, Closing::Unmade);
-        (self.running, self.stage) = (running, stage);
+        self.enter(running, stage);
     }
 
     /// Whether the actor of an address lives in this kernel and has not begun to stop, or is stopping still.
@@ -134,9 +134,9 @@ impl Kernel {
     /// From here on no message runs and nothing is spawned below.
     fn begin_stopping(&mut self, cell: u32) {
         if self.memory.header(cell).identity.get().gate() != Gate::Stopping && self.mark_stopping(cell) {
-            (self.running, self.stage) = (cell, Stage::Cancel);
+            self.enter(cell, Stage::Cancel);
             self.cancel_all_timers(cell);
-            (self.running, self.stage) = (NONE, Stage::Handler);
+            self.enter(NONE, Stage::Handler);
         }
     }
 
