@@ -28,6 +28,8 @@ pub enum StartError {
         /// What it said.
         error: io::Error,
     },
+    /// The operating system gave no thread for the watchdog of [`Builder::stall_after`](crate::Builder::stall_after).
+    Watchdog(io::Error),
     /// A shard's kernel refused its settings.
     Kernel {
         /// Which shard.
@@ -58,6 +60,7 @@ impl fmt::Display for StartError {
             StartError::Plan(error) => write!(f, "placing the shards: {error}"),
             StartError::Pin { shard, error } => write!(f, "pinning shard {shard}: {error}"),
             StartError::System { shard, error } => write!(f, "starting shard {shard}: {error}"),
+            StartError::Watchdog(error) => write!(f, "starting the watchdog: {error}"),
             StartError::Kernel { shard, error } => write!(f, "shard {shard}: {error}"),
             StartError::Config(what) => write!(f, "configuration: {what}"),
             StartError::Realms(error) => error.fmt(f),

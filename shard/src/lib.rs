@@ -16,7 +16,7 @@
 //!
 //! # Reading order
 //!
-//! `turn` (what a shard's thread does) → `wake`, `idle` (how it waits) → `mesh`, `inbox`, `shared` (what it shares) →
+//! `turn` (what a shard's thread does) → `wake`, `idle` (how it waits) → `stall` (who looks whether it does) → `mesh`, `inbox`, `shared` (what it shares) →
 //! `system`, `config` (how it starts and ends) → `deploy` (what is decided for actors by their paths) → `gateway`,
 //! `local`, `future`, `blocking`, `routees` (what uses it) → `topology`, `affinity`, `memory` (what it runs on) → `host` (who runs the
 //! shards), [`sim`] (all of this in one thread, from a seed), [`testkit`] (tests of actors). Beside them: `services` (what
@@ -52,6 +52,7 @@ mod services;
 mod shared;
 pub mod sim;
 mod spawn;
+mod stall;
 mod steward;
 mod sync;
 mod system;

@@ -6,8 +6,9 @@
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
+use std::sync::Arc;
 
-use corelane_kernel::{Kernel, KernelConfig, KernelError, Region, Seat};
+use corelane_kernel::{Beacon, Kernel, KernelConfig, KernelError, Region, Seat, Seen};
 use memmap2::{MmapMut, MmapOptions};
 
 /// A kernel together with the mapping it lives in.
@@ -15,7 +16,20 @@ use memmap2::{MmapMut, MmapOptions};
 /// Field order matters: the kernel is dropped before its memory.
 pub(crate) struct Housed {
     kernel: Kernel,
-    _mapping: MmapMut,
+    mapping: Arc<MmapMut>,
+}
+
+/// A view, for another thread, of whose code a housed kernel runs. It keeps the mapping, not the kernel.
+pub(crate) struct Lookout {
+    beacon: Beacon,
+    _mapping: Arc<MmapMut>,
+}
+
+impl Lookout {
+    pub(crate) fn look(&self) -> Option<Seen> {
+        // SAFETY: the region lies in the mapping, which is held here.
+        unsafe { self.beacon.look() }
+    }
 }
 
 /// Why no kernel could be housed.
@@ -47,7 +61,11 @@ impl Housed {
         let region = unsafe { Region::from_raw_parts(base, bytes) };
         let region = region.map_err(|e| HousingError::Kernel(e.into()))?;
         let kernel = Kernel::seated(region, config, seat, shards).map_err(HousingError::Kernel)?;
-        Ok(Housed { kernel, _mapping: mapping })
+        Ok(Housed { kernel, mapping: Arc::new(mapping) })
+    }
+
+    pub(crate) fn lookout(&self) -> Lookout {
+        Lookout { beacon: self.kernel.beacon(), _mapping: self.mapping.clone() }
     }
 }
 

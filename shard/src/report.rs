@@ -31,6 +31,8 @@ pub struct ShardStats {
     pub used_bytes: u64,
     /// Bytes of the region.
     pub region_bytes: u64,
+    /// Times a handler held up the shard longer than [`Builder::stall_after`](crate::Builder::stall_after); up to date.
+    pub stalls: u64,
     /// Turns since the start.
     pub turns: u64,
     /// Times it went to sleep.

@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::error::CallError;
 use crate::host::Host;
 use crate::inbox::{Inbox, Request};
+use crate::stall::Pulse;
 use crate::wake::Wake;
 
 /// Where a system is in its life.
@@ -33,6 +34,7 @@ pub(crate) struct Post {
     pub(crate) wake: Wake,
     pub(crate) inbox: Inbox,
     pub(crate) gauges: Gauges,
+    pub(crate) pulse: CachePadded<Pulse>,
     /// While the system stops: how often other shards published something for this one, counted behind it.
     pub(crate) told: AtomicU64,
     /// One more than `told` was when this shard last saw that nothing waits there and no actor lives; zero if something

@@ -30,6 +30,7 @@ use crate::report::{Report, ShardReport, ShardStats};
 use crate::services::Services;
 use crate::shared::{Gauges, Phase, Post, Shared};
 use crate::spawn::On;
+use crate::stall::{Pulse, Watchdog};
 use crate::topology::{Plan, pin_current_thread};
 use crate::turn::Worker;
 use crate::unwind::guard;
@@ -70,6 +71,7 @@ pub struct System {
     pool: Pool,
     started: Instant,
     shutdown_within: Duration,
+    watchdog: Option<Watchdog>,
     /// All shards have started.
     running: bool,
 }
@@ -120,11 +122,16 @@ impl System {
             pool,
             started: Instant::now(),
             shutdown_within: builder.shutdown_within,
+            watchdog: None,
             running: false,
         };
         // A start that fails drops the system, which ends the threads that run already.
         system.services.extensions.load(&builder.extensions, &system.handle)?;
         system.start_threads(&builder, houses)?;
+        if let Some(after) = builder.stall_after {
+            let watchdog = Watchdog::start(&builder.name, system.handle.shared.clone(), after);
+            system.watchdog = Some(watchdog.map_err(StartError::Watchdog)?);
+        }
         system.running = true;
         Ok(system)
     }
@@ -213,6 +220,7 @@ impl System {
                 Err(_) => report.unfinished.push(shard),
             }
         }
+        self.watchdog = None;
         self.handle.services.extensions.unload();
         report
     }
@@ -354,6 +362,7 @@ impl Handle {
                     dead_letters: gauge(&gauges.dead_letters),
                     used_bytes: gauge(&gauges.used_bytes),
                     region_bytes: gauge(&gauges.region_bytes),
+                    stalls: post.pulse.stalls(),
                     turns: gauge(&gauges.turns),
                     sleeps: gauge(&gauges.sleeps),
                 }
@@ -417,6 +426,7 @@ impl Ground {
             wake: Wake::new(sleepless),
             inbox: Inbox::new(),
             gauges: Gauges::default(),
+            pulse: Pulse::default().into(),
             told: AtomicU64::new(0),
             quiet: AtomicU64::new(0),
             active_turns: AtomicU64::new(0),
@@ -456,12 +466,18 @@ pub(crate) struct House {
     pool: Pool,
 }
 
-/// Wakes every shard when it is dropped.
-struct WakeAll(Arc<Shared>);
+/// A shard's thread ends when it is dropped: it no longer shows its memory, and wakes every shard.
+struct Leaving {
+    shared: Arc<Shared>,
+    shard: usize,
+}
 
-impl Drop for WakeAll {
+impl Drop for Leaving {
     fn drop(&mut self) {
-        for post in &self.0.posts {
+        let pulse = &self.shared.posts[self.shard].pulse;
+        pulse.rest();
+        pulse.hide();
+        for post in &self.shared.posts {
             post.wake.wake();
         }
     }
@@ -471,7 +487,7 @@ impl House {
     fn run(self, ready: &mpsc::Sender<Result<(), StartError>>) -> ShardReport {
         let (shard, shared) = (self.shard, self.handle.shared.clone());
         // Whatever ends this thread: it wakes the others when the kernel is dropped, to hear the farewell.
-        let _wakes = WakeAll(shared.clone());
+        let _leaving = Leaving { shared: shared.clone(), shard };
         shared.posts[shard].wake.settle();
         let built = self.build();
         let mut worker = match built {
@@ -490,6 +506,7 @@ impl House {
                 };
             }
         };
+        shared.posts[shard].pulse.show(worker.kernel.lookout());
         let _ = ready.send(Ok(()));
         let report = worker.run();
         // What is still in the kernel is dropped here, on its own thread; a drop that panics must not lose the report.

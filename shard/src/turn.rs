@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use corelane_kernel::Time;
+use corelane_kernel::{Subject, Time};
 
 use crate::coordinated::ShutdownReason;
 use crate::future::Executor;
@@ -123,6 +123,7 @@ impl Worker {
         if pace.stopping.is_some() && self.has_input() {
             self.note_activity();
         }
+        self.post().pulse.begin(pace.turns + 1);
         let mut moved = self.handle_requests();
         let turn = match guard(|| self.kernel.turn(pace.now)) {
             Ok(turn) => turn,
@@ -147,6 +148,9 @@ impl Worker {
         }
         // What futures lead to is published by the next turn.
         let more = turn.more | (self.executor.has_ready() && self.run_futures());
+        if self.post().pulse.is_late() {
+            self.end_stall(pace, clock());
+        }
         pace.turns += 1;
         pace.since_clock += turn.handled + 1;
         if pace.since_clock >= CLOCK_EVERY || !moved {
@@ -198,6 +202,7 @@ impl Worker {
 
     /// Shows what it has done so far: for a while nothing will change.
     pub(crate) fn prepare_to_sleep(&self, pace: &mut Pace) {
+        self.post().pulse.rest();
         pace.sleeps += 1;
         self.publish_gauges(pace);
     }
@@ -276,6 +281,28 @@ impl Worker {
         }
     }
 
+    /// Says who held up the shard in the turn that ends.
+    #[cold]
+    fn end_stall(&self, pace: &Pace, now: Time) {
+        let Some(seen) = self.post().pulse.end_stall(pace.turns + 1) else { return };
+        // The time is read often enough for this.
+        let (shard, held) = (self.shard, now.since(pace.now));
+        match seen.and_then(|seen| self.kernel.subject(seen)) {
+            Some(who) => {
+                let Subject { address, actor, message, .. } = who;
+                tracing::warn!(
+                    shard, path = %who, ?address, actor, message_type = message, ?held, "a handler held up its shard"
+                );
+            }
+            // A call, a future, or an actor that has ended.
+            None => tracing::warn!(
+                shard,
+                ?held,
+                "something that is no actor, or is none any more, held up its shard"
+            ),
+        }
+    }
+
     /// A failure was escalated past all supervisors here: the system stops, and whoever waits for it hears why.
     #[cold]
     fn stop_system(&self) {
@@ -351,6 +378,7 @@ impl Worker {
 
     /// The system ends: nothing comes any more, and what is left is reported.
     pub(crate) fn end(&mut self, pace: &Pace) -> ShardReport {
+        self.post().pulse.rest();
         self.kernel.flush();
         self.post().ended.store(true, Ordering::Release);
         let mut requests = 0;

@@ -5,53 +5,12 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::fmt::{Debug, Write};
-use std::sync::{Arc, Mutex};
 
+use common::lines::Keep;
 use common::{Job, Puppet, builder, end, hush, next, tell, with};
 use corelane_kernel::{Actor, ActorRef, Ctx, Outcome};
 use corelane_shard::On;
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
-
-/// An event: its level and its fields.
-type Line = (Level, BTreeMap<&'static str, String>);
-
-/// Keeps all events.
-#[derive(Clone, Default)]
-struct Keep(Arc<Mutex<Vec<Line>>>);
-
-struct Fields(BTreeMap<&'static str, String>);
-
-impl Visit for Fields {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        let mut text = String::new();
-        write!(text, "{value:?}").unwrap();
-        self.0.insert(field.name(), text);
-    }
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name(), value.to_owned());
-    }
-}
-
-impl Subscriber for Keep {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("corelane_shard")
-    }
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn event(&self, event: &Event<'_>) {
-        let mut fields = Fields(BTreeMap::new());
-        event.record(&mut fields);
-        self.0.lock().unwrap().push((*event.metadata().level(), fields.0));
-    }
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
+use tracing::Level;
 
 /// An actor that takes numbers.
 struct Counter;
@@ -75,7 +34,7 @@ fn failures_and_dead_letters_say_who_and_where_in_fields() {
     tracing::subscriber::set_global_default(keep.clone()).unwrap();
     let system = builder(2).log_dead_letters(4).start().unwrap();
     // What the start had to say about this machine.
-    keep.0.lock().unwrap().clear();
+    keep.take();
     let mut gateway = system.gateway().unwrap();
     let parent = system.spawn_named(On::Shard(1), "parent", Puppet::default).unwrap();
     let (counter, bounded): (ActorRef<u64>, ActorRef<Job>) = with(&mut gateway, parent, |ctx| {
@@ -86,7 +45,7 @@ fn failures_and_dead_letters_say_who_and_where_in_fields() {
         // What a shard logs is there when it has come to a turn after it.
         system.call(1, |_| ()).unwrap();
         system.call(1, |_| ()).unwrap();
-        let lines = std::mem::take(&mut *keep.0.lock().unwrap());
+        let lines = keep.take();
         assert_eq!(lines.len(), n, "{lines:#?}");
         lines
     };

@@ -24,6 +24,8 @@ pub(crate) const REGION_BYTES_MIN: usize = 1 << 20;
 pub(crate) const BLOCKING_THREADS: RangeInclusive<usize> = 1..=65_536;
 /// Longest time for a shutdown: deadlines are points in time, and those far off cannot be told apart from an overflow.
 pub(crate) const SHUTDOWN_WITHIN_MAX: Duration = Duration::from_hours(365 * 24);
+/// What may count as a stall.
+pub(crate) const STALL_AFTER: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_hours(24);
 
 /// Collects the settings of a [`System`]; [`Builder::start`] starts it.
 #[derive(Clone, Debug)]
@@ -39,6 +41,7 @@ pub struct Builder {
     pub(crate) blocking_threads: usize,
     pub(crate) kernel: KernelConfig,
     pub(crate) log_letters: u32,
+    pub(crate) stall_after: Option<Duration>,
     pub(crate) shutdown_within: Duration,
     pub(crate) phases: Vec<ShutdownPhase>,
     pub(crate) extensions: extensions::Plan,
@@ -58,6 +61,7 @@ impl Default for Builder {
             blocking_threads: 4,
             kernel: KernelConfig::default(),
             log_letters: 10,
+            stall_after: Some(Duration::from_millis(100)),
             shutdown_within: Duration::from_secs(10),
             phases: Vec::new(),
             extensions: extensions::Plan::default(),
@@ -136,6 +140,24 @@ impl Builder {
     /// Dead letters that each shard logs before it falls silent for five minutes; all are counted. Default 10.
     pub fn log_dead_letters(mut self, most: u32) -> Self {
         self.log_letters = most;
+        self
+    }
+
+    /// How long a shard may be held up until it is reported; `None` never reports it. From 1 ms to a day. Default 100 ms.
+    ///
+    /// A handler that computes or blocks keeps all actors of its shard waiting. A watchdog, one thread for the system, looks at
+    /// every shard twice in this time. What holds one up is told to the log (`tracing`, level `WARN`) twice: when it is found,
+    /// between once and one and a half times this long after it began, with the shard (it may never end); and when it has
+    /// ended, with the actor's path, its type and the time. It is counted once, in [`ShardStats::stalls`].
+    ///
+    /// What is watched is a turn, and the actor that is named is the one whose code ran when the stall was found: where many
+    /// handlers of a turn take long together, it is one of them. A thread that the operating system does not run for so long
+    /// is reported as well. Nothing is done for a message on account of this; a turn costs one store. A simulation has no
+    /// watchdog.
+    ///
+    /// [`ShardStats::stalls`]: crate::ShardStats::stalls
+    pub fn stall_after(mut self, after: impl Into<Option<Duration>>) -> Self {
+        self.stall_after = after.into();
         self
     }
 
@@ -219,6 +241,9 @@ impl Builder {
             return Err(StartError::Config(format!(
                 "shutdown_within is {within:?}, and must be at most a year"
             )));
+        }
+        if let Some(after) = self.stall_after.filter(|after| !STALL_AFTER.contains(after)) {
+            return Err(StartError::Config(format!("stall_after is {after:?}, and must be 1 ms to a day")));
         }
         for (what, bytes) in [("lane_bytes", self.lane_bytes), ("gateway_bytes", self.gateway_bytes)] {
             if !LANE_BYTES.contains(&bytes) {

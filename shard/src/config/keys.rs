@@ -4,10 +4,13 @@
 //! A setting is added here and in `examples/corelane.toml`, and nowhere else: reading, checking, printing and the names of
 //! the variables follow from this table.
 
+use std::time::Duration;
+
 use corelane_kernel::Group;
 
 use super::builder::{
     BLOCKING_THREADS, Builder, LANE_BYTES, REGION_BYTES_MAX, REGION_BYTES_MIN, SHUTDOWN_WITHIN_MAX,
+    STALL_AFTER,
 };
 use super::value::{Allowed, Shape, Value};
 use crate::deploy::{Deployment, RouterKind};
@@ -52,6 +55,7 @@ const BUDGET_MAX: u64 = 1 << 20;
 const ROUTEES_MAX: u64 = 65_536;
 
 const AUTO: &str = "auto";
+const OFF: &str = "off";
 const SPREAD: &str = "spread";
 const LEAST_LOADED: &str = "least-loaded";
 
@@ -168,8 +172,20 @@ pub(crate) const KEYS: &[Key] = &[
         set: |builder, value| value.count(|most| builder.log_letters = most),
     },
     Key {
+        name: "stall_after",
+        allowed: Allowed {
+            words: &[OFF],
+            shape: Shape::Time { least: *STALL_AFTER.start(), most: *STALL_AFTER.end() },
+        },
+        get: |builder| builder.stall_after.map_or(Value::Word(OFF), Value::Time),
+        set: |builder, value| {
+            builder.stall_after = None;
+            value.time(|after| builder.stall_after = Some(after));
+        },
+    },
+    Key {
         name: "shutdown_within",
-        allowed: shaped(Shape::Time { most: SHUTDOWN_WITHIN_MAX }),
+        allowed: shaped(Shape::Time { least: Duration::ZERO, most: SHUTDOWN_WITHIN_MAX }),
         get: |builder| Value::Time(builder.shutdown_within),
         set: |builder, value| value.time(|within| builder.shutdown_within = within),
     },
@@ -358,7 +374,6 @@ pub(crate) fn all_names() -> impl Iterator<Item = &'static str> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::time::Duration;
 
     use super::super::value::Raw;
     use super::*;
@@ -390,8 +405,8 @@ mod tests {
             Shape::Flag => samples.extend([true, false].map(Value::Flag)),
             Shape::Number { least, most } => samples.extend([least, least + 1, most].map(Value::Number)),
             Shape::Bytes { least, most } => samples.extend([least, most].map(Value::Bytes)),
-            Shape::Time { most } => {
-                samples.extend([Duration::ZERO, Duration::from_millis(1), most].map(Value::Time))
+            Shape::Time { least, most } => {
+                samples.extend([least, least + Duration::from_millis(1), most].map(Value::Time))
             }
             Shape::Cores => samples.push(Value::Cores(vec![3, 0, 1])),
         }

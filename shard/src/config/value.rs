@@ -73,6 +73,7 @@ pub(crate) enum Shape {
         most: u64,
     },
     Time {
+        least: Duration,
         most: Duration,
     },
     Cores,
@@ -124,10 +125,10 @@ impl Allowed {
                 };
                 if (least..=most).contains(&bytes) { Ok(Value::Bytes(bytes)) } else { Err(None) }
             }
-            Shape::Time { most } => {
+            Shape::Time { least, most } => {
                 let time = measure::parse(raw.text().ok_or(None)?, TIMES)?;
                 let time = Duration::from_nanos(time);
-                if time <= most { Ok(Value::Time(time)) } else { Err(None) }
+                if (least..=most).contains(&time) { Ok(Value::Time(time)) } else { Err(None) }
             }
             Shape::Cores => raw.cores().and_then(|cores| match first_twice(&cores) {
                 Some(core) => Err(Some(format!("core {core} is listed twice"))),
@@ -154,12 +155,14 @@ impl fmt::Display for Allowed {
                 let (least, most) = (measure::format(least, SIZES), measure::format(most, SIZES));
                 write!(f, "{or}a size from {least} to {most}, like \"64 KiB\", or a number of bytes")
             }
-            Shape::Time { most } => {
-                write!(
-                    f,
-                    "{or}a time up to {}, like \"10 s\" or \"500 ms\"",
-                    measure::format(nanos(most), TIMES)
-                )
+            Shape::Time { least, most } => {
+                f.write_str(or)?;
+                f.write_str("a time ")?;
+                if !least.is_zero() {
+                    write!(f, "from {} ", measure::format(nanos(least), TIMES))?;
+                }
+                let up_to = if least.is_zero() { "up to" } else { "to" };
+                write!(f, "{up_to} {}, like \"10 s\" or \"500 ms\"", measure::format(nanos(most), TIMES))
             }
             Shape::Cores => write!(f, "{or}a list of cores, like \"0-3,6\" or [0, 1, 2]"),
         }

@@ -3,6 +3,8 @@
 
 #![allow(dead_code)]
 
+pub(crate) mod lines;
+
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
