@@ -43,6 +43,7 @@ mod local;
 mod log;
 mod memory;
 mod mesh;
+mod panics;
 mod receptionist;
 mod registry;
 mod report;

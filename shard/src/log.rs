@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use corelane_kernel::{DeadLetter, DeadReason, Failure, Observe, Path, Subject, Time};
 
-/// Silence after the last dead letter that was logged.
-const SILENCE: Duration = Duration::from_secs(300);
+/// Silence after the last dead letter that was logged, or panic that was shown.
+pub(crate) const SILENCE: Duration = Duration::from_secs(300);
 
 pub(crate) struct Log {
     shard: usize,
@@ -17,7 +17,7 @@ pub(crate) struct Log {
 }
 
 /// Lets a number of events through, then none for a time, then tells how many it kept back and begins anew.
-struct Limit {
+pub(crate) struct Limit {
     most: u32,
     passed: u32,
     silent_until: Time,
@@ -25,7 +25,7 @@ struct Limit {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Pass {
+pub(crate) enum Pass {
     /// Log it; `after` were kept back before.
     Yes {
         after: u64,
@@ -38,11 +38,11 @@ enum Pass {
 }
 
 impl Limit {
-    fn new(most: u32) -> Limit {
+    pub(crate) fn new(most: u32) -> Limit {
         Limit { most, passed: 0, silent_until: Time::ZERO, kept_back: 0 }
     }
 
-    fn ask(&mut self, now: Time) -> Pass {
+    pub(crate) fn ask(&mut self, now: Time) -> Pass {
         if self.passed == self.most {
             if self.most == 0 || now < self.silent_until {
                 self.kept_back += 1;

@@ -137,6 +137,7 @@ impl System {
     }
 
     fn start_threads(&mut self, builder: &Builder, houses: Vec<House>) -> Result<(), StartError> {
+        crate::panics::install();
         let (ready, started) = mpsc::channel();
         let shards = houses.len();
         for (shard, house) in houses.into_iter().enumerate() {
@@ -489,6 +490,7 @@ impl House {
         // Whatever ends this thread: it wakes the others when the kernel is dropped, to hear the farewell.
         let _leaving = Leaving { shared: shared.clone(), shard };
         shared.posts[shard].wake.settle();
+        crate::panics::limit_on_this_thread();
         let built = self.build();
         let mut worker = match built {
             Ok(built) => built,

@@ -216,6 +216,10 @@ impl Builder {
 
     /// Starts the system's threads, and returns when all of them run.
     ///
+    /// The first system of a process puts a panic hook in front of the one that is set: of the panics of each shard, all of
+    /// which are caught, logged and counted as failures, it shows ten, then none for five minutes. Panics of other threads are
+    /// shown as ever. A hook that is set later is called for each.
+    ///
     /// # Errors
     /// [`StartError`] says what is wrong; no thread runs then.
     pub fn start(self) -> Result<System, StartError> {
