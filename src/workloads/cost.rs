@@ -96,6 +96,8 @@ pub enum Unit {
     NanosPerActor,
     /// Nanoseconds for each failure of an actor and its restart.
     NanosPerRestart,
+    /// Nanoseconds that 99 of 100 messages take at most, from being told to being handled.
+    NanosAtP99,
     /// Bytes of resident memory for each actor.
     BytesPerActor,
 }
@@ -109,6 +111,7 @@ impl Unit {
             Self::NanosPerRoundTrip => "ns/round trip",
             Self::NanosPerActor => "ns/actor",
             Self::NanosPerRestart => "ns/restart",
+            Self::NanosAtP99 => "ns at p99",
             Self::BytesPerActor => "bytes/actor",
         }
     }

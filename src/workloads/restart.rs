@@ -1,13 +1,14 @@
-//! Failing and healing: an actor whose every message fails with an error value, and which is restarted each time. The
-//! workload `restart.error`.
+//! Failing and healing: an actor whose every message fails, with an error value or by a panic, and which is restarted each
+//! time. The workloads `restart.error` and `restart.panic`.
 //!
 //! The feeder tells the phoenix numbers in bursts. Each instance of it adds one number to its state, and fails; the default
 //! strategy restarts it. The clock stops when the last instance that failed has taken its leave. What is measured is
-//! all of it: the message, the error and its text, the dead letter, the decision, the hooks, the drop, the factory.
+//! all of it: the message, the error and its text or the unwinding, the dead letter, the decision, the hooks, the drop, the factory.
 
 use std::error::Error;
 use std::fmt;
 use std::hint::black_box;
+use std::panic::{catch_unwind, resume_unwind};
 use std::time::Instant;
 
 use corelane_kernel::{Actor, ActorRef, Ctx, Outcome};
@@ -32,27 +33,35 @@ impl fmt::Display for Burnt {
 impl Error for Burnt {}
 
 /// Handles one message and fails.
-struct Phoenix {
+struct Phoenix<const PANICS: bool> {
     state: u64,
 }
 
-impl Phoenix {
-    fn new() -> Phoenix {
+impl<const PANICS: bool> Phoenix<PANICS> {
+    fn new() -> Self {
         Phoenix { state: 0 }
     }
 }
 
-impl Actor for Phoenix {
+impl<const PANICS: bool> Actor for Phoenix<PANICS> {
     type Msg = u64;
 
     fn receive(&mut self, number: u64, _: &mut Ctx<'_, Self>) -> Outcome {
         self.state += number;
+        if PANICS {
+            burn();
+        }
         Err(Burnt)?
     }
 
     fn stopped(&mut self, _: &mut Ctx<'_, Self>) {
         tally::count(self.state);
     }
+}
+
+/// Panics, without the panic hook, which would write to standard error.
+fn burn() -> ! {
+    resume_unwind(Box::new("burnt"))
 }
 
 /// Tells the phoenix, until it has burnt often enough.
@@ -90,10 +99,25 @@ impl Actor for Feeder {
 /// # Errors
 /// See [`WorkloadError`].
 pub(super) fn error(plan: &Plan) -> Result<Cost, WorkloadError> {
-    let count = plan.pick(1_000_000, 200_000);
+    burn_often::<false>(plan, plan.pick(1_000_000, 200_000))
+}
+
+/// `restart.panic`: 200,000 restarts.
+///
+/// # Errors
+/// See [`WorkloadError`].
+pub(super) fn panic(plan: &Plan) -> Result<Cost, WorkloadError> {
+    burn_often::<true>(plan, panics(plan))
+}
+
+const fn panics(plan: &Plan) -> u64 {
+    plan.pick(200_000, 20_000)
+}
+
+fn burn_often<const PANICS: bool>(plan: &Plan, count: u64) -> Result<Cost, WorkloadError> {
     let mut stage = Stage::on(&[plan.core()])?;
     let reporter = stage.reporter();
-    let phoenix = stage.spawn(0, Phoenix::new)?;
+    let phoenix = stage.spawn(0, Phoenix::<PANICS>::new)?;
     let feeder = stage.spawn(0, move || Feeder {
         phoenix,
         told: 0,
@@ -116,7 +140,7 @@ pub(super) fn error(plan: &Plan) -> Result<Cost, WorkloadError> {
 pub(super) fn construct(plan: &Plan) -> Result<Cost, WorkloadError> {
     let count = plan.pick(1_000_000, 200_000);
     let (elapsed, sum) = pin::run(plan.core(), || {
-        let make: fn() -> Phoenix = black_box(Phoenix::new);
+        let make: fn() -> Phoenix<false> = black_box(Phoenix::new);
         let began = Instant::now();
         let mut sum = 0u64;
         for number in 0..count {
@@ -127,5 +151,20 @@ pub(super) fn construct(plan: &Plan) -> Result<Cost, WorkloadError> {
         (began.elapsed(), sum)
     })?;
     check("the sum of the states", sum_below(count), sum)?;
+    Ok(Cost::time(elapsed, count))
+}
+
+/// Beside `restart.panic`: as many panics, each caught at once.
+///
+/// # Errors
+/// A core that cannot be used, or a wrong count.
+pub(super) fn unwind(plan: &Plan) -> Result<Cost, WorkloadError> {
+    let count = panics(plan);
+    let (elapsed, caught) = pin::run(plan.core(), || {
+        let began = Instant::now();
+        let caught = (0..count).map(|_| u64::from(catch_unwind(burn).is_err())).sum();
+        (began.elapsed(), caught)
+    })?;
+    check("the panics that were caught", count, caught)?;
     Ok(Cost::time(elapsed, count))
 }

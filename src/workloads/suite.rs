@@ -3,7 +3,7 @@
 use super::raw::{hop, memory, queue, wake};
 use super::savina::{self, big, chameneos, count, forkjoin, pingpong};
 use super::{Cost, Plan, Unit, WorkloadError};
-use super::{ask, cross, fsm, gateway, random, restart, ring, route, spawn, spray, tell};
+use super::{ask, cross, fsm, gateway, random, restart, ring, route, spawn, spray, storm, tell};
 
 /// How a workload or a raw loop is run.
 pub type Run = fn(&Plan) -> Result<Cost, WorkloadError>;
@@ -88,6 +88,16 @@ pub const WORKLOADS: &[Workload] = &[
         ..actor("restart.error", "an actor that fails with an error value and is restarted", restart::error)
     }
     .beside("its state made and dropped, the constructor behind a pointer", restart::construct),
+    Workload {
+        unit: Unit::NanosPerRestart,
+        ..actor("restart.panic", "an actor that panics and is restarted", restart::panic)
+    }
+    .beside("a panic raised and caught", restart::unwind),
+    Workload {
+        unit: Unit::NanosAtP99,
+        ..actor("storm", "1,000 busy siblings of actors that panic 10,000 times a second", storm::storm)
+    }
+    .beside("the same siblings, nobody panics", storm::quiet),
     round_trip("ask.local", 2, "sequential asks between two actors of a core", ask::local)
         .beside("two tells of local.tell", ask::two_tells),
     message("fsm", "one actor tells a state machine, every fourth message a transition", fsm::machine)
@@ -130,8 +140,9 @@ mod tests {
         let core = Topology::read().allowed[0];
         let plan = Plan::new(Scale::Quick, vec![core]).expect("one core is enough for a plan");
         let light = |name: &str| {
-            ["local.tell", "local.pingpong", "local.ring.100", "spawn", "restart.error", "ask.local", "fsm"]
+            ["local.tell", "local.pingpong", "local.ring.100", "spawn", "ask.local", "fsm", "storm"]
                 .contains(&name)
+                || name.starts_with("restart.")
                 || name.starts_with("route.")
                 || name.starts_with("savina.")
         };
@@ -141,7 +152,7 @@ mod tests {
             assert!(cost.each() > 0.0, "{}", workload.name);
             measured += 1;
         }
-        assert_eq!(measured, 15);
+        assert_eq!(measured, 17);
     }
 
     #[test]

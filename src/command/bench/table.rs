@@ -58,6 +58,8 @@ fn rate(row: &Row) -> String {
         }
         Unit::NanosPerActor => format!("{} actors/s", scaled(1e9 / median)),
         Unit::NanosPerRestart => format!("{} restarts/s", scaled(1e9 / median)),
+        // No rate comes of the slowest.
+        Unit::NanosAtP99 => "-".to_owned(),
         Unit::BytesPerActor => format!("{} actors/GiB", scaled(f64::from(1 << 30) / median)),
     }
 }
@@ -118,5 +120,6 @@ mod tests {
         assert_eq!(line(Unit::NanosPerActor, 0, 20.0, None)[5], "50.0 M actors/s");
         assert_eq!(line(Unit::BytesPerActor, 0, 48.0, Some(48.0))[5], "22.4 M actors/GiB");
         assert_eq!(line(Unit::NanosPerRestart, 0, 200.0, None)[5], "5.0 M restarts/s");
+        assert_eq!(line(Unit::NanosAtP99, 0, 200.0, None)[5], "-");
     }
 }
