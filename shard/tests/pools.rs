@@ -151,7 +151,6 @@ impl Stage {
     }
 }
 
-/// Conformance 31.
 #[test]
 fn routees_live_where_they_are_wanted_and_each_has_its_turn() {
     let mut stage = Stage::new(3, [2, 1, 0].map(On::Shard).to_vec(), Strategy::one_for_one());
