@@ -141,7 +141,7 @@ impl Stage {
     }
 
     fn actors(&self) -> Vec<u64> {
-        let actors = |shard| self.system.call(shard, |scope| scope.stats().actors as u64).unwrap();
+        let actors = |shard| self.system.call(shard, |scope| scope.stats().actors).unwrap();
         (0..self.system.shards()).map(actors).collect()
     }
 
