@@ -32,7 +32,7 @@ fn failures_and_dead_letters_say_who_and_where_in_fields() {
     hush();
     let keep = Keep::default();
     tracing::subscriber::set_global_default(keep.clone()).unwrap();
-    let system = builder(2).log_dead_letters(4).start().unwrap();
+    let system = builder(2).log_dead_letters(4).stall_after(None).start().unwrap();
     // What the start had to say about this machine.
     keep.take();
     let mut gateway = system.gateway().unwrap();
