@@ -2,9 +2,15 @@
 
 mod common;
 
-use common::{Job, Puppet, builder, end, with};
-use corelane_kernel::{ActorRef, Group, Scope, SpawnError};
-use corelane_shard::{CallError, Deployment, Gateway, On, RouterKind, SpawnOnError, StartError, System};
+use std::sync::mpsc::{Sender, channel};
+
+use common::{Job, Puppet, builder, end, next, with};
+use corelane_kernel::router::{AnyStrategy, ConsistentHash, KeyOf, Pool};
+use corelane_kernel::{Actor, ActorRef, Ctx, Group, Outcome, Scope, SpawnError, Terminated};
+use corelane_shard::{
+    CallError, DeployPool, DeployPoolError, Deployment, Gateway, On, RouterKind, SpawnOnError, StartError,
+    System,
+};
 
 /// Conformance 21.
 #[test]
@@ -162,6 +168,119 @@ fn what_is_decided_can_be_asked_for() {
     let child = with(&mut gateway, parent, move |ctx| decided.apply(ctx.spawner()).spawn(Puppet::default()));
     assert_eq!(child.unwrap().address().group(), Group::Background);
     end(system);
+}
+
+/// Finds the key in a message: a type that can be written down.
+type Keyed = AnyStrategy<fn(&u64) -> u64>;
+
+/// Does nothing.
+struct Worker;
+
+impl Actor for Worker {
+    type Msg = u64;
+    fn receive(&mut self, _: u64, _: &mut Ctx<'_, Self>) -> Outcome {
+        Ok(())
+    }
+}
+
+/// Starts its pool as it is deployed, and says what came of it.
+struct Foreman<S: 'static> {
+    pool: Pool<Worker, S>,
+    started: Sender<(RouterKind, usize, Group)>,
+}
+
+impl<K: KeyOf<u64> + 'static> Actor for Foreman<AnyStrategy<K>> {
+    type Msg = ();
+    fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        self.pool.start_deployed(ctx)?;
+        let group = self.pool.routees()[0].address().group();
+        self.started.send((self.pool.strategy_mut().kind(), self.pool.len(), group))?;
+        Ok(())
+    }
+    fn receive(&mut self, (): (), _: &mut Ctx<'_, Self>) -> Outcome {
+        Ok(())
+    }
+    fn terminated(&mut self, gone: &Terminated, _: &mut Ctx<'_, Self>) -> Outcome {
+        let _ = self.pool.evict(gone.address);
+        Ok(())
+    }
+}
+
+fn keyless(
+    started: &Sender<(RouterKind, usize, Group)>,
+) -> impl FnMut() -> Foreman<AnyStrategy> + Send + use<> {
+    let started = started.clone();
+    move || Foreman {
+        pool: Pool::new(2, || Worker).strategy(AnyStrategy::new()).named("worker"),
+        started: started.clone(),
+    }
+}
+
+fn keyed(started: &Sender<(RouterKind, usize, Group)>) -> impl FnMut() -> Foreman<Keyed> + Send + use<> {
+    let (started, key) = (started.clone(), ConsistentHash::by(|message: &u64| *message));
+    move || Foreman {
+        pool: Pool::new(2, || Worker).strategy(AnyStrategy::keyed(key)).named("worker"),
+        started: started.clone(),
+    }
+}
+
+/// Conformance 31.
+#[test]
+fn a_pool_routes_as_decided_and_has_as_many_routees() {
+    let system = builder(1)
+        .deploy("/user/least", Deployment::new().router(RouterKind::SmallestLoad).routees(5))
+        .deploy("/user/hash", Deployment::new().router(RouterKind::ConsistentHash))
+        .deploy("/user/many", Deployment::new().routees(16))
+        .deploy("/user/least/worker-1", Deployment::new().group(Group::Bulk))
+        .start()
+        .unwrap();
+    let (started, has_started) = channel();
+    for (name, kind, routees, group) in [
+        ("code", RouterKind::RoundRobin, 2, Group::Normal),
+        ("least", RouterKind::SmallestLoad, 5, Group::Bulk),
+        ("many", RouterKind::RoundRobin, 16, Group::Normal),
+    ] {
+        system.spawner(name).spawn(keyless(&started)).unwrap();
+        assert_eq!(next(&has_started), (kind, routees, group), "{name}");
+    }
+    system.spawner("hash").spawn(keyed(&started)).unwrap();
+    assert_eq!(next(&has_started), (RouterKind::ConsistentHash, 2, Group::Normal));
+    end(system);
+}
+
+#[test]
+fn what_a_pool_cannot_honour_fails_its_owner_at_the_start_with_the_reason() {
+    for (name, deployment, text) in [
+        (
+            "hash",
+            Deployment::new().router(RouterKind::ConsistentHash),
+            "router: consistent-hash has no key to go by in the code; deployed for",
+        ),
+        (
+            "all",
+            Deployment::new().router(RouterKind::Broadcast).routees(3),
+            "router: broadcast is a call in code, not a pick; deployed for \"/user/top/all\"",
+        ),
+        (
+            "many",
+            Deployment::new().routees(17),
+            "routees: 17, and the pool has room for 16; deployed for \"/user/top/many\"",
+        ),
+    ] {
+        let system = builder(1).deploy(format!("/user/top/{name}"), deployment).start().unwrap();
+        let (failed, failures) = channel();
+        let mut once = Some(Puppet::default().failures(failed));
+        let top = system.spawner("top").spawn(move || once.take().unwrap()).unwrap();
+        let (started, has_started) = channel();
+        let foreman = keyless(&started);
+        let mut gateway = system.gateway().unwrap();
+        with(&mut gateway, top, move |ctx| ctx.spawner().name(name).spawn_from(foreman)).unwrap();
+        let (_, failure) = next(&failures);
+        assert!(failure.is::<DeployPoolError>());
+        assert!(failure.to_string().contains(text), "{failure}");
+        assert!(has_started.try_recv().is_err());
+        end(system);
+    }
 }
 
 /// Conformance 21.

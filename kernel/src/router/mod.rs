@@ -7,7 +7,7 @@
 //! | word | meaning |
 //! |---|---|
 //! | routee | an actor that a router may pick ([`Routee`]) |
-//! | strategy | how one is picked: [`RoundRobin`], [`Random`], [`SmallestLoad`], [`ConsistentHash`], or any [`Strategy`] |
+//! | strategy | how one is picked: [`RoundRobin`], [`Random`], [`SmallestLoad`], [`ConsistentHash`], any [`Strategy`], or one chosen at run time ([`AnyStrategy`]) |
 //! | group | a router whose routees are given to it: [`Router::add`], [`Router::add_watched`] |
 //! | pool | a router whose routees are spawned, supervised and counted by their owner ([`Pool`]) |
 //! | load | messages that a routee was given and has not finished, as far as its router knows ([`Router::done`]) |
@@ -39,9 +39,10 @@
 //!
 //! # Reading order
 //!
-//! `strategy` (what picking is) → `round_robin`, `random`, `smallest_load`, `hashing` (how) → `route` (the router) →
+//! `strategy` (what picking is) → `round_robin`, `random`, `smallest_load`, `hashing` (how), `any` (how, chosen at run time) → `route` (the router) →
 //! `gather`, `chop` (asking several) → `resizer` (how many) → `pool` (whose).
 
+mod any;
 mod chop;
 mod gather;
 mod hashing;
@@ -53,6 +54,7 @@ mod route;
 mod smallest_load;
 mod strategy;
 
+pub use any::{AnyStrategy, NoKey, RouterKind, UnfitKind};
 pub use hashing::{ByMessage, ConsistentHash, HashKey, KeyHasher, KeyOf};
 pub use pool::{Pool, PoolError};
 pub use random::Random;

@@ -191,6 +191,21 @@ impl<A: Actor, S, F, const N: usize> Pool<A, S, F, N> {
         self
     }
 
+    /// With how many routees it starts. A resizer's bounds hold all the same.
+    pub const fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Starts with so many routees, instead of as many as the code said. It must be called before the start.
+    pub const fn set_size(&mut self, size: usize) {
+        self.size = size;
+    }
+
+    /// The strategy, to be changed.
+    pub fn strategy_mut(&mut self) -> &mut S {
+        self.router.strategy_mut()
+    }
+
     /// The routees, oldest first.
     pub fn routees(&self) -> &[Routee<A::Msg>] {
         self.router.routees()

@@ -6,17 +6,19 @@
 //! (file `spawner`) also heeds the shard, for the named top-level actors of a system; children live with their parents.
 
 mod path;
+mod pool;
 mod spawner;
 
 use std::collections::HashMap;
-use std::fmt;
 
+pub use corelane_kernel::router::RouterKind;
 use corelane_kernel::{Group, Spawner};
 
 use crate::spawn::On;
 
 pub use path::DeployPathError;
 pub(crate) use path::{DeployPath, TOP};
+pub use pool::{DeployPool, DeployPoolError};
 pub use spawner::SystemSpawner;
 
 /// What is decided for an actor by its path; what is `None` is left to the code that spawns it.
@@ -40,9 +42,11 @@ pub struct Deployment {
     pub group: Option<Group>,
     /// How many messages may wait for it on its own core; zero is no bound.
     pub mailbox: Option<u32>,
-    /// How a pool of that name routes. For the code that makes the pool to read: spawning does not look at it.
+    /// How the pool of that actor routes, which starts by [`DeployPool::start_deployed`](crate::DeployPool). Spawning
+    /// does not look at it.
     pub router: Option<RouterKind>,
-    /// How many routees a pool of that name has. For the code that makes the pool to read: spawning does not look at it.
+    /// With how many routees the pool of that actor starts, which starts by
+    /// [`DeployPool::start_deployed`](crate::DeployPool). Spawning does not look at it.
     pub routees: Option<u32>,
 }
 
@@ -73,14 +77,14 @@ impl Deployment {
         self
     }
 
-    /// Decides how a pool of that name routes.
+    /// Decides how its pool routes.
     #[must_use]
     pub fn router(mut self, router: RouterKind) -> Deployment {
         self.router = Some(router);
         self
     }
 
-    /// Decides how many routees a pool of that name has.
+    /// Decides how many routees its pool has.
     #[must_use]
     pub fn routees(mut self, routees: u32) -> Deployment {
         self.routees = Some(routees);
@@ -109,58 +113,6 @@ impl Deployment {
             router: self.router.or(other.router),
             routees: self.routees.or(other.routees),
         }
-    }
-}
-
-/// How a pool routes, by the name that configuration gives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum RouterKind {
-    /// `round-robin`: one routee after the other.
-    RoundRobin,
-    /// `random`: any of them.
-    Random,
-    /// `broadcast`: all of them.
-    Broadcast,
-    /// `consistent-hash`: the one that keeps the message's key.
-    ConsistentHash,
-    /// `smallest-load`: the one with the least to do.
-    SmallestLoad,
-    /// `scatter-gather`: all of them, for the first answer.
-    ScatterGather,
-    /// `tail-chopping`: one after the other until one has answered.
-    TailChopping,
-}
-
-impl RouterKind {
-    /// All kinds.
-    pub const ALL: [RouterKind; 7] = [
-        RouterKind::RoundRobin,
-        RouterKind::Random,
-        RouterKind::Broadcast,
-        RouterKind::ConsistentHash,
-        RouterKind::SmallestLoad,
-        RouterKind::ScatterGather,
-        RouterKind::TailChopping,
-    ];
-
-    /// The name in configuration.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            RouterKind::RoundRobin => "round-robin",
-            RouterKind::Random => "random",
-            RouterKind::Broadcast => "broadcast",
-            RouterKind::ConsistentHash => "consistent-hash",
-            RouterKind::SmallestLoad => "smallest-load",
-            RouterKind::ScatterGather => "scatter-gather",
-            RouterKind::TailChopping => "tail-chopping",
-        }
-    }
-}
-
-impl fmt::Display for RouterKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

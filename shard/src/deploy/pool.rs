@@ -1,0 +1,153 @@
+//! Pools by configuration: how a pool routes and how many routees it has, decided for its owner by the owner's path.
+
+use std::fmt;
+
+use corelane_kernel::router::{AnyStrategy, KeyOf, Pool, PoolError, UnfitKind};
+use corelane_kernel::{Actor, Ctx};
+
+use crate::local::ShardCtx;
+
+/// Lets operators say how a pool routes and how many routees it has. In scope with the prelude.
+///
+/// ```
+/// use corelane_kernel::router::{AnyStrategy, Evicted, Pool, RouterKind};
+/// use corelane_kernel::{Actor, Ctx, Outcome, Terminated};
+/// use corelane_shard::{Builder, DeployPool, Sources};
+///
+/// struct Worker;
+///
+/// impl Actor for Worker {
+///     type Msg = u64;
+///     fn receive(&mut self, _: u64, _: &mut Ctx<'_, Self>) -> Outcome { Ok(()) }
+/// }
+///
+/// struct Foreman { workers: Pool<Worker, AnyStrategy> }
+///
+/// impl Actor for Foreman {
+///     type Msg = u64;
+///     fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+///         self.workers.start_deployed(ctx)?;
+///         Ok(())
+///     }
+///     fn receive(&mut self, job: u64, ctx: &mut Ctx<'_, Self>) -> Outcome {
+///         self.workers.tell(ctx, job);
+///         Ok(())
+///     }
+///     fn terminated(&mut self, gone: &Terminated, ctx: &mut Ctx<'_, Self>) -> Outcome {
+///         if let Evicted::Last = self.workers.evict(gone.address) {
+///             ctx.stop_self();
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// # #[cfg(feature = "config")] {
+/// let text = r#"
+///     [deploy."/user/foreman"]
+///     router = "smallest-load"
+///     routees = 8
+/// "#;
+/// let system = Sources::new().text("shop.toml", text).load()?.builder().shards(1).start()?;
+/// let workers = || Pool::new(2, || Worker).strategy(AnyStrategy::new());
+/// let foreman = system.spawner("foreman").spawn(move || Foreman { workers: workers() })?;
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait DeployPool {
+    /// Takes what is decided for the owner's path, and [starts](Pool::start) the pool with it: to be called from the
+    /// owner's `started`, once. What is not decided is as the code says. A resizer's bounds hold for the size.
+    ///
+    /// # Errors
+    /// [`DeployPoolError`]: given on, it is the owner's failure at its start, and so are its words.
+    ///
+    /// # Panics
+    /// On a kernel that no system runs: nobody has decided anything there.
+    fn start_deployed<B: Actor>(&mut self, ctx: &mut Ctx<'_, B>) -> Result<(), DeployPoolError>;
+
+    /// Takes what is decided for the owner's path, without starting the pool: for one whose routees are spawned
+    /// elsewhere, as many as [`Pool::size`] says.
+    ///
+    /// # Errors
+    /// [`DeployPoolError`]; the pool is as it was.
+    ///
+    /// # Panics
+    /// As [`DeployPool::start_deployed`].
+    fn deploy<B: Actor>(&mut self, ctx: &mut Ctx<'_, B>) -> Result<(), DeployPoolError>;
+}
+
+/// Why a pool does not do what is decided for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeployPoolError {
+    /// The code cannot route like that.
+    Router {
+        /// The owner's path.
+        path: String,
+        /// Why not.
+        error: UnfitKind,
+    },
+    /// There is no room in the pool for so many routees.
+    Routees {
+        /// The owner's path.
+        path: String,
+        /// How many are decided.
+        routees: u32,
+        /// How many there is room for.
+        room: usize,
+    },
+    /// The pool did not start, for a reason that nobody decided.
+    Pool(PoolError),
+}
+
+/// What is wrong comes first: a failure keeps only the beginning of a long text, and the log has the path anyway.
+impl fmt::Display for DeployPoolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DeployPoolError::Router { path, error } => {
+                write!(f, "router: {error}; deployed for {path:?}")
+            }
+            DeployPoolError::Routees { path, routees, room } => {
+                write!(f, "routees: {routees}, and the pool has room for {room}; deployed for {path:?}")
+            }
+            DeployPoolError::Pool(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for DeployPoolError {}
+
+impl From<PoolError> for DeployPoolError {
+    fn from(error: PoolError) -> DeployPoolError {
+        DeployPoolError::Pool(error)
+    }
+}
+
+impl<A, K, F, const N: usize> DeployPool for Pool<A, AnyStrategy<K>, F, N>
+where
+    A: Actor,
+    K: KeyOf<A::Msg>,
+    F: FnMut() -> A + Clone + Send + 'static,
+{
+    fn start_deployed<B: Actor>(&mut self, ctx: &mut Ctx<'_, B>) -> Result<(), DeployPoolError> {
+        self.deploy(ctx)?;
+        Ok(self.start(ctx)?)
+    }
+
+    fn deploy<B: Actor>(&mut self, ctx: &mut Ctx<'_, B>) -> Result<(), DeployPoolError> {
+        let path = ctx.path().to_string();
+        let Some(deployment) = ctx.system().deployment(&path) else { return Ok(()) };
+        let size = match deployment.routees {
+            Some(routees) => match usize::try_from(routees).ok().filter(|routees| *routees <= N) {
+                Some(size) => size,
+                None => return Err(DeployPoolError::Routees { path, routees, room: N }),
+            },
+            None => self.size(),
+        };
+        if let Some(kind) = deployment.router {
+            let chosen = self.strategy_mut().choose(kind, ctx.me());
+            chosen.map_err(|error| DeployPoolError::Router { path, error })?;
+        }
+        self.set_size(size);
+        Ok(())
+    }
+}
