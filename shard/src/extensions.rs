@@ -1,7 +1,7 @@
 //! Extensions: what a program, or a layer above, hangs on a system; one of each type, with a part of it on each shard.
 //!
-//! They are loaded while the system starts, in a fixed order: the system's own, then those of the builder in the order
-//! in which it was told to load them. An extension may use those before it, and no other; so there are no cycles. The
+//! They are loaded while the system starts, in a fixed order: the system's own, then those that configuration lists, then
+//! those of the builder in the order in which it was told to load them. An extension may use those before it, and no other; so there are no cycles. The
 //! parts on a shard are made in the same order, on the shard's thread, before its first turn. All goes in the reverse
 //! order: a shard's parts with its kernel, then, when all shards have ended, the extensions.
 
@@ -149,6 +149,9 @@ impl Loader {
 #[derive(Clone, Default)]
 pub(crate) struct Plan {
     offered: Vec<Loader>,
+    /// Names that configuration lists, to be loaded first, and the place of the list.
+    pub(crate) listed: Vec<String>,
+    pub(crate) listed_at: Option<String>,
     wanted: Vec<Wanted>,
 }
 
@@ -177,16 +180,24 @@ impl Plan {
         self.wanted.push(Wanted::Named(name));
     }
 
-    fn loader<'p>(&'p self, wanted: &'p Wanted) -> Result<&'p Loader, StartError> {
-        let name = match wanted {
-            Wanted::This(loader) => return Ok(loader),
-            Wanted::Named(name) => name,
-        };
+    /// All that are to be loaded, in order.
+    fn loaders(&self) -> impl Iterator<Item = Result<&Loader, StartError>> {
+        let place = self.listed_at.as_ref().map_or(String::new(), |place| format!("{place}: "));
+        let listed = self.listed.iter().map(move |name| self.offered(name, &place));
+        let wanted = self.wanted.iter().map(|wanted| match wanted {
+            Wanted::This(loader) => Ok(loader),
+            Wanted::Named(name) => self.offered(name, ""),
+        });
+        listed.chain(wanted)
+    }
+
+    /// The loader of a name; `place` says in the error where the name stands.
+    fn offered(&self, name: &str, place: &str) -> Result<&Loader, StartError> {
         self.offered.iter().rev().find(|loader| loader.name == name).ok_or_else(|| {
             let mut known: Vec<&str> = self.offered.iter().map(|loader| loader.name).collect();
             known.sort_unstable();
-            let error = format!("no extension of that name is offered; there are {known:?}").into();
-            StartError::Extension { name: name.clone(), shard: None, error }
+            let error = format!("{place}no extension of that name is offered; there are {known:?}").into();
+            StartError::Extension { name: name.to_owned(), shard: None, error }
         })
     }
 }
@@ -197,7 +208,7 @@ impl fmt::Debug for Plan {
             Wanted::This(loader) => loader.name,
             Wanted::Named(name) => name,
         });
-        f.debug_list().entries(wanted).finish()
+        f.debug_list().entries(self.listed.iter().map(String::as_str).chain(wanted)).finish()
     }
 }
 
@@ -247,8 +258,9 @@ impl Extensions {
 
     /// Loads what is planned, in order.
     pub(crate) fn load(&self, plan: &Plan, handle: &Handle) -> Result<(), StartError> {
-        for wanted in &plan.wanted {
-            let loader = plan.loader(wanted)?;
+        // All names are known before anything is loaded.
+        let loaders: Vec<_> = plan.loaders().collect::<Result<_, _>>()?;
+        for loader in loaders {
             let failed = |error| StartError::Extension { name: loader.name.to_owned(), shard: None, error };
             let loaded = guard(|| (loader.load)(&Loading { handle }));
             let loaded = loaded.unwrap_or_else(|panic| Err(panic.to_string().into())).map_err(failed)?;

@@ -7,13 +7,14 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{LONG, Puppet};
-use corelane_kernel::Group;
+use corelane_kernel::{Group, Scope};
 use corelane_shard::config::{Builder, Config, ConfigProblem, Origin, Sources, Value};
 use corelane_shard::topology::Topology;
-use corelane_shard::{Deployment, On, RouterKind, StartError};
+use corelane_shard::{BoxError, Deployment, Extension, Loading, On, RouterKind, StartError};
 use proptest::prelude::*;
 
 fn load(text: &str) -> Config {
@@ -186,6 +187,77 @@ fn what_only_the_start_can_check_is_refused_then_and_names_its_place() {
     assert!(text.contains("shop.toml:5: deploy \"/user/a\": there is no shard 1: 1 run"), "{text}");
 }
 
+/// Two extensions that say when they are made.
+struct Noted<const N: usize>;
+
+const NAMES: [&str; 2] = ["one", "two"];
+
+impl<const N: usize> Extension for Noted<N> {
+    const NAME: &'static str = NAMES[N];
+    type Shard = ();
+    fn on_shard(&self, _: &mut Scope<'_>) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+/// Offers both, and loads what is listed, of which the names are given; or why it does not start.
+fn loaded(builder: Builder) -> Result<Vec<&'static str>, String> {
+    let made = Arc::new(Mutex::new(Vec::new()));
+    fn noted<const N: usize>(
+        made: &Arc<Mutex<Vec<&'static str>>>,
+    ) -> impl Fn(&Loading<'_>) -> Result<Noted<N>, BoxError> + use<N> {
+        let made = made.clone();
+        move |_| {
+            made.lock().unwrap().push(NAMES[N]);
+            Ok(Noted)
+        }
+    }
+    let builder = builder.shards(1).pinned(false).offer_extension(noted::<0>(&made));
+    let started = builder.offer_extension(noted::<1>(&made)).start();
+    let made = made.lock().unwrap().clone();
+    match started {
+        Ok(_) => Ok(made),
+        Err(error) => {
+            assert!(matches!(error, StartError::Extension { .. }), "{error}");
+            Err(format!("{error}, after {made:?}"))
+        }
+    }
+}
+
+#[test]
+fn listed_extensions_are_loaded_in_order_and_before_those_of_the_program() {
+    let listed = |text: &str| loaded(load(text).builder());
+    assert_eq!(listed(""), Ok(vec![]));
+    assert_eq!(listed("extensions = []"), Ok(vec![]));
+    assert_eq!(listed("extensions = [\"two\", \"one\"]"), Ok(vec!["two", "one"]));
+    assert_eq!(listed("extensions = \"two, one\""), Ok(vec!["two", "one"]));
+    let program = load("extensions = [\"two\"]").builder().load_extension("one");
+    assert_eq!(loaded(program), Ok(vec!["two", "one"]));
+    // A later list replaces the whole of an earlier one.
+    let sources = Sources::new().text("shop.toml", "extensions = [\"two\"]");
+    let config = sources.variables([("CORELANE_EXTENSIONS", "one")]).load().unwrap();
+    assert_eq!(loaded(config.builder()), Ok(vec!["one"]));
+    assert_eq!(origin(&config, "extensions"), "CORELANE_EXTENSIONS");
+    let sources = Sources::new().text("shop.toml", "extensions = [\"two\"]");
+    let config = sources.variables([("CORELANE_EXTENSIONS", "")]).load().unwrap();
+    assert_eq!(loaded(config.builder()), Ok(vec![]));
+}
+
+#[test]
+fn a_listed_extension_that_nobody_offers_is_refused_at_the_start_with_its_place() {
+    let error = loaded(load("\nextensions = [\"one\", \"tow\"]").builder()).unwrap_err();
+    // Nothing is loaded then, not even what comes before it.
+    assert_eq!(
+        error,
+        "extension \"tow\": shop.toml:2: no extension of that name is offered; there are [\"one\", \"two\"], after []"
+    );
+    let twice = load("extensions = [\"one\"]").builder().load_extension("one");
+    assert_eq!(
+        loaded(twice).unwrap_err(),
+        "extension \"one\": it is loaded already, after [\"one\", \"one\"]"
+    );
+}
+
 #[test]
 fn the_text_of_a_configuration_gives_it_again() {
     let cores = Topology::read().allowed;
@@ -194,6 +266,7 @@ fn the_text_of_a_configuration_gives_it_again() {
             "a \"b\"\n\u{1}.toml",
             format!(
                 "name = 'tab\" \\ ä #'\ncores = {cores:?}\nshutdown_within = \"1.5 s\"\nregion_bytes = 34359738360\n\
+                 extensions = ['a \"b\"', \"c\"]\n\
                  [deploy]\n\"/user/*\" = {{}}\n\"/user/a\" = {{ shard = \"spread\", mailbox = 7, router = \"random\" }}\n",
             ),
         )
@@ -273,6 +346,11 @@ fn bad_values_are_refused_with_what_was_found_and_what_is_allowed() {
         ("cores = \"3-1\"", "counts down; write 1-3)", "like \"0-3,6\" or [0, 1, 2]"),
         ("cores = [0, 1, 0]", "core 0 is listed twice", "a list of cores"),
         ("cores = []", "the list is empty", "a list of cores"),
+        ("extensions = [\"one\", \"one\"]", "\"one\" is listed twice", "a list of names, like"),
+        ("extensions = [\"one\", \" \"]", "a name is empty", "a list of names"),
+        ("extensions = [\"one,two\"]", "\"one,two\" is no name", "a list of names"),
+        ("extensions = [1]", "found [1]", "a list of names"),
+        ("extensions = 1", "found 1", "a list of names"),
         ("cores = [0, -1]", "found [0, -1]", "a list of cores"),
         ("cores = [0, 9999999]", "core numbers end at", "a list of cores"),
         ("kernel = 5", "kernel: found 5", "a table, [kernel]"),

@@ -76,6 +76,7 @@ fn setting_as_json(setting: &Setting<'_>) -> serde_json::Value {
         // A setting's times are bounded, and far from what a number cannot hold.
         Value::Time(time) => (json!(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)), Some("ns")),
         Value::Cores(cores) => (json!(cores), None),
+        Value::Names(names) => (json!(names), None),
         other => (json!(other.to_string()), None),
     };
     let mut object = Map::new();

@@ -185,8 +185,8 @@ impl Builder {
         self
     }
 
-    /// Makes an extension known by its name, so that [`Builder::load_extension`], and so configuration, can have it loaded.
-    /// Of two of one name, the one that was offered last counts.
+    /// Makes an extension known by its name, so that [`Builder::load_extension`], or the key `extensions` of a
+    /// configuration, can have it loaded. Of two of one name, the one that was offered last counts.
     pub fn offer_extension<X: Extension>(
         mut self,
         make: impl Fn(&Loading<'_>) -> Result<X, BoxError> + Send + Sync + 'static,
@@ -196,7 +196,7 @@ impl Builder {
     }
 
     /// Loads an extension that is offered under a name, also if it is offered later. A name that is not is a
-    /// [`StartError`] that says which there are.
+    /// [`StartError`] that says which there are. Those that a configuration lists come first.
     pub fn load_extension(mut self, name: impl Into<String>) -> Self {
         self.extensions.want_named(name.into());
         self

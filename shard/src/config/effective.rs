@@ -7,7 +7,7 @@ use std::path::Path;
 use toml_writer::ToTomlKey as _;
 
 use super::builder::Builder;
-use super::keys::{DEPLOY, DEPLOY_KEYS, KEYS};
+use super::keys::{DEPLOY, DEPLOY_KEYS, EXTENSIONS, KEYS};
 use super::problem::{ConfigError, Origin};
 use super::source::Sources;
 use super::value::Value;
@@ -64,6 +64,9 @@ impl Config {
     /// A builder with all of these settings, for more or to start. What is set on it wins.
     pub fn builder(&self) -> Builder {
         let mut builder = self.builder.clone();
+        // Which names there are is known at the start only, where the error is to name the place.
+        let listed = KEYS.iter().zip(&self.origins).find(|(key, _)| key.name == EXTENSIONS);
+        builder.extensions.listed_at = listed.map(|(_, origin)| origin.to_string());
         for (path, values) in &self.deployments {
             let mut deployment = Deployment::new();
             for (key, (value, _)) in

@@ -190,6 +190,12 @@ pub(crate) const KEYS: &[Key] = &[
         set: |builder, value| value.time(|within| builder.shutdown_within = within),
     },
     Key {
+        name: EXTENSIONS,
+        allowed: shaped(Shape::Names),
+        get: |builder| Value::Names(builder.extensions.listed.clone()),
+        set: |builder, value| value.names(|names| builder.extensions.listed = names),
+    },
+    Key {
         name: "kernel.budget",
         allowed: shaped(number(1, BUDGET_MAX)),
         get: |builder| Value::Number(builder.kernel.budget.into()),
@@ -242,6 +248,9 @@ pub(crate) const KEYS: &[Key] = &[
         },
     ),
 ];
+
+/// The key of what is loaded.
+pub(crate) const EXTENSIONS: &str = "extensions";
 
 /// The table of what is decided for actors: `[deploy."/user/name"]`.
 pub(crate) const DEPLOY: &str = "deploy";
@@ -312,6 +321,12 @@ impl Value {
         }
     }
 
+    fn names(&self, set: impl FnOnce(Vec<String>)) {
+        if let Value::Names(names) = self {
+            set(names.clone());
+        }
+    }
+
     fn flag(&self, set: impl FnOnce(bool)) {
         if let Value::Flag(flag) = self {
             set(*flag);
@@ -375,6 +390,8 @@ pub(crate) fn all_names() -> impl Iterator<Item = &'static str> {
 mod tests {
     use std::collections::BTreeSet;
 
+    use toml::de::DeTable;
+
     use super::super::value::Raw;
     use super::*;
 
@@ -409,6 +426,7 @@ mod tests {
                 samples.extend([least, least + Duration::from_millis(1), most].map(Value::Time))
             }
             Shape::Cores => samples.push(Value::Cores(vec![3, 0, 1])),
+            Shape::Names => samples.push(Value::Names(vec!["two".to_owned(), "one".to_owned()])),
         }
         samples
     }
@@ -454,9 +472,10 @@ mod tests {
     fn defaults_are_allowed() {
         for key in KEYS {
             let default = (key.get)(&Builder::default());
-            let text = default.to_string();
-            let plain = text.trim_matches('"');
-            assert_eq!(key.allowed.read(Raw::Variable(plain)), Ok(default), "{}", key.name);
+            let text = format!("key = {default}");
+            let table = DeTable::parse(&text).expect("it is written as it is read");
+            let written = table.get_ref().get("key").expect("a value").get_ref();
+            assert_eq!(key.allowed.read(Raw::File(written)), Ok(default), "{}", key.name);
         }
     }
 }

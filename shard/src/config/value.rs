@@ -28,6 +28,8 @@ pub enum Value {
     Time(Duration),
     /// Cores, in the order in which they are used.
     Cores(Vec<usize>),
+    /// Names, in the order in which they are listed.
+    Names(Vec<String>),
 }
 
 /// As a configuration file has it: `"64 KiB"`, `4`, `true`.
@@ -41,6 +43,15 @@ impl fmt::Display for Value {
             Value::Bytes(bytes) => write!(f, "\"{}\"", measure::format(*bytes, SIZES)),
             Value::Time(time) => write!(f, "\"{}\"", measure::format(nanos(*time), TIMES)),
             Value::Cores(cores) => write!(f, "\"{}\"", format_core_list(cores)),
+            Value::Names(names) => {
+                f.write_str("[")?;
+                let mut before = "";
+                for name in names {
+                    write!(f, "{before}{}", TomlStringBuilder::new(name).as_basic().to_toml_value())?;
+                    before = ", ";
+                }
+                f.write_str("]")
+            }
         }
     }
 }
@@ -77,6 +88,8 @@ pub(crate) enum Shape {
         most: Duration,
     },
     Cores,
+    /// Each at most once, none empty, without commas and control characters.
+    Names,
 }
 
 /// A value as it was found.
@@ -134,6 +147,10 @@ impl Allowed {
                 Some(core) => Err(Some(format!("core {core} is listed twice"))),
                 None => Ok(Value::Cores(cores)),
             }),
+            Shape::Names => raw.names().and_then(|names| match first_twice(&names) {
+                Some(name) => Err(Some(format!("{name:?} is listed twice"))),
+                None => Ok(Value::Names(names)),
+            }),
         }
     }
 }
@@ -165,6 +182,7 @@ impl fmt::Display for Allowed {
                 write!(f, "{up_to} {}, like \"10 s\" or \"500 ms\"", measure::format(nanos(most), TIMES))
             }
             Shape::Cores => write!(f, "{or}a list of cores, like \"0-3,6\" or [0, 1, 2]"),
+            Shape::Names => write!(f, "{or}a list of names, like \"one,two\" or [\"one\", \"two\"]"),
         }
     }
 }
@@ -214,10 +232,29 @@ impl<'a> Raw<'a> {
             })
             .collect()
     }
+
+    /// Of an empty text none.
+    fn names(self) -> Result<Vec<String>, Hint> {
+        let name = |name: &str| {
+            let name = name.trim();
+            if name.is_empty() {
+                return Err(Some("a name is empty".to_owned()));
+            }
+            if name.contains(|c: char| c == ',' || c.is_control()) {
+                return Err(Some(format!("{name:?} is no name")));
+            }
+            Ok(name.to_owned())
+        };
+        if let Some(text) = self.text() {
+            return if text.trim().is_empty() { Ok(Vec::new()) } else { text.split(',').map(name).collect() };
+        }
+        let Raw::File(DeValue::Array(array)) = self else { return Err(None) };
+        array.iter().map(|item| name(item.get_ref().as_str().ok_or(None)?)).collect()
+    }
 }
 
-fn first_twice(cores: &[usize]) -> Option<usize> {
-    let mut sorted = cores.to_vec();
+fn first_twice<T: Ord + Clone>(list: &[T]) -> Option<T> {
+    let mut sorted = list.to_vec();
     sorted.sort_unstable();
-    sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
+    sorted.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0].clone())
 }
