@@ -224,7 +224,6 @@ fn keyed(started: &Sender<(RouterKind, usize, Group)>) -> impl FnMut() -> Forema
     }
 }
 
-/// Conformance 31.
 #[test]
 fn a_pool_routes_as_decided_and_has_as_many_routees() {
     let system = builder(1)
