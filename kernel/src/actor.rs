@@ -44,6 +44,10 @@ use crate::timers::TimerKey;
 ///
 /// An actor that has asked to stop when it fails stops, and nobody is asked; so does one that is stopping already.
 ///
+/// One panic may follow another: that of the handler, then that of a hook, then that of the state's drop, each of which is
+/// caught. A panic *within* another, of a value that is dropped while the stack unwinds, is none of these: Rust aborts the
+/// process, and no supervisor is asked. A `Drop` that may panic should look at `std::thread::panicking` first.
+///
 /// # Restarts
 ///
 /// A restart puts a new state, an *instance*, in the place of the old one. What others hold on the actor stays: its address,

@@ -110,7 +110,7 @@ fn a_limit_holds_beside_a_back_off() {
     assert!(!world.scope().is_alive(a));
 }
 
-/// Conformance 12.
+/// Conformance 12, reliability 17.
 #[test]
 fn jitter_comes_from_the_seed_and_only_shortens() {
     let waits = |seed| {
@@ -129,6 +129,7 @@ fn jitter_comes_from_the_seed_and_only_shortens() {
     }
 }
 
+/// Reliability 17.
 #[test]
 fn those_that_failed_together_do_not_come_back_together() {
     let mut world = World::with(1 << 20, config(Backoff::new(ms(1000), ms(1000)).jitter(100)));

@@ -125,6 +125,7 @@ fn bounded(world: &mut World, bound: u32) -> ActorRef<Order> {
     a
 }
 
+/// Reliability 20.
 #[test]
 fn a_bounded_mailbox_takes_so_many_and_gives_the_next_back() {
     let mut world = World::new();

@@ -67,7 +67,10 @@ fn a_slow_consumer_on_another_core_costs_no_more_memory_than_its_lane_and_outbox
             realm.worlds[1].turn();
             realm.worlds[0].turn();
             let events = realm.log().take();
-            assert!(events.ends_with(&["t stopped".to_owned(), "w hears: t stopped".to_owned()]), "{events:?}");
+            assert!(
+                events.ends_with(&["t stopped".to_owned(), "w hears: t stopped".to_owned()]),
+                "{events:?}"
+            );
         }
         realm.worlds[0].turn();
         realm.worlds[1].turn();

@@ -104,6 +104,7 @@ fn what_a_panicking_handler_held_is_dropped_and_what_waited_becomes_dead_letters
     assert_eq!(world.letters(), [(DeadReason::NoActor, 10), (DeadReason::Failed, 1)]);
 }
 
+/// Reliability 18.
 #[test]
 fn a_panic_in_every_hook_fails_its_own_actor() {
     type Prepare = fn(&mut Puppet);
@@ -352,6 +353,7 @@ fn expect_all_over(world: &mut World, census: &Census, what: &str) {
     assert_eq!(heard, 1, "{what}: {events:?}");
 }
 
+/// Reliability 18.
 #[test]
 fn a_panicking_drop_at_any_place_of_an_actor_leaves_nothing_behind_when_it_stops() {
     for at in PLACES {

@@ -585,6 +585,8 @@ fn a_sibling_whose_hooks_panic_keeps_no_other_from_its_restart() {
 // --- limits ----------------------------------------------------------------------------------------------------------
 
 /// Conformance 1: three pairs of hooks, each with a new instance, then only the end.
+///
+/// Reliability 17.
 #[test]
 fn after_as_many_restarts_as_the_limit_says_the_next_failure_stops() {
     let mut world = World::new();
@@ -785,6 +787,7 @@ fn the_message_that_failed_is_told_of_as_a_dead_letter_whatever_is_decided() {
     }
 }
 
+/// Reliability 16, with all that an instance may hold.
 #[test]
 fn a_storm_of_failures_costs_siblings_nothing_and_leaves_nothing_behind() {
     struct Sibling(Arc<Mutex<u64>>);

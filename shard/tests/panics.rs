@@ -141,6 +141,7 @@ fn a_panic_in_a_factory_is_a_failed_start() {
     scene.end();
 }
 
+/// Reliability 18.
 #[test]
 fn a_panic_in_stopped_or_in_the_drop_of_the_state_ends_the_actor_all_the_same() {
     let mut scene = Scene::new();
@@ -173,6 +174,7 @@ impl Drop for Mine {
     }
 }
 
+/// Reliability 18: one panic after the other is no double panic.
 #[test]
 fn an_actor_that_panics_and_panics_again_on_its_way_out_is_gone_once() {
     let mut scene = Scene::new();
