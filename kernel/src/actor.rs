@@ -98,8 +98,9 @@ pub trait Actor: Sized + 'static {
         Ok(())
     }
 
-    /// Runs once for each instance, after its last message, when the children that end with it are gone. When the actor
-    /// stops, what it tells itself here is a dead letter. Nothing can be spawned below it here.
+    /// Runs once for each instance that began to start, after its last message, when the children that end with it are
+    /// gone; also where that start failed. An actor that is stopped before its start has no hooks. When the actor stops,
+    /// what it tells itself here is a dead letter. Nothing can be spawned below it here.
     fn stopped(&mut self, ctx: &mut Ctx<'_, Self>) {
         let _ = ctx;
     }

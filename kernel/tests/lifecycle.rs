@@ -53,6 +53,27 @@ fn an_actor_stopped_before_its_first_turn_starts_and_stops() {
 }
 
 #[test]
+fn an_actor_that_ends_before_its_start_has_no_hooks_and_its_state_is_dropped_once() {
+    let mut world = World::new();
+    let a = world.puppet("a");
+    let census = Census::default();
+    let (plain, with_side) = (census.token(), census.token());
+    world.have(a, move |me, ctx| {
+        // The stop comes before their start signals.
+        ctx.stop_self();
+        let b = ctx.spawn(me.other("b").keeping(plain)).unwrap();
+        ctx.tell(b, Order::Note(1));
+        ctx.spawner().name("c").spawn(me.other("c").keeping(with_side)).unwrap();
+        let mut log = Some(me.other("d"));
+        ctx.spawn_from(move || log.take().unwrap()).unwrap();
+    });
+    assert_eq!(world.events(), ["a started", "a stopped"]);
+    assert_eq!(world.letters(), [(DeadReason::NoActor, 1)]);
+    assert_eq!(world.stats().actors, 0);
+    census.expect_none();
+}
+
+#[test]
 fn a_factory_makes_the_state_when_the_actor_starts() {
     let mut world = World::new();
     let log = world.log.clone();

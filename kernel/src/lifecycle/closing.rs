@@ -42,7 +42,11 @@ impl Kernel {
 
     /// Where the end of a cell that lives begins.
     pub(super) fn first_of_closing(&self, cell: u32) -> Closing {
-        if self.is_made(cell) { Closing::Hook } else { Closing::Unmade }
+        match self.is_made(cell) {
+            true if self.has_begun(cell) => Closing::Hook,
+            true => Closing::State,
+            false => Closing::Unmade,
+        }
     }
 
     /// Closes one cell without children; gives its parent.

@@ -176,16 +176,18 @@ impl Kernel {
         self.open_gate(cell);
     }
 
-    /// A state that was never made is not dropped.
+    /// A state that was never made is not dropped. One that was given is there before its start.
     pub(crate) fn is_made(&self, cell: u32) -> bool {
-        let header = self.memory.header(cell);
-        match header.behavior.get() {
-            Some(behavior) if behavior.made_at_start => {
-                header.identity.get().gate() != Gate::Starting
-                    && !self.side_of(cell).is_some_and(|side| self.sides.get(side).ward.unmade)
-            }
+        match self.memory.header(cell).behavior.get() {
+            Some(behavior) if behavior.made_at_start => self.has_begun(cell),
             _ => true,
         }
+    }
+
+    /// Whether code of the instance in a cell has run, or runs: one that never began has no hooks at its end.
+    pub(super) fn has_begun(&self, cell: u32) -> bool {
+        self.memory.header(cell).identity.get().gate() != Gate::Starting
+            && !self.side_of(cell).is_some_and(|side| self.sides.get(side).ward.unbegun)
     }
 
     /// A cell for the kernel's own use: outside the tree, ready at once.

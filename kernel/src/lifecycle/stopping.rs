@@ -32,7 +32,7 @@ impl Kernel {
         if self.signal(to, Kind::Stop, ()).is_err() {
             // No room for the signal: the cell itself is the note, found by walking the tree.
             if !self.mark_stopping(to.index) {
-                return self.close_unmade(to.index);
+                return self.close_unbegun(to.index);
             }
             self.marked_stops = true;
             self.pressing = true;
@@ -51,24 +51,24 @@ impl Kernel {
         }
     }
 
-    /// Sets the gate that says that a cell is stopping. One without a state, and without a side record that could say so
-    /// as well, must keep the gate that does; nothing is below it. Says whether it was set.
+    /// Sets the gate that says that a cell is stopping. One that has not begun, and is without a side record that could say
+    /// so as well, must keep the gate that does; nothing is below it. Says whether it was set.
     fn mark_stopping(&mut self, cell: u32) -> bool {
-        if !self.is_made(cell) {
+        if !self.has_begun(cell) {
             let Some(side) = self.side_of(cell) else { return false };
-            self.sides.get_mut(side).ward.unmade = true;
+            self.sides.get_mut(side).ward.unbegun = true;
         }
         let header = self.memory.header(cell);
         header.identity.set(header.identity.get().with_gate(Gate::Stopping));
         true
     }
 
-    /// A cell whose gate must go on saying that its state was never made cannot be marked. Nothing of it runs or ever
-    /// ran, so it ends at once, also from within another's handler.
+    /// A cell whose gate must go on saying that it never began cannot be marked. Nothing of it runs or ever ran, so it
+    /// ends at once, also from within another's handler.
     #[cold]
-    fn close_unmade(&mut self, cell: u32) {
+    fn close_unbegun(&mut self, cell: u32) {
         let (running, stage) = (self.running(), self.stage);
-        self.close_one(cell, Closing::Unmade);
+        self.close_one(cell, self.first_of_closing(cell));
         self.enter(running, stage);
     }
 

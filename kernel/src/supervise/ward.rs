@@ -36,8 +36,8 @@ pub(crate) struct Ward {
     pub(crate) late: bool,
     /// All that lives below it is suspended until it has a new state.
     pub(crate) holds: bool,
-    /// It has no state, though its gate does not say so.
-    pub(crate) unmade: bool,
+    /// It never began to start, though its gate does not say so: unless its state was given, there is none.
+    pub(crate) unbegun: bool,
     /// An instance has lived, so that the next one is a restarted one.
     pub(crate) lived: bool,
     /// It is to fail, for which there was no room among the signals.
@@ -61,7 +61,7 @@ impl Ward {
             listed: false,
             late: false,
             holds: false,
-            unmade: false,
+            unbegun: false,
             lived: false,
             marked: false,
             next: NONE,
