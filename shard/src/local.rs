@@ -58,7 +58,8 @@ pub trait ShardCtx<A: Actor> {
         then: impl FnOnce(Result<T, OffloadError>) -> A::Msg + 'static,
     ) -> Result<(), OutOfMemory>;
 
-    /// Spawns a top-level actor on a shard, and tells this actor what `then` makes of its address.
+    /// Spawns a top-level actor on a shard, and tells this actor what `then` makes of its address. The actor's mailbox bound
+    /// keeps that outcome no more out than an answer.
     fn spawn_on<B: Actor>(
         &mut self,
         on: On,
@@ -169,17 +170,17 @@ impl<A: Actor> ShardCtx<A> for Ctx<'_, A> {
         let shard = on.choose(&handle.shared);
         if shard == own {
             let spawned = self.scope().spawn_from(factory).map_err(SpawnOnError::from);
-            self.tell(me, then(spawned));
+            self.scope().answer(me, then(spawned));
             return;
         }
         if shard >= handle.shared.posts.len() {
-            self.tell(me, then(Err(CallError::NoSuchShard.into())));
+            self.scope().answer(me, then(Err(CallError::NoSuchShard.into())));
             return;
         }
         // A system that is shutting down stops this actor as well: nobody is left to be told.
         let _ = handle.shared.run_on(shard, move |scope| {
             let spawned = scope.spawn_from(factory).map_err(SpawnOnError::from);
-            scope.tell(me, then(spawned));
+            scope.answer(me, then(spawned));
         });
     }
 

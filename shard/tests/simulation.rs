@@ -450,6 +450,39 @@ fn a_message_to_one_that_is_gone_is_a_dead_letter_of_the_trace() {
     assert_eq!(trace.events.iter().filter(|(_, event)| letter(event)).count(), 1, "{trace}");
 }
 
+#[test]
+fn a_mailbox_bound_does_not_refuse_the_outcome_of_a_spawn() {
+    let trace = calm(1).run(|sim| {
+        let parent = sim.spawn_on(0, || Puppet)?;
+        sim.tell(
+            parent,
+            job(|ctx| {
+                let bounded = ctx.spawner().mailbox(1).spawn(Puppet).unwrap();
+                let spawn_three = job(|ctx| {
+                    let me = ctx.me();
+                    // The mailbox is full from here on, for others.
+                    ctx.try_tell(me, job(|_| ())).unwrap();
+                    ctx.try_tell(me, job(|_| ())).unwrap_err();
+                    for shard in [0, 1, 2] {
+                        ctx.spawn_on(
+                            On::Shard(shard),
+                            || Puppet,
+                            move |spawned| job(move |_| note(format_args!("{shard}: {}", spawned.is_ok()))),
+                        );
+                    }
+                });
+                ctx.tell(bounded, spawn_three);
+            }),
+        );
+        sim.run_until_idle();
+        Ok(())
+    });
+    let trace = trace.expect("it runs");
+    let mut notes: Vec<_> = trace.notes().collect();
+    notes.sort_unstable();
+    assert_eq!(notes, ["0: true", "1: true", "2: false"], "{trace}");
+}
+
 // --- random worlds -------------------------------------------------------------------------------------------------
 
 #[test]
