@@ -12,7 +12,7 @@
 
 use core::time::Duration;
 
-use crate::address::Gate;
+use crate::address::{Address, Gate};
 use crate::backoff::Backoff;
 use crate::behavior::Role;
 use crate::failure::{Failure, FailureKind};
@@ -24,6 +24,7 @@ impl Kernel {
     /// Has a failure decided about, by the parent or whom it is escalated to, and carries that out.
     pub(crate) fn judge(&mut self, cell: u32, failure: Failure) {
         let mut failed = cell;
+        let first = self.address_of(cell);
         loop {
             if self.is_ending(failed) || self.is_restarting(failed) {
                 return;
@@ -39,7 +40,15 @@ impl Kernel {
                 return;
             }
             if directive != Directive::Escalate {
+                if directive == Directive::Resume && failed != cell && self.awaits_decision(first) {
+                    // What goes on above goes on here as well.
+                    self.carry_out(cell, directive, &strategy, failure.clone());
+                }
                 return self.carry_out(failed, directive, &strategy, failure);
+            }
+            if !self.is_made(failed) {
+                // The note by which a restart above finds it: its start has been, and nothing else leads to another.
+                self.keep_failure(failed, failure.clone());
             }
             if parent == self.root || parent == NONE {
                 self.probe.escalated(&failure);
@@ -51,6 +60,11 @@ impl Kernel {
             self.report_failure(parent, &failure);
             failed = parent;
         }
+    }
+
+    /// Whether one whose failure was escalated is there still, and nothing else was begun with it.
+    fn awaits_decision(&self, of: Address) -> bool {
+        self.is_alive(of) && !self.is_ending(of.index) && !self.is_restarting(of.index)
     }
 
     /// Whether nothing can be decided any more about who lives in a cell.
@@ -108,7 +122,14 @@ impl Kernel {
 
     fn carry_out(&mut self, failed: u32, directive: Directive, strategy: &Strategy, failure: Failure) {
         let wait = match directive {
-            Directive::Resume if self.is_made(failed) => return self.go_on(failed),
+            Directive::Resume if self.is_made(failed) => {
+                if self.side_of(failed).is_some_and(|side| self.sides.get(side).ward.follow) {
+                    // A new instance whose first hook failed goes on: it is a new one all the same.
+                    self.keep_failure(failed, failure);
+                    self.restart_survivors(failed);
+                }
+                return self.go_on(failed);
+            }
             // There is nothing to go on with: its making is tried again.
             Directive::Resume => return self.restart_failed(failed, Duration::ZERO, failure),
             Directive::Restart => match &strategy.backoff {

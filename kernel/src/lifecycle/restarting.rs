@@ -125,6 +125,7 @@ impl Kernel {
         self.unstash_messages(cell, u32::MAX);
         let side = self.sides.get_mut(side);
         (side.stash_bound, side.suspensions) = (STASH_DEFAULT, 0);
+        side.ward.follow = true;
     }
 
     /// Arc 11: makes the new state, unless that is to wait.
@@ -246,9 +247,12 @@ impl Kernel {
         }
     }
 
-    /// Arc 12: the children that an old instance left alone are restarted after it.
-    fn restart_survivors(&mut self, cell: u32) {
+    /// Arc 12: the children that an old instance left alone are restarted after it; also those whose start failed with it.
+    pub(super) fn restart_survivors(&mut self, cell: u32) {
         self.stop_holding(cell);
+        if let Some(side) = self.side_of(cell) {
+            self.sides.get_mut(side).ward.follow = false;
+        }
         let mut at = self.first_child(cell);
         if at == NONE {
             return;
@@ -260,7 +264,7 @@ impl Kernel {
         // Oldest first.
         while at != NONE {
             let next = self.memory.header(at).prev.get();
-            if self.lives_below(at) {
+            if self.lives_below(at) || self.is_yet_to_be_made(at) {
                 self.restart_along(at, false, Duration::ZERO, &failure);
             }
             at = next;
@@ -274,6 +278,15 @@ impl Kernel {
         self.role(cell) == Role::Actor
             && step.is_none()
             && matches!(gate, Gate::Ready | Gate::Duty | Gate::Suspended | Gate::Backlog)
+    }
+
+    /// Whether a child's start has been and failed, and nobody has decided about it but that the parent fails with it.
+    fn is_yet_to_be_made(&self, cell: u32) -> bool {
+        let step = self.side_of(cell).and_then(|side| self.sides.get(side).ward.step);
+        self.role(cell) == Role::Actor
+            && step.is_none()
+            && self.memory.header(cell).identity.get().gate() == Gate::Starting
+            && self.obituary_of(cell).is_some()
     }
 
     fn has_children(&self, cell: u32) -> bool {

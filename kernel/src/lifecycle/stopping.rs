@@ -3,7 +3,6 @@
 //! A subtree may be large, so a stop closes a bounded number of cells and leaves the rest for the next turn. Nothing
 //! but the root of the stop is remembered in between: the next round walks down from there again.
 
-use super::Closing;
 use crate::address::{Address, Gate};
 use crate::behavior::Role;
 use crate::kernel::{Kernel, Stage};
