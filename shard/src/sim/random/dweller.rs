@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use corelane_kernel::{
     Actor, ActorRef, Address, AskError, Ctx, Directive, Failure, Group, Outcome, ReplyTo, StopReason,
-    TellError, Terminated,
+    Strategy, TellError, Terminated, TimerKey,
 };
 
-use super::super::rules::{Act, Id, OUTSIDE, Reply};
+use super::super::rules::{Act, Decision, Id, OUTSIDE, Reply};
 use super::super::stage;
 use super::super::trace::{Event, Fault};
 use super::message::{Msg, Token};
+use super::parenting::Parenting;
 use super::town::{Person, Town};
 use crate::local::ShardCtx;
 use crate::spawn::On;
@@ -26,12 +27,34 @@ pub(super) struct Dweller {
     leaves: bool,
     /// Questions that are answered later, or never.
     open: Vec<(u32, ReplyTo<u32>)>,
+    /// The numbers of its alarms, which ring without one.
+    alarms: [u32; 2],
 }
+
+/// The keys of alarms come after those of timers.
+const ALARMS: u8 = 3;
 
 impl Dweller {
     pub(super) fn new(town: &Town, id: Id) -> Dweller {
         town.see(Act::Made { id });
-        Dweller { town: town.clone(), id, heard: 0, stashed: 0, leaves: false, open: Vec::new() }
+        Dweller {
+            town: town.clone(),
+            id,
+            heard: 0,
+            stashed: 0,
+            leaves: false,
+            open: Vec::new(),
+            alarms: [0; 2],
+        }
+    }
+
+    /// What a factory does: it fails, now and then.
+    pub(super) fn make(town: &Town, id: Id) -> Dweller {
+        if town.one_in(60) {
+            town.see(Act::Fails { id });
+            std::panic::resume_unwind(Box::new("on purpose"));
+        }
+        Dweller::new(town, id)
     }
 
     /// Something goes wrong, now and then: a panic, or an error.
@@ -88,7 +111,7 @@ impl Dweller {
             spawner.spawn(Dweller::new(&self.town, id))
         } else {
             let town = self.town.clone();
-            spawner.spawn_from(move || Dweller::new(&town, id))
+            spawner.spawn_from(move || Dweller::make(&town, id))
         };
         if let Ok(at) = spawned {
             self.town.enter(Person { id, at });
@@ -102,7 +125,7 @@ impl Dweller {
         let shards = ctx.system().shards();
         let shard = self.town.below(shards as u64) as usize;
         let (id, town) = (self.town.expect(OUTSIDE, shard), self.town.clone());
-        ctx.spawn_on(On::Shard(shard), move || Dweller::new(&town, id), move |at| Msg::Came(id, at.ok()));
+        ctx.spawn_on(On::Shard(shard), move || Dweller::make(&town, id), move |at| Msg::Came(id, at.ok()));
     }
 
     fn watch(&self, ctx: &mut Ctx<'_, Self>, target: Person) -> Outcome {
@@ -145,10 +168,25 @@ impl Dweller {
         Ok(())
     }
 
+    fn set_alarm(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        let (at, no) = (self.town.below(2) as usize, self.town.serial());
+        let after = Duration::from_micros(1 + self.town.below(30_000));
+        let key = ALARMS + at as u8;
+        self.town.see(Act::TimerSet { id: self.id, key, no, due: ctx.now() + after, every: false });
+        self.alarms[at] = no;
+        ctx.set_alarm(u64::from(key), after)?;
+        Ok(())
+    }
+
     fn cancel_timer(&self, ctx: &mut Ctx<'_, Self>) {
-        let key = self.town.below(3) as u8;
+        let key = self.town.below(5) as u8;
         let was = ctx.cancel_timer(u64::from(key));
         self.town.see(Act::TimerCancelled { id: self.id, key, was });
+    }
+
+    fn reply(&self, ctx: &mut Ctx<'_, Self>, no: u32, reply: ReplyTo<u32>) {
+        self.town.see(Act::Replied { no });
+        ctx.tell(reply, no);
     }
 
     /// One who lives on this shard is to have this one run again.
@@ -212,7 +250,8 @@ impl Dweller {
                 self.town.see(Act::Unwatched { watcher: self.id, target: other.id, was });
             }
             61..70 => self.ask(ctx, other),
-            70..76 => self.set_timer(ctx)?,
+            70..74 => self.set_timer(ctx)?,
+            74..76 => self.set_alarm(ctx)?,
             76..79 => self.cancel_timer(ctx),
             79..82 => self.suspend(ctx, other)?,
             82..87 => self.begin_future(ctx)?,
@@ -229,11 +268,12 @@ impl Dweller {
             }
             92..94 if self.town.one_in(2) => {
                 self.leaves |= other.id == self.id;
+                self.town.see(Act::StopAsked { id: other.id });
                 ctx.stop(other.at);
             }
             94..96 => {
                 while let Some((no, reply)) = self.open.pop() {
-                    ctx.tell(reply, no);
+                    self.reply(ctx, no, reply);
                 }
             }
             _ => {}
@@ -274,14 +314,17 @@ impl Actor for Dweller {
     fn receive(&mut self, msg: Msg, ctx: &mut Ctx<'_, Self>) -> Outcome {
         self.town.see(Act::Heard { id: self.id, now: ctx.now() });
         let Some(msg) = self.perhaps_stash(msg, ctx) else { return Ok(()) };
-        self.perhaps_fail()?;
+        if matches!(msg, Msg::Talk(_) | Msg::Ask(..)) {
+            // The others are outcomes, which would be lost with the message.
+            self.perhaps_fail()?;
+        }
         match msg {
             Msg::Talk(token) => return self.handle(token, ctx),
             Msg::Ask(token, no, reply) => {
                 match self.town.below(4) {
                     0 => self.open.push((no, reply)),
                     1 if self.town.one_in(4) => {}
-                    _ => ctx.tell(reply, no),
+                    _ => self.reply(ctx, no, reply),
                 }
                 return self.handle(token, ctx);
             }
@@ -345,9 +388,52 @@ impl Actor for Dweller {
         self.perhaps_fail()
     }
 
-    fn decide(&mut self, child: Address, _: &Failure, _: &mut Ctx<'_, Self>) -> Directive {
-        self.town.see(Act::ChildFailed { parent: self.id, child: self.town.at(child) });
-        Directive::Stop
+    fn strategy(&self) -> Strategy {
+        Parenting::of(self.id).strategy()
+    }
+
+    fn decide(&mut self, child: Address, _: &Failure, ctx: &mut Ctx<'_, Self>) -> Directive {
+        let (parenting, child) = (Parenting::of(self.id), self.town.at(child));
+        let directive = match self.town.below(20) {
+            0..4 => Directive::Resume,
+            4..12 => Directive::Restart,
+            12..14 => Directive::RestartAfter(Duration::from_micros(self.town.below(20_000))),
+            // One that has asked to stop does, and nobody would hear of its own failure.
+            14..16 if !self.leaves => Directive::Escalate,
+            _ => Directive::Stop,
+        };
+        let (decision, reach) = (parenting.decision(directive), parenting.reach);
+        self.town.see(Act::ChildFailed { parent: self.id, child, now: ctx.now(), decision, reach });
+        if decision == Decision::Escalate {
+            self.town.see(Act::Fails { id: self.id });
+        }
+        directive
+    }
+
+    fn restarting(&mut self, _: &Failure, ctx: &mut Ctx<'_, Self>) {
+        let keeps = self.town.one_in(3);
+        self.town.see(Act::Restarting { id: self.id, keeps });
+        if !keeps {
+            ctx.stop_children();
+        }
+        if self.town.one_in(3) {
+            // What it sets up here ends with this instance.
+            let _ = self.set_timer(ctx);
+        }
+    }
+
+    fn restarted(&mut self, _: &Failure, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        self.town.see(Act::Restarted { id: self.id, now: ctx.now() });
+        self.started(ctx)
+    }
+
+    fn alarm(&mut self, key: TimerKey, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        let TimerKey::Number(key) = key else { return Ok(()) };
+        let key = key as u8;
+        let no = self.alarms[usize::from(key - ALARMS)];
+        self.town.see(Act::TimerFired { id: self.id, key, no, now: ctx.now() });
+        self.do_something(ctx)?;
+        self.perhaps_fail()
     }
 
     fn receive_timeout(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {

@@ -2,7 +2,8 @@
 //! wrong, watched by the [rules](super::rules). What `corelane sim` runs, seed after seed.
 //!
 //! A seed decides all of it: how many shards, how small their lanes, what goes wrong how often, and what each actor does.
-//! `town` keeps the books, `dweller` is the actor, `message` what it is told; the story is here.
+//! `town` keeps the books, `dweller` is the actor, `parenting` how it looks after its children, `message` what it is
+//! told; the story is here.
 //!
 //! ```
 //! use corelane_shard::sim::random::RandomWorld;
@@ -16,16 +17,18 @@
 
 mod dweller;
 mod message;
+mod parenting;
 mod town;
 
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use corelane_kernel::{ActorRef, Scope, Strategy, TellError};
+use corelane_kernel::{ActorRef, Scope, TellError};
 
 use self::dweller::Dweller;
 use self::message::{Msg, Token};
+use self::parenting::Parenting;
 use self::town::{Person, Town};
 use super::rules::{Act, Broken, OUTSIDE};
 use super::{Dice, Options, Sim, SimError, Simulation, Trace};
@@ -120,8 +123,7 @@ fn draw(dice: &mut Dice) -> Options {
     options.step_time = Duration::from_nanos(100)..=Duration::from_micros([2, 20, 200][dice.index(3)]);
     options.generations = [None, None, Some(0), Some(1 + dice.below(20) as u32)][dice.index(4)];
     options.region_bytes = 2 << 20;
-    // A failed actor stops: what a restart keeps and drops is not among the rules yet.
-    options.supervision = Strategy::stopping();
+    options.supervision = Parenting::of_a_kernel(dice.index(5));
     options.events_max = 3_000_000;
     options
 }
@@ -141,7 +143,7 @@ fn tell(sim: &mut Simulation, town: &Town, shards: usize, dice: &mut Dice) -> Re
     for _ in 0..4 + dice.index(12) {
         let (shard, at) = (dice.index(shards), town.clone());
         let id = town.expect(OUTSIDE, shard);
-        sim.spawn_on(shard, move || Dweller::new(&at, id))?;
+        sim.spawn_on(shard, move || Dweller::make(&at, id))?;
     }
     for _ in 0..3 + dice.index(8) {
         for _ in 0..1 + dice.index(80) {
@@ -163,6 +165,7 @@ fn tell(sim: &mut Simulation, town: &Town, shards: usize, dice: &mut Dice) -> Re
                 sim.run_for(Duration::from_micros(dice.below(500)));
             }
             if dice.one_in(30) {
+                town.see(Act::StopAsked { id: person.id });
                 sim.stop(person.at);
             }
         }

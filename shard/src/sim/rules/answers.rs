@@ -13,14 +13,21 @@ pub(super) struct Answers {
     /// Asks without an outcome, and when their time is over.
     asks: BTreeMap<(Id, u32), Time>,
     futures: BTreeMap<(Id, u32), ()>,
+    /// Asks of instances that were restarted, and whether they were answered only then: what waited already may come.
+    late_asks: BTreeMap<u32, bool>,
+    late_futures: BTreeMap<(Id, u32), ()>,
 }
 
 impl Answers {
-    pub(super) fn see(&mut self, act: Act) -> Verdict {
+    pub(super) fn see(&mut self, act: Act, lives: &Lives) -> Verdict {
         match act {
             Act::Asked { id, no, deadline } => _ = self.asks.insert((id, no), deadline),
             Act::Answered { id, no, reply, now } => {
                 let Some(deadline) = self.asks.remove(&(id, no)) else {
+                    if let Some(only_then) = self.late_asks.remove(&no) {
+                        let came = only_then && matches!(reply, Reply::Answer(_));
+                        return check(!came, "an ask ends with its instance", || format!("{no} of {id}"));
+                    }
                     return check(false, "each ask has one outcome", || format!("{no} of {id}: {reply:?}"));
                 };
                 let own = !matches!(reply, Reply::Answer(of) if of != no);
@@ -29,12 +36,23 @@ impl Answers {
                     format!("{no} of {id}: {now:?}, {deadline:?}")
                 })?;
             }
+            Act::Replied { no } => {
+                if let Some(only_then) = self.late_asks.get_mut(&no) {
+                    *only_then = true;
+                }
+            }
             Act::FutureBegun { id, no, .. } => _ = self.futures.insert((id, no), ()),
             Act::FutureDone { id, no, .. } => {
                 let known = self.futures.remove(&(id, no)).is_some();
-                check(known, "each future has one outcome", || format!("{no} of {id}"))?;
+                let late = self.late_futures.remove(&(id, no)).is_some();
+                check(known || late, "each future has one outcome", || format!("{no} of {id}"))?;
             }
             Act::Ended { id } => {
+                if lives.of(id).between {
+                    let own = |(owner, _): &&(Id, u32)| *owner == id;
+                    self.late_asks.extend(self.asks.keys().filter(own).map(|(_, no)| (*no, false)));
+                    self.late_futures.extend(self.futures.keys().filter(own).map(|key| (*key, ())));
+                }
                 self.asks.retain(|(owner, _), _| *owner != id);
                 self.futures.retain(|(owner, _), ()| *owner != id);
             }

@@ -3,14 +3,20 @@
 //!
 //! | file | rules |
 //! |---|---|
-//! | `tree` | a life has a beginning, a hook and an end, each once; children end before their parents; a parent hears once of each child that failed |
+//! | `tree` | a life has a beginning, its hooks and an end, each once and in order; children end before their parents; a parent hears once of each child that failed |
+//! | `restarts` | nobody is restarted whom no decision concerns, too often, or too early; what was decided is done, also to siblings and to children that were left alone, which handle nothing meanwhile |
 //! | `order` | messages of each pair arrive in order, at most once, at no successor, and none is forgotten; what is stashed or waits behind a suspension keeps its place |
 //! | `watches` | one notice for each watch, not before the end, and after all that was told before it |
 //! | `timers` | none fires early, twice, or after it was cancelled or replaced; none is forgotten |
 //! | `answers` | each ask and each future has one outcome, its own |
+//!
+//! A restart is none of these ends: its actor keeps its number, the messages that wait for it in their order (with what
+//! was stashed before them) and its watchers. Its timers, watches, asks and futures end with the instance: all that may
+//! come of them later is a message that waited already.
 
 mod answers;
 mod order;
+mod restarts;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -19,6 +25,7 @@ mod watches;
 
 use std::fmt;
 use std::hash::Hash;
+use std::time::Duration;
 
 use corelane_kernel::Time;
 
@@ -46,6 +53,39 @@ pub enum Reply {
     NotSent,
 }
 
+/// What a parent decides about a child that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Decision {
+    /// It goes on.
+    Resume,
+    /// It is restarted.
+    Restart {
+        /// After so long at least.
+        wait: Duration,
+        /// After so long at most, if it is certain that it is made again.
+        at_most: Option<Duration>,
+        /// So many restarts within so long, where that is counted for this child alone.
+        limit: Option<(u32, Duration)>,
+    },
+    /// It is stopped.
+    Stop,
+    /// The parent fails itself.
+    Escalate,
+}
+
+/// Whom a decision to restart or to stop concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reach {
+    /// The child that failed.
+    One,
+    /// All children.
+    All,
+    /// The child that failed and those that were spawned after it.
+    Rest,
+}
+
 /// What an actor did, or what was done to it.
 #[allow(missing_docs, reason = "each variant says what its numbers are")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,12 +97,17 @@ pub enum Act {
     Made { id: Id },
     /// Its `started` hook runs.
     Started { id: Id },
-    /// Its supervisor has it restarted: another state is to come in the place of this one.
-    Restarting { id: Id },
-    /// It fails now: by an error, or by a panic.
+    /// Its `restarting` hook runs: another state is to come in the place of this one. It `keeps` its children, or has
+    /// them stopped.
+    Restarting { id: Id, keeps: bool },
+    /// Its `restarted` hook runs, which calls `started`.
+    Restarted { id: Id, now: Time },
+    /// It fails now: by an error, or by a panic; or its state cannot be made.
     Fails { id: Id },
-    /// Its parent hears that it failed.
-    ChildFailed { parent: Id, child: Id },
+    /// Its parent hears that it failed, and decides.
+    ChildFailed { parent: Id, child: Id, now: Time, decision: Decision, reach: Reach },
+    /// Somebody asks it to stop.
+    StopAsked { id: Id },
     /// Its `stopped` hook runs.
     Stopped { id: Id },
     /// Its state is dropped.
@@ -101,6 +146,8 @@ pub enum Act {
     SilenceSet { id: Id, after: Option<std::time::Duration> },
     /// Its receive time-out runs.
     Silence { id: Id, now: Time },
+    /// Somebody answers an ask.
+    Replied { no: u32 },
     /// It asked something.
     Asked { id: Id, no: u32, deadline: Time },
     /// It hears how that ended.
@@ -172,7 +219,7 @@ impl Rules {
         self.order.see(act, &self.lives)?;
         self.watches.see(act, &self.lives, &self.order)?;
         self.timers.see(act)?;
-        self.answers.see(act)
+        self.answers.see(act, &self.lives)
     }
 
     /// Nothing is under way at this time: what had to come has come.
@@ -180,7 +227,7 @@ impl Rules {
     /// # Errors
     /// [`Broken`]: something has not.
     pub fn at_rest(&self, now: Time) -> Verdict {
-        self.lives.at_rest()?;
+        self.lives.at_rest(now)?;
         self.order.at_rest(&self.lives)?;
         self.watches.at_rest(&self.lives)?;
         self.timers.at_rest(now, &self.lives)?;

@@ -83,6 +83,15 @@ impl Order {
                 }
                 self.forget(key);
             }
+            Act::Ended { id } if lives.of(id).between => {
+                // What it stashed goes back to the front of what waits, in order.
+                for key in self.stash.remove(&id).unwrap_or_default().into_iter().rev() {
+                    if let Some(message) = self.messages.get_mut(&key) {
+                        message.at = Where::Unstashed;
+                    }
+                    self.unstashed.entry(id).or_default().push_front(key);
+                }
+            }
             Act::Ended { id } => {
                 let mut count = 0;
                 for ((_, from, _), message) in self.messages.range_mut((id, 0, 0)..(id + 1, 0, 0)) {
@@ -138,7 +147,8 @@ impl Order {
     pub(super) fn at_rest(&self, lives: &Lives) -> Verdict {
         for ((to, from, no), message) in &self.messages {
             let life = lives.of(*to);
-            let may_wait = life.lives() && (message.at == Where::Stashed || life.suspended > 0);
+            let waits = message.at == Where::Stashed || life.suspended > 0 || life.held;
+            let may_wait = life.lives() && waits || life.is_to_be_made();
             check(may_wait, "no message is forgotten", || {
                 format!("{no} from {from} to {to} has not come: {message:?}, {life:?}")
             })?;

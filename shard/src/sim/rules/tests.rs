@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use corelane_kernel::Time;
 
-use super::{Act, Id, OUTSIDE, Reply, Rules};
+use super::{Act, Decision, Id, OUTSIDE, Reach, Reply, Rules};
 
 const NOW: Time = Time::from_millis(1000);
 
@@ -38,6 +38,25 @@ fn watching(watcher: Id, target: Id) -> Act {
 fn ends(id: Id) -> [Act; 2] {
     [Act::Stopped { id }, Act::Ended { id }]
 }
+
+/// The hooks of an actor whose parent has it restarted.
+const RESTARTS: [Act; 6] = [
+    Act::Restarting { id: 2, keeps: false },
+    Act::Stopped { id: 2 },
+    Act::Ended { id: 2 },
+    Act::Made { id: 2 },
+    Act::Restarted { id: 2, now: NOW },
+    Act::Started { id: 2 },
+];
+
+/// The second fails, and its parent decides.
+fn fails(decision: Decision) -> [Act; 2] {
+    let heard = Act::ChildFailed { parent: 1, child: 2, now: NOW, decision, reach: Reach::One };
+    [Act::Fails { id: 2 }, heard]
+}
+
+const RESTART: Decision =
+    Decision::Restart { wait: Duration::ZERO, at_most: Some(Duration::ZERO), limit: None };
 
 /// Tells a story after that of the three, and gives the rule that it broke, at its last act or at rest after it.
 fn broken(story: &[Act]) -> Option<&'static str> {
@@ -136,22 +155,111 @@ fn nobody_acts_after_its_end() {
 
 #[test]
 fn a_restart_is_another_state_of_the_same_life() {
-    let again =
-        [Act::Restarting { id: 2 }, Act::Ended { id: 2 }, Act::Made { id: 2 }, Act::Started { id: 2 }];
+    let again = [&fails(RESTART)[..], &RESTARTS].concat();
     assert_eq!(broken(&[&again[..], &[told(1, 2, 1), handled(1, 2, 1)]].concat()), None);
     let rule = Some("a state is made once, and again by a restart");
     assert_eq!(broken(&[Act::Made { id: 2 }]), rule);
+    let once = Some("an actor starts once");
+    assert_eq!(broken(&[&again[..], &[Act::Started { id: 2 }]].concat()), once);
+    // Not as if it were new, and not without its leave.
+    assert_eq!(broken(&[&again[..6], &[Act::Started { id: 2 }]].concat()), once);
+    let hooks = Some("the hooks of an end come before it");
+    assert_eq!(broken(&[&again[..3], &[Act::Ended { id: 2 }]].concat()), hooks);
+}
+
+#[test]
+fn a_restart_keeps_messages_and_what_was_stashed_before_them() {
+    let before = [told(1, 2, 1), told(1, 2, 2), told(3, 2, 1), stashed(1, 2, 1)];
+    let story = |after: &[Act]| broken(&[&before[..], &fails(RESTART), &RESTARTS, after].concat());
+    assert_eq!(story(&[handled(1, 2, 1), handled(3, 2, 1), handled(1, 2, 2)]), None);
+    assert_eq!(story(&[handled(3, 2, 1)]), Some("stashed messages come back in order, before all others"));
+    assert_eq!(story(&[]), Some("no message is forgotten"));
+    assert_eq!(story(&[notice(3, 2)]), Some("each watch has one notice"));
+    let watched = [&[watching(3, 2)][..], &fails(RESTART), &RESTARTS, &[notice(3, 2)]].concat();
+    assert_eq!(broken(&watched), Some("a notice comes after the end"));
+}
+
+#[test]
+fn what_an_instance_set_up_ends_with_it() {
+    let due = Time::from_millis(500);
+    let story = |before: &[Act], after: Act| broken(&[before, &fails(RESTART), &RESTARTS, &[after]].concat());
+    let set = Act::TimerSet { id: 2, key: 1, no: 1, due, every: false };
+    let fired = Act::TimerFired { id: 2, key: 1, no: 1, now: due };
+    let once = Some("a timer fires once, and not after it was cancelled or replaced");
+    assert_eq!(story(&[set], fired), once);
+    let asked = Act::Asked { id: 2, no: 7, deadline: NOW };
+    let answered = Act::Answered { id: 2, no: 7, reply: Reply::Answer(7), now: due };
+    assert_eq!(story(&[asked, Act::Replied { no: 7 }], answered), None);
+    let later = [&[asked][..], &fails(RESTART), &RESTARTS, &[Act::Replied { no: 7 }, answered]].concat();
+    assert_eq!(broken(&later), Some("an ask ends with its instance"));
+    let ended = [&[watching(2, 3)][..], &fails(RESTART), &RESTARTS, &ends(3), &[notice(2, 3)]].concat();
+    assert_eq!(broken(&ended), Some("each watch has one notice"));
+}
+
+#[test]
+fn decisions_are_done_as_often_and_as_late_as_they_say() {
+    let nobody = Some("nobody is restarted whom no decision concerns");
+    assert_eq!(broken(&RESTARTS[..1]), nobody);
+    assert_eq!(broken(&[&fails(Decision::Resume)[..], &RESTARTS[..1]].concat()), nobody);
+    assert_eq!(broken(&[&fails(RESTART)[..], &RESTARTS, &RESTARTS[..1]].concat()), nobody);
+    let done = Some("what was decided is done");
+    assert_eq!(broken(&fails(Decision::Stop)), done);
+    assert_eq!(broken(&fails(RESTART)), done);
+    assert_eq!(broken(&[&fails(Decision::Stop)[..], &ends(2)].concat()), None);
+
+    let limit = Some((1, Duration::from_secs(1)));
+    let limited = fails(Decision::Restart { wait: Duration::ZERO, at_most: None, limit });
+    assert_eq!(broken(&[&limited[..], &RESTARTS, &limited, &RESTARTS[..1]].concat()), nobody);
+
+    let wait = Duration::from_nanos(1);
+    let waiting = fails(Decision::Restart { wait, at_most: None, limit: None });
+    assert_eq!(broken(&[&waiting[..], &RESTARTS[..5]].concat()), Some("a back-off is waited for"));
+    let past = Time::from_millis(900);
+    let decided = Act::ChildFailed { parent: 1, child: 2, now: past, decision: RESTART, reach: Reach::One };
+    let forgotten = [&[Act::Fails { id: 2 }, decided][..], &RESTARTS[..3]].concat();
+    assert_eq!(broken(&forgotten), Some("no restart is forgotten"));
+}
+
+#[test]
+fn children_that_are_left_alone_wait_and_are_restarted_after_their_parent() {
+    let mut rules = Rules::default();
+    let born = |id, parent| [Act::Spawned { id, parent, shard: 0 }, Act::Made { id }, Act::Started { id }];
+    let again = [
+        Act::Fails { id: 1 },
+        Act::Restarting { id: 1, keeps: true },
+        Act::Stopped { id: 1 },
+        Act::Ended { id: 1 },
+    ];
+    let [begins, rest @ ..] =
+        [Act::Made { id: 1 }, Act::Restarted { id: 1, now: NOW }, Act::Started { id: 1 }];
+    for act in [&born(1, OUTSIDE)[..], &born(2, 1), &[told(1, 2, 1)], &again].concat() {
+        rules.see(act).expect("a rule holds");
+    }
+    assert_eq!(rules.at_rest(NOW), Ok(()));
+    let mut early = rules;
+    let waits = "messages wait while somebody above is made again";
+    assert_eq!(early.see(handled(1, 2, 1)).unwrap_err().rule, waits);
+    for act in [begins, rest[0], rest[1]] {
+        early.see(act).expect("a rule holds");
+    }
+    assert_eq!(early.at_rest(NOW).unwrap_err().rule, "what was decided is done");
+    for act in RESTARTS {
+        early.see(act).expect("a rule holds");
+    }
+    assert_eq!(early.at_rest(NOW).unwrap_err().rule, "no message is forgotten");
+    early.see(handled(1, 2, 1)).expect("a rule holds");
+    assert_eq!(early.at_rest(NOW), Ok(()));
 }
 
 #[test]
 fn a_parent_hears_once_of_a_failure() {
-    let heard = Act::ChildFailed { parent: 1, child: 2 };
+    let [failed, heard] = fails(Decision::Stop);
     let rule = Some("a parent hears once of each child that failed");
-    let failed = [&[Act::Fails { id: 2 }][..], &ends(2)].concat();
-    assert_eq!(broken(&[&failed[..], &[heard]].concat()), None);
-    assert_eq!(broken(&failed), rule);
-    assert_eq!(broken(&[&failed[..], &[heard, heard]].concat()), rule);
+    assert_eq!(broken(&[&[failed, heard][..], &ends(2)].concat()), None);
+    assert_eq!(broken(&[&[failed][..], &ends(2)].concat()), rule);
+    assert_eq!(broken(&[failed, heard, heard]), rule);
     assert_eq!(broken(&[heard]), rule);
+    assert_eq!(broken(&[failed, RESTARTS[0]]), rule);
 }
 
 #[test]

@@ -1,6 +1,11 @@
 //! Lives, and the tree that they make.
 
+use corelane_kernel::Time;
+
+use super::restarts::Ward;
 use super::{Act, Id, OUTSIDE, Verdict, check};
+
+const UNHEARD: &str = "a parent hears once of each child that failed";
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Life {
@@ -9,13 +14,27 @@ pub(super) struct Life {
     spawned: bool,
     made: bool,
     pub(super) started: bool,
-    restarting: bool,
+    /// Its hook has run; the end of this state is a restart's.
+    pub(super) restarting: bool,
+    /// It leaves its children alone over that.
+    keeps: bool,
+    /// Its state was dropped by a restart, and the next one is not made yet.
+    pub(super) between: bool,
+    /// A state was dropped by a restart.
+    lived: bool,
+    /// The `restarted` hook has run on this state.
+    restarted: bool,
     pub(super) stopped: bool,
     pub(super) ended: bool,
     /// Somebody was told that it is gone.
-    gone: bool,
+    pub(super) gone: bool,
     failed: bool,
     failure_told: bool,
+    /// Nobody need be told: it failed when something was decided about it already, or below one without a state.
+    excused: bool,
+    pub(super) ward: Ward,
+    /// Somebody above it is being made again.
+    pub(super) held: bool,
     /// Reasons not to run that somebody else takes away.
     pub(super) suspended: u32,
     /// Futures that it waits for.
@@ -27,7 +46,23 @@ pub(super) struct Life {
 impl Life {
     /// It can hear what it is told.
     pub(super) fn runs(&self) -> bool {
-        self.started && !self.stopped && !self.ended && self.suspended == 0
+        self.started && !self.stopped && !self.ended && self.suspended == 0 && !self.held
+    }
+
+    /// Reasons not to run are counted, and not told apart.
+    fn take_reason_away(&mut self, future: bool) {
+        let (first, other) = if future {
+            (&mut self.waits, &mut self.suspended)
+        } else {
+            (&mut self.suspended, &mut self.waits)
+        };
+        let reasons = if *first > 0 { first } else { other };
+        *reasons = reasons.saturating_sub(1);
+    }
+
+    /// It is to be made, again or for the first time after that failed.
+    pub(super) fn is_to_be_made(&self) -> bool {
+        self.between || (self.spawned && !self.made && self.failed)
     }
 
     /// Its state is there.
@@ -35,24 +70,40 @@ impl Life {
         self.made && !self.ended
     }
 
+    fn keeps_children(&self) -> bool {
+        self.restarting && self.keeps
+    }
+
     /// It lived, and does no more.
     pub(super) fn has_ended(&self) -> bool {
-        self.ended
+        self.ended && !self.between
     }
 }
 
 /// Everybody who was ever spawned, by number.
 #[derive(Debug, Default)]
 pub(super) struct Lives {
-    lives: Vec<Life>,
+    pub(super) lives: Vec<Life>,
 }
 
 impl Lives {
     pub(super) fn of(&self, id: Id) -> Life {
-        self.lives.get(id as usize).copied().unwrap_or_default()
+        let life = self.lives.get(id as usize).copied().unwrap_or_default();
+        Life { held: self.is_anybody_above_between(life.parent), ..life }
     }
 
-    fn at(&mut self, id: Id) -> &mut Life {
+    fn is_anybody_above_between(&self, mut id: Id) -> bool {
+        while id != OUTSIDE {
+            let Some(life) = self.lives.get(id as usize) else { return false };
+            if life.between {
+                return true;
+            }
+            id = life.parent;
+        }
+        false
+    }
+
+    pub(super) fn at(&mut self, id: Id) -> &mut Life {
         let at = id as usize;
         if self.lives.len() <= at {
             self.lives.resize(at + 1, Life::default());
@@ -66,11 +117,14 @@ impl Lives {
                 let known = self.of(id);
                 check(!known.spawned && id != OUTSIDE, "a number is given once", || format!("{id}"))?;
                 *self.at(id) = Life { parent, shard, spawned: true, ..Life::default() };
+                // What is spawned when the children have been told to stop is left alone.
+                let above = self.at(parent);
+                above.keeps |= above.restarting;
             }
             Act::Made { id } => {
                 let life = *self.at(id);
                 check(
-                    life.spawned && !life.gone && (!life.made || life.restarting),
+                    life.spawned && !life.gone && (!life.made || life.between),
                     "a state is made once, and again by a restart",
                     || format!("{id} is made: {life:?}"),
                 )?;
@@ -82,67 +136,115 @@ impl Lives {
                     stopped: false,
                     ended: false,
                     restarting: false,
+                    between: false,
+                    restarted: false,
                     ..*life
                 };
                 if fresh {
                     let parent = life.parent;
                     self.at(parent).children += 1;
                 }
+                self.made_again(id);
+            }
+            Act::Restarted { id, now } => {
+                let life = self.of(id);
+                check(life.lives() && !life.started && life.lived, "an actor starts once", || {
+                    format!("{id} starts again: {life:?}")
+                })?;
+                self.at(id).restarted = true;
+                self.let_restart_below(id);
+                self.in_time(id, now)?;
             }
             Act::Started { id } => {
                 let (life, parent) = (self.of(id), self.of(self.of(id).parent));
-                check(life.lives() && !life.started && !life.gone, "an actor starts once", || {
+                let first = life.restarted == life.lived;
+                check(life.lives() && !life.started && !life.gone && first, "an actor starts once", || {
                     format!("{id} starts: {life:?}")
                 })?;
-                check(!parent.stopped && !parent.ended, "a child ends before its parent", || {
+                // One that is left alone over a restart may be made again meanwhile.
+                let ended = (parent.stopped || parent.ended) && !parent.between;
+                check(!ended, "a child ends before its parent", || {
                     format!("{id} starts, and {} has stopped", life.parent)
                 })?;
                 self.at(id).started = true;
             }
-            Act::Restarting { id } => self.at(id).restarting = true,
-            Act::Fails { id } => {
-                let life = self.at(id);
-                (life.failed, life.failure_told) = (true, false);
-            }
-            Act::ChildFailed { parent, child } => {
-                let life = self.of(child);
+            Act::Restarting { id, keeps } => {
+                let life = self.of(id);
                 check(
-                    life.parent == parent && life.failed && !life.failure_told,
-                    "a parent hears once of each child that failed",
-                    || format!("{parent} hears of {child}: {life:?}"),
+                    life.lives() && !life.restarting && !life.stopped,
+                    "a restart has its hooks in order",
+                    || format!("{id} is restarted: {life:?}"),
                 )?;
+                check(!self.must_be_told(&life), UNHEARD, || {
+                    format!("{} was not told of {id}", life.parent)
+                })?;
+                self.begin_restart(id)?;
+                let life = self.at(id);
+                (life.restarting, life.keeps) = (true, keeps);
+            }
+            Act::Fails { id } => {
+                let life = self.of(id);
+                let parent = self.of(life.parent);
+                let asked = parent.lives() && parent.started && !parent.stopped;
+                let excused = life.ward.to_follow || life.restarting || !asked;
+                let life = self.at(id);
+                (life.failed, life.failure_told, life.excused) = (true, false, excused);
+                self.fails(id, asked);
+            }
+            Act::ChildFailed { parent, child, now, decision, reach } => {
+                let life = self.of(child);
+                check(life.parent == parent && life.failed && !life.failure_told, UNHEARD, || {
+                    format!("{parent} hears of {child}: {life:?}")
+                })?;
                 self.may_act(parent, "hears of a child")?;
                 self.at(child).failure_told = true;
+                self.decide(child, now, decision, reach);
             }
+            Act::StopAsked { id } => self.at(id).ward.is_to_stop = true,
             Act::Stopped { id } => {
                 let life = self.of(id);
-                // One whose parent ends before it could start has its hook run all the same, if its state is there.
-                check(life.lives() && !life.stopped, "an actor stops once", || {
+                check(life.lives() && life.started && !life.stopped, "an actor stops once", || {
                     format!("{id} stops: {life:?}")
                 })?;
-                check(life.children == 0, "a child ends before its parent", || {
+                check(life.children == 0 || life.keeps_children(), "a child ends before its parent", || {
                     format!("{id} stops, and {} children live", life.children)
                 })?;
-                self.at(id).stopped = true;
+                let life = self.at(id);
+                life.stopped = true;
+                life.ward.to_follow = false;
             }
             Act::Ended { id } => {
                 let life = self.of(id);
                 check(life.lives(), "a state is dropped once", || format!("{id}: {life:?}"))?;
-                check(life.children == 0 || life.restarting, "a child ends before its parent", || {
+                check(life.stopped || !life.started, "the hooks of an end come before it", || {
+                    format!("{id} ends: {life:?}")
+                })?;
+                check(life.children == 0 || life.keeps_children(), "a child ends before its parent", || {
                     format!("{id} ends, and {} children live", life.children)
                 })?;
-                self.at(id).ended = true;
+                let again = life.restarting;
+                let ending = self.at(id);
+                ending.ended = true;
+                if again {
+                    // What suspended the old instance, and that it failed, is over.
+                    *ending =
+                        Life { between: true, lived: true, failed: false, suspended: 0, waits: 0, ..*ending };
+                    self.leave_alone(id);
+                }
                 self.at(life.parent).children -= 1;
             }
-            Act::Handled { by, .. } | Act::Stashed { by, .. } => self.may_act(by, "handles a message")?,
+            Act::Handled { by, .. } | Act::Stashed { by, .. } => {
+                self.may_act(by, "handles a message")?;
+                let held = self.of(by).held;
+                check(!held, "messages wait while somebody above is made again", || format!("{by}"))?;
+            }
             Act::TimerFired { id, .. }
             | Act::Answered { id, .. }
             | Act::FutureDone { id, .. }
             | Act::Silence { id, .. } => {
                 self.may_act(id, "hears something")?;
                 if let Act::FutureDone { waits: true, .. } = act {
-                    let life = self.at(id);
-                    life.waits = life.waits.saturating_sub(1);
+                    self.at(id).take_reason_away(true);
                 }
             }
             Act::Notice { watcher, target, .. } => {
@@ -151,10 +253,7 @@ impl Lives {
             }
             Act::FutureBegun { id, waits: true, .. } => self.at(id).waits += 1,
             Act::Suspended { id } => self.at(id).suspended += 1,
-            Act::Resumed { id } => {
-                let life = self.at(id);
-                life.suspended = life.suspended.saturating_sub(1);
-            }
+            Act::Resumed { id } => self.at(id).take_reason_away(false),
             _ => {}
         }
         Ok(())
@@ -169,17 +268,19 @@ impl Lives {
         )
     }
 
-    pub(super) fn at_rest(&self) -> Verdict {
+    /// It failed, and its parent, who was there to be asked, has not heard of it.
+    fn must_be_told(&self, life: &Life) -> bool {
+        let unheard = life.failed && !life.failure_told && !life.excused && life.parent != OUTSIDE;
+        unheard && self.of(life.parent).lives() && self.of(life.parent).started
+    }
+
+    pub(super) fn at_rest(&self, now: Time) -> Verdict {
         for (id, life) in self.lives.iter().enumerate() {
-            let parent = self.of(life.parent);
-            let to_tell = life.failed && life.ended && !life.failure_told && life.parent != OUTSIDE;
-            check(
-                !to_tell || !parent.lives() || !parent.started,
-                "a parent hears once of each child that failed",
-                || format!("{} was not told of {id}", life.parent),
-            )?;
+            check(!life.ended || !self.must_be_told(life), UNHEARD, || {
+                format!("{} was not told of {id}", life.parent)
+            })?;
         }
-        Ok(())
+        self.decisions_are_done(now)
     }
 
     pub(super) fn at_end(&self) -> Verdict {

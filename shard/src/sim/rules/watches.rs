@@ -65,8 +65,19 @@ impl Watches {
                 )?;
             }
             Act::Ended { id } => {
-                let own: Vec<_> = self.open.range((id, 0)..(id + 1, 0)).map(|(key, _)| *key).collect();
-                own.iter().for_each(|key| _ = self.open.remove(key));
+                let again = lives.of(id).between;
+                let own: Vec<_> =
+                    self.open.range((id, 0)..(id + 1, 0)).map(|(key, open)| (*key, *open)).collect();
+                for (key, open) in own {
+                    // A message that waits already outlives the instance that asked for it.
+                    let waits = open.due && open.with && !lives.of(key.1).lives();
+                    let more = open.more + u32::from(waits);
+                    if again && more > 0 {
+                        self.open.insert(key, Watch { with: true, due: false, more });
+                    } else {
+                        self.open.remove(&key);
+                    }
+                }
             }
             _ => {}
         }
@@ -77,7 +88,9 @@ impl Watches {
         for ((watcher, target), watch) in self.open.iter().filter(|(_, watch)| watch.due) {
             let (watching, watched) = (lives.of(*watcher), lives.of(*target));
             // Signals overtake what waits; messages do not.
-            let hears = watching.lives() && watching.started && (!watch.with || watching.suspended == 0);
+            let hears = watching.lives()
+                && watching.started
+                && (!watch.with || watching.suspended == 0 && !watching.held);
             check(!watched.has_ended() || !hears, ONE, || {
                 format!("{watcher} was not told that {target} is gone")
             })?;

@@ -1,0 +1,157 @@
+//! Restarts: who is restarted, how often and when; and that what was decided is done.
+
+use std::time::Duration;
+
+use corelane_kernel::Time;
+
+use super::timers::LATE;
+use super::tree::{Life, Lives};
+use super::{Decision, Id, OUTSIDE, Reach, Verdict, check};
+
+/// What was decided about somebody.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ward {
+    /// A decision lets it be restarted, once.
+    may_restart: bool,
+    /// It is to be restarted or to stop.
+    pub(super) to_follow: bool,
+    /// Its next state is not made before.
+    not_before: Time,
+    /// Its next state is made by then, unless it is stopped.
+    pub(super) due: Option<Time>,
+    /// Somebody has asked it to stop, who may be heard late.
+    pub(super) is_to_stop: bool,
+    /// Restarts that count towards the limit, and since when.
+    counted: (u32, Time),
+}
+
+impl Life {
+    /// Something can be decided about it besides what was.
+    fn is_up_and_running(&self) -> bool {
+        self.lives() && self.started && !self.stopped && !self.restarting
+    }
+}
+
+impl Lives {
+    fn children_of(&self, parent: Id) -> Vec<Id> {
+        (1..self.lives.len() as Id).filter(|id| self.lives[*id as usize].parent == parent).collect()
+    }
+
+    /// Somebody fails. Where no parent is asked, the default may restart it.
+    pub(super) fn fails(&mut self, id: Id, asked: bool) {
+        let ward = &mut self.at(id).ward;
+        ward.due = None;
+        ward.may_restart |= !asked;
+    }
+
+    pub(super) fn decide(&mut self, child: Id, now: Time, decision: Decision, reach: Reach) {
+        let parent = self.of(child).parent;
+        let stops = self.of(parent).restarting;
+        let concerned: Vec<_> = match reach {
+            _ if matches!(decision, Decision::Resume | Decision::Escalate) => Vec::new(),
+            Reach::One => vec![child],
+            Reach::All => self.children_of(parent),
+            Reach::Rest => self.children_of(parent).into_iter().filter(|id| *id >= child).collect(),
+        };
+        for id in concerned {
+            // A sibling that is being restarted already, or never lived, is none of this decision's.
+            let apt = id == child || self.of(id).is_up_and_running() && !self.of(id).ward.to_follow;
+            let life = self.at(id);
+            let to_follow = apt && life.lives();
+            let ward = &mut life.ward;
+            match decision {
+                Decision::Restart { wait, at_most, limit } => {
+                    if apt {
+                        ward.may_restart = limit.is_none_or(|limit| ward.permits(limit, now));
+                        ward.not_before = now + wait;
+                        // A parent that is restarted has told its children to stop.
+                        ward.due = at_most.map(|at_most| now + at_most).filter(|_| !stops);
+                        ward.to_follow |= to_follow;
+                    } else {
+                        // It may be stopped instead.
+                        ward.may_restart = true;
+                        ward.due = None;
+                    }
+                }
+                _ => {
+                    (ward.may_restart, ward.due) = (false, None);
+                    ward.to_follow |= to_follow;
+                }
+            }
+        }
+        if decision == Decision::Resume && !self.of(child).lives() {
+            // There is nothing to go on with: it is made, in the next turn.
+            let ward = &mut self.at(child).ward;
+            (ward.not_before, ward.due) = (now, Some(now));
+        }
+    }
+
+    pub(super) fn begin_restart(&mut self, id: Id) -> Verdict {
+        let life = self.of(id);
+        let may = life.ward.may_restart || life.parent == OUTSIDE;
+        check(may, "nobody is restarted whom no decision concerns", || format!("{id}: {life:?}"))?;
+        let ward = &mut self.at(id).ward;
+        (ward.may_restart, ward.to_follow) = (false, false);
+        for child in self.children_of(id) {
+            // They may be stopped.
+            self.at(child).ward.due = None;
+        }
+        Ok(())
+    }
+
+    /// The state of one who is restarted is dropped: children that are there still are restarted after it.
+    pub(super) fn leave_alone(&mut self, id: Id) {
+        for child in self.children_of(id) {
+            if self.of(child).is_up_and_running() {
+                self.at(child).ward.to_follow = true;
+            }
+        }
+    }
+
+    /// Children that live when their parent has its new instance are restarted after it.
+    pub(super) fn let_restart_below(&mut self, id: Id) {
+        for child in self.children_of(id) {
+            let up = self.of(child).is_up_and_running();
+            self.at(child).ward.may_restart |= up;
+        }
+    }
+
+    pub(super) fn made_again(&mut self, id: Id) {
+        self.at(id).ward.due = None;
+    }
+
+    pub(super) fn in_time(&self, id: Id, now: Time) -> Verdict {
+        let ward = self.of(id).ward;
+        check(now >= ward.not_before, "a back-off is waited for", || format!("{id} at {now:?}: {ward:?}"))
+    }
+
+    pub(super) fn decisions_are_done(&self, now: Time) -> Verdict {
+        for id in 1..self.lives.len() as Id {
+            let life = self.of(id);
+            let parent = self.of(life.parent);
+            // What concerns the children of one who is made again waits for that.
+            let waits = life.held || parent.restarting;
+            check(waits || !life.ward.to_follow || !life.lives(), "what was decided is done", || {
+                format!("{id} is neither restarted nor stopped: {life:?}")
+            })?;
+            let late = life.ward.due.is_some_and(|due| due + LATE < now) && life.is_to_be_made();
+            let stops = life.gone || life.ward.is_to_stop;
+            check(
+                waits || stops || !late || !parent.lives() || !parent.started,
+                "no restart is forgotten",
+                || format!("{id} at {now:?}: {life:?}"),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Ward {
+    /// Counts a restart: the time begins with the first, and anew with the first after it is over.
+    fn permits(&mut self, (most, within): (u32, Duration), now: Time) -> bool {
+        let (count, since) = self.counted;
+        let goes_on = count > 0 && now.since(since) <= within;
+        self.counted = if goes_on { (count + 1, since) } else { (1, now) };
+        self.counted.0 <= most
+    }
+}
