@@ -6,6 +6,7 @@ use super::tree::Lives;
 use super::{Act, Id, Verdict, check};
 
 const ONCE: &str = "a message is handled or dropped once";
+const LOST: &str = "what is stashed is not lost while its actor lives";
 const STASH: &str = "stashed messages come back in order, before all others";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub(super) struct Order {
     unstashed: BTreeMap<Id, VecDeque<Key>>,
     /// Messages that were told before an actor's end, on its core, and are neither handled nor dropped.
     before_end: BTreeMap<Id, u32>,
+    /// What was stashed by one who is to be made again, and dropped: it must have been stopped meanwhile.
+    lost: BTreeMap<Id, Key>,
 }
 
 impl Order {
@@ -74,14 +77,22 @@ impl Order {
             }
             Act::Dropped { from, to, no } => {
                 let key = (to, from, no);
-                let known = self.messages.contains_key(&key);
-                check(known, ONCE, || format!("{no} from {from} to {to} is dropped"))?;
+                let name = || format!("{no} from {from} to {to} is dropped");
+                let Some(message) = self.messages.get(&key) else { return check(false, ONCE, name) };
+                let life = lives.of(to);
+                check(message.at != Where::Stashed || !life.lives(), LOST, name)?;
+                if life.between && message.at == Where::Unstashed {
+                    self.lost.insert(to, key);
+                }
                 for waiting in [&mut self.stash, &mut self.unstashed] {
                     if let Some(waiting) = waiting.get_mut(&to) {
                         waiting.retain(|other| *other != key);
                     }
                 }
                 self.forget(key);
+            }
+            Act::Made { id } => {
+                check(!self.lost.contains_key(&id), LOST, || format!("{id} is made again without it"))?;
             }
             Act::Ended { id } if lives.of(id).between => {
                 // What it stashed goes back to the front of what waits, in order.

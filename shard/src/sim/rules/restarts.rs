@@ -82,7 +82,7 @@ impl Lives {
         if decision == Decision::Resume && !self.of(child).lives() {
             // There is nothing to go on with: it is made, in the next turn.
             let ward = &mut self.at(child).ward;
-            (ward.not_before, ward.due) = (now, Some(now));
+            (ward.not_before, ward.due) = (now, Some(now).filter(|_| !stops));
         }
     }
 

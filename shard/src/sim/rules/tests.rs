@@ -174,6 +174,11 @@ fn a_restart_keeps_messages_and_what_was_stashed_before_them() {
     assert_eq!(story(&[handled(1, 2, 1), handled(3, 2, 1), handled(1, 2, 2)]), None);
     assert_eq!(story(&[handled(3, 2, 1)]), Some("stashed messages come back in order, before all others"));
     assert_eq!(story(&[]), Some("no message is forgotten"));
+    let dropped = Act::Dropped { from: 1, to: 2, no: 1 };
+    let lost = Some("what is stashed is not lost while its actor lives");
+    assert_eq!(broken(&[&before[..], &[dropped]].concat()), lost);
+    let amid = [&before[..], &fails(RESTART), &RESTARTS[..3], &[dropped, RESTARTS[3]]].concat();
+    assert_eq!(broken(&amid), lost);
     assert_eq!(story(&[notice(3, 2)]), Some("each watch has one notice"));
     let watched = [&[watching(3, 2)][..], &fails(RESTART), &RESTARTS, &[notice(3, 2)]].concat();
     assert_eq!(broken(&watched), Some("a notice comes after the end"));
