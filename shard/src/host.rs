@@ -29,6 +29,14 @@ impl Deadline {
             Deadline::Simulated(at) => stage::current().now() >= at,
         }
     }
+
+    /// How much time is left.
+    pub(crate) fn left(self) -> Duration {
+        match self {
+            Deadline::At(at) => at.saturating_duration_since(Instant::now()),
+            Deadline::Simulated(at) => at.since(stage::current().now()),
+        }
+    }
 }
 
 impl Host {

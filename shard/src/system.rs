@@ -19,7 +19,7 @@ use crate::deploy::Deployments;
 use crate::error::{CallError, SpawnOnError, StartError};
 use crate::future::Executor;
 use crate::gateway::Gateway;
-use crate::host::Host;
+use crate::host::{Deadline, Host};
 use crate::idle::Idler;
 use crate::inbox::Inbox;
 use crate::local::Local;
@@ -181,7 +181,8 @@ impl System {
         let coordinator = &self.handle.services.coordinator;
         coordinator.note(reason.clone());
         self.handle.request_shutdown();
-        let phases = if self.running { coordinator.run(deadline) } else { Vec::new() };
+        let phases =
+            if self.running { coordinator.run(shared.host, Deadline::At(deadline)) } else { Vec::new() };
         let reason = coordinator.reason().unwrap_or(reason);
         shared.enter(Phase::Stopping);
         while !self.is_quiet() && Instant::now() < deadline {

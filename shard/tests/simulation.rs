@@ -16,7 +16,7 @@ use corelane_shard::sim::random::RandomWorld;
 use corelane_shard::sim::{
     Chaos, Event, Fault, Moment, Options, Sim, SimError, Simulation, Trace, World, note,
 };
-use corelane_shard::{GatewayAskError, On, ShardCtx};
+use corelane_shard::{GatewayAskError, On, ShardCtx, ShutdownPhase};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -481,6 +481,30 @@ fn a_mailbox_bound_does_not_refuse_the_outcome_of_a_spawn() {
     let mut notes: Vec<_> = trace.notes().collect();
     notes.sort_unstable();
     assert_eq!(notes, ["0: true", "1: true", "2: false"], "{trace}");
+}
+
+#[test]
+fn the_tasks_of_a_coordinated_shutdown_run_by_the_clock_of_the_simulation() {
+    let run = || {
+        calm(1).run(|sim| {
+            let puppet = sim.spawn_on(1, || Puppet)?;
+            let shutdown = sim.system().coordinated_shutdown();
+            shutdown.add_actor_task(ShutdownPhase::SERVICE_UNBIND, "actor", puppet, |_, reply| {
+                job(move |ctx| ctx.tell(reply, ()))
+            })?;
+            shutdown.add_blocking_task(ShutdownPhase::SERVICE_UNBIND, "blocking", |_| Ok(()))?;
+            shutdown.add_task(ShutdownPhase::SERVICE_UNBIND, "endless", |_| std::future::pending())?;
+            Ok(())
+        })
+    };
+    let trace = run().expect("it runs");
+    let [phase] = &trace.report.phases[..] else { panic!("one phase: {:?}", trace.report.phases) };
+    assert_eq!(phase.timed_out, ["endless"]);
+    let mut done = phase.done.clone();
+    done.sort_unstable();
+    assert_eq!(done, ["actor", "blocking"]);
+    assert!(trace.virtual_time >= SECOND, "{:?}", trace.virtual_time);
+    assert_eq!(run().expect("it runs"), trace);
 }
 
 // --- random worlds -------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 //! Coordinated shutdown: tasks in phases, before the actors of a system are stopped.
 //!
 //! `System::shutdown`, `System::wait` and dropping the system run it, once. It knows phases and tasks only: when all
-//! phases are over, the system ends as it always does. Time is the clock of the thread that shuts down.
+//! phases are over, the system ends as it always does. Time is the clock of the thread that shuts down, or a
+//! simulation's.
 
 mod phases;
 mod run;
@@ -10,12 +11,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use corelane_kernel::{ActorRef, ReplyTo, Scope};
 
 use crate::blocking::Pool;
 use crate::error::BoxError;
+use crate::host::{Deadline, Host};
 use crate::report::PhaseReport;
 use crate::shared::Shared;
 use crate::system::Handle;
@@ -184,7 +186,7 @@ impl Coordinator {
 
     /// Runs all phases, in order, until `deadline` at most; gives what became of those that had tasks. Does nothing the
     /// second time.
-    pub(crate) fn run(&self, deadline: Instant) -> Vec<PhaseReport> {
+    pub(crate) fn run(&self, host: Host, deadline: Deadline) -> Vec<PhaseReport> {
         let mut reports = Vec::new();
         let mut go_on = true;
         let first = self.lock().begun;
@@ -199,9 +201,8 @@ impl Coordinator {
                     let reason = reason.clone();
                     Begun { name, begin: Box::new(move || begin(reason)) }
                 });
-                let until =
-                    Instant::now().checked_add(phase.within).map_or(deadline, |end| end.min(deadline));
-                run::run(tasks.collect(), until, &mut report);
+                let until = host.deadline(phase.within.min(deadline.left()));
+                run::run(tasks.collect(), host, until, &mut report);
             } else {
                 report.skipped = tasks.iter().map(|task| task.name.clone()).collect();
                 if let Err(failure) = crate::unwind::guard(move || drop(tasks)) {

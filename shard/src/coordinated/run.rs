@@ -6,14 +6,15 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
-use std::time::Instant;
 
 use futures_util::future::FutureExt;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use crate::error::BoxError;
+use crate::host::{Deadline, Host};
 use crate::report::PhaseReport;
 use crate::unwind;
 
@@ -25,20 +26,24 @@ pub(crate) struct Begun {
     pub(crate) begin: Box<dyn FnOnce() -> TaskFuture>,
 }
 
-/// Wakes the thread that polls.
-struct Unpark(Thread);
+/// Wakes the thread that polls, or has it see that it was woken, where it runs the shards itself meanwhile.
+struct Unpark {
+    thread: Thread,
+    woken: AtomicBool,
+}
 
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
-        self.0.unpark();
+        self.wake_by_ref();
     }
     fn wake_by_ref(self: &Arc<Self>) {
-        self.0.unpark();
+        self.woken.store(true, Ordering::Release);
+        self.thread.unpark();
     }
 }
 
 /// Runs the tasks of a phase, and notes how they ended. Each is begun and polled once at least, also after `deadline`.
-pub(crate) fn run(tasks: Vec<Begun>, deadline: Instant, report: &mut PhaseReport) {
+pub(crate) fn run(tasks: Vec<Begun>, host: Host, deadline: Deadline, report: &mut PhaseReport) {
     let mut open: BTreeMap<usize, String> = tasks.iter().map(|task| task.name.clone()).enumerate().collect();
     let mut running: FuturesUnordered<_> = tasks
         .into_iter()
@@ -54,7 +59,8 @@ pub(crate) fn run(tasks: Vec<Begun>, deadline: Instant, report: &mut PhaseReport
             }
         })
         .collect();
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let unpark = Arc::new(Unpark { thread: std::thread::current(), woken: AtomicBool::new(false) });
+    let waker = Waker::from(unpark.clone());
     let mut context = Context::from_waker(&waker);
     loop {
         match running.poll_next_unpin(&mut context) {
@@ -66,10 +72,15 @@ pub(crate) fn run(tasks: Vec<Begun>, deadline: Instant, report: &mut PhaseReport
                     Err(error) => report.failed.push((name, error.to_string())),
                 }
             }
-            Poll::Pending => match deadline.checked_duration_since(Instant::now()) {
-                Some(left) if !left.is_zero() => std::thread::park_timeout(left),
-                _ => break,
-            },
+            Poll::Pending => {
+                let left = deadline.left();
+                if left.is_zero() {
+                    break;
+                }
+                if host.simulate_until(Some(left), || unpark.woken.swap(false, Ordering::AcqRel)) {
+                    std::thread::park_timeout(left);
+                }
+            }
         }
     }
     report.timed_out = open.into_values().collect();

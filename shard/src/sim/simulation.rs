@@ -253,15 +253,15 @@ impl Simulation {
 
     // --- the end -----------------------------------------------------------------------------------------------------
 
-    /// Ends the system as [`System::shutdown`](crate::System::shutdown) does, but for the tasks of a coordinated shutdown,
-    /// which are not run: they wait by the clock of a real thread.
+    /// Ends the system as [`System::shutdown`](crate::System::shutdown) does, the tasks of its coordinated shutdown first.
     pub(super) fn finish(&mut self) -> Trace {
         let (stage, shared) = (self.stage.clone(), self.handle.shared.clone());
         self.gateway = None;
         self.handle.request_shutdown();
-        shared.enter(Phase::Stopping);
         let within = stage.options().shutdown_within;
         let until = stage.now() + within;
+        let phases = self.handle.services.coordinator.run(shared.host, shared.host.deadline(within));
+        shared.enter(Phase::Stopping);
         let left = |stage: &Stage| Some(until.since(stage.now()));
         stage.run_until(left(&stage), || {
             let worlds = stage.worlds();
@@ -279,7 +279,7 @@ impl Simulation {
         let services = &self.handle.services;
         services.extensions.unload();
         let reason = services.coordinator.reason().unwrap_or(ShutdownReason::Requested);
-        let (escalated, phases) = (shared.escalated(), Vec::new());
+        let escalated = shared.escalated();
         let report = Report { ran, reason, phases, shards, unfinished, jobs_left, escalated };
         let tracer = std::mem::replace(&mut *stage.tracer(), super::trace::Tracer::new(false));
         tracer.finish(self.seed, stage.now(), report)
