@@ -8,7 +8,7 @@ use super::super::rules::{Decision, Id, Reach};
 
 const FIRST: Duration = Duration::from_millis(1);
 const MOST: Duration = Duration::from_millis(8);
-const JITTER: u8 = 50;
+const JITTER: u32 = 50;
 
 #[derive(Clone, Copy)]
 pub(super) struct Parenting {
@@ -39,7 +39,10 @@ impl Parenting {
         }
         if self.backs_off {
             let backoff = Backoff::new(FIRST, MOST).jitter(JITTER);
-            strategy = strategy.backoff(if self.gives_up { backoff.give_up_after(2) } else { backoff });
+            strategy = strategy.backoff(backoff);
+            if self.gives_up {
+                strategy = strategy.give_up_after(2);
+            }
         }
         strategy
     }
@@ -51,7 +54,7 @@ impl Parenting {
             Directive::Stop => return Decision::Stop,
             Directive::Escalate => return Decision::Escalate,
             Directive::RestartAfter(wait) => (wait, wait),
-            Directive::Restart if self.backs_off => (FIRST, MOST + MOST * u32::from(JITTER) / 100),
+            Directive::Restart if self.backs_off => (FIRST - FIRST * JITTER / 100, MOST),
             Directive::Restart => (Duration::ZERO, Duration::ZERO),
         };
         let may_stop = self.limit.is_some() || self.gives_up;
@@ -66,7 +69,7 @@ impl Parenting {
             0 => Strategy::stopping(),
             1 => Strategy::one_for_one(),
             2 => Strategy::one_for_one().restarts(3, 6 * MOST).backoff(backoff),
-            3 => Strategy::rest_for_one().backoff(backoff.give_up_after(2)),
+            3 => Strategy::rest_for_one().backoff(backoff).give_up_after(2),
             _ => Strategy::one_for_one().deciding(|_| Directive::Resume),
         }
     }
