@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use common::{Census, Log, Order, Puppet, Token, World, attempt, lock, ms, order};
 use corelane_kernel::{
-    Actor, ActorRef, Ctx, DeadReason, Directive, Failure, FailureKind, KernelConfig, Outcome, ReplyTo,
-    SpawnError, Strategy, limits,
+    Actor, ActorRef, Ctx, DeadReason, Directive, Failure, KernelConfig, Outcome, ReplyTo, SpawnError,
+    Strategy, limits,
 };
 
 fn failing(text: &'static str) -> Order {
@@ -492,33 +492,6 @@ fn a_child_that_could_not_be_made_is_made_when_its_parent_fails_with_it_and_goes
         let events = world.events();
         assert!(events.ends_with(&["b started".to_owned(), "b 1".to_owned()]), "{events:?}");
         assert_eq!(world.stats().actors, 2);
-    }
-}
-
-#[test]
-fn children_that_are_left_alone_follow_a_new_instance_whose_first_hook_failed_and_that_goes_on() {
-    let mut world = stubborn(|failure| match failure.kind() {
-        FailureKind::Start => Directive::Resume,
-        _ => Directive::Restart,
-    });
-    let log = world.log.clone();
-    let mut made = 0;
-    let factory = move || {
-        made += 1;
-        let puppet = Puppet::new("a", &log).at_restart(|me, _| me.say("leaves its child alone"));
-        if made == 1 { puppet } else { puppet.at_start(|_, _| Err(Failure::new("not well"))) }
-    };
-    let a = world.scope().spawn_from(factory).unwrap();
-    world.have(a, |me, ctx| {
-        let log = me.log.clone();
-        ctx.spawn_from(move || Puppet::new("b", &log)).unwrap();
-    });
-    world.events();
-    world.tell(a, failing("oops"));
-    world.tell(a, Order::Note(1));
-    let events = world.events();
-    for event in ["a started", "b stopped", "b started", "a 1"] {
-        assert_eq!(events.iter().filter(|other| *other == event).count(), 1, "{event}: {events:?}");
     }
 }
 

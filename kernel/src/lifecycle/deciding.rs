@@ -122,14 +122,7 @@ impl Kernel {
 
     fn carry_out(&mut self, failed: u32, directive: Directive, strategy: &Strategy, failure: Failure) {
         let wait = match directive {
-            Directive::Resume if self.is_made(failed) => {
-                if self.side_of(failed).is_some_and(|side| self.sides.get(side).ward.follow) {
-                    // A new instance whose first hook failed goes on: it is a new one all the same.
-                    self.keep_failure(failed, failure);
-                    self.restart_survivors(failed);
-                }
-                return self.go_on(failed);
-            }
+            Directive::Resume if self.is_made(failed) => return self.go_on(failed),
             // There is nothing to go on with: its making is tried again.
             Directive::Resume => return self.restart_failed(failed, Duration::ZERO, failure),
             Directive::Restart => match &strategy.backoff {

@@ -125,7 +125,6 @@ impl Kernel {
         self.unstash_messages(cell, u32::MAX);
         let side = self.sides.get_mut(side);
         (side.stash_bound, side.suspensions) = (STASH_DEFAULT, 0);
-        side.ward.follow = true;
     }
 
     /// Arc 11: makes the new state, unless that is to wait.
@@ -248,11 +247,8 @@ impl Kernel {
     }
 
     /// Arc 12: the children that an old instance left alone are restarted after it; also those whose start failed with it.
-    pub(super) fn restart_survivors(&mut self, cell: u32) {
+    fn restart_survivors(&mut self, cell: u32) {
         self.stop_holding(cell);
-        if let Some(side) = self.side_of(cell) {
-            self.sides.get_mut(side).ward.follow = false;
-        }
         let mut at = self.first_child(cell);
         if at == NONE {
             return;

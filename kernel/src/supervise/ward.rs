@@ -38,8 +38,6 @@ pub(crate) struct Ward {
     pub(crate) holds: bool,
     /// It never began to start, though its gate does not say so: unless its state was given, there is none.
     pub(crate) unbegun: bool,
-    /// Children that the old instance left alone are to follow the new one.
-    pub(crate) follow: bool,
     /// An instance has lived, so that the next one is a restarted one.
     pub(crate) lived: bool,
     /// It is to fail, for which there was no room among the signals.
@@ -64,7 +62,6 @@ impl Ward {
             late: false,
             holds: false,
             unbegun: false,
-            follow: false,
             lived: false,
             marked: false,
             next: NONE,

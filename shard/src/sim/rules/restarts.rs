@@ -79,6 +79,12 @@ impl Lives {
                 }
             }
         }
+        if matches!(decision, Decision::Resume | Decision::Escalate) {
+            // Below a new instance whose failed start is let pass, children go on as they are.
+            for below in self.children_of(child) {
+                self.at(below).ward.to_follow = false;
+            }
+        }
         if decision == Decision::Resume && !self.of(child).lives() {
             // There is nothing to go on with: it is made, in the next turn.
             let ward = &mut self.at(child).ward;
