@@ -308,6 +308,8 @@ impl Kernel {
     ///
     /// # Safety
     /// The cell is an actor whose state is made and not in use, and the payload is of its message type.
+    // Not in a turn: there it would move the loop that delivers, which has the same call, to a slower place.
+    #[inline(never)]
     pub(crate) unsafe fn receive_now(&mut self, cell: u32, payload: *const u64) {
         self.set_running(cell);
         let behavior = self.memory.header(cell).behavior.get();
