@@ -12,7 +12,7 @@ use corelane_kernel::{Actor, ActorRef, Address, Ctx, OutOfMemory, Outcome, Scope
 use crate::error::CallError;
 use crate::events::Topics;
 use crate::receptionist::{KeyId, Rooms};
-use crate::shared::Shared;
+use crate::shared::{Phase, Shared};
 
 /// Where the steward is found, and what it looks after.
 pub(crate) struct Desk {
@@ -43,6 +43,10 @@ impl Desk {
     pub(crate) fn send<const N: usize>(self: &Arc<Self>, errands: [Errand; N]) -> Result<(), CallError> {
         let desk = self.clone();
         self.shared.run_on(SEAT, move |scope| {
+            if desk.shared.phase() != Phase::Running {
+                // Whoever is entered ends with the system, the steward among them.
+                return;
+            }
             let Some(steward) = desk.steward(scope) else { return };
             for errand in errands {
                 scope.tell(steward, errand);
