@@ -14,7 +14,8 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
 use corelane_kernel::{
-    Actor, ActorRef, Address, AskError, Ctx, Directive, Failure, Outcome, ReplyTo, StopReason, Terminated, Time,
+    Actor, ActorRef, Address, AskError, Ctx, Directive, Failure, Outcome, ReplyTo, StopReason, Terminated,
+    Time,
 };
 
 use crate::samples::Summary;
