@@ -180,6 +180,8 @@ fn an_event_that_nobody_subscribed_to_goes_nowhere() {
     let mut gateway = system.gateway().unwrap();
     let publisher = puppet(&system, 0);
     let (_, seen) = subscriber::<Opened>(&system, 1);
+    // Whoever watches it has been told to: at the latest in the turn between these two.
+    (0..2).for_each(|_| system.call(0, |_| ()).unwrap());
     let counted = std::sync::Arc::new(census.one());
     for _ in 0..10 {
         gateway.publish(counted.clone());
