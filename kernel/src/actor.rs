@@ -56,7 +56,7 @@ use crate::timers::TimerKey;
 ///
 /// | of the old instance | |
 /// |---|---|
-/// | children | are stopped, unless [`Actor::restarting`] is overridden; those that it leaves alone are suspended meanwhile, and restarted after it (those spawned from a value: stopped) |
+/// | children | are stopped, unless [`Actor::restarting`] is overridden; those that it leaves alone are suspended meanwhile, and restarted after it (those spawned from a value: stopped), or go on as they are where its first hook fails and the parent resumes it |
 /// | timers, receive time-out | cancelled |
 /// | asks | dropped; answers that come later are dead letters |
 /// | adapters | end; what is told to them is a dead letter |
