@@ -33,6 +33,8 @@ pub(crate) enum Role {
     Ask,
     /// An address that translates messages for its owner.
     Adapter,
+    /// What stands for a child on another shard.
+    Outpost,
 }
 
 pub(crate) struct Behavior {

@@ -42,7 +42,8 @@ impl<'k, A: Actor> Ctx<'k, A> {
     pub fn parent(&self) -> Address {
         let parent = self.kernel.memory.header(self.cell).parent.get();
         if parent == NONE || parent == self.kernel.root {
-            return Address::NOBODY;
+            let bond = self.kernel.bond_of(self.cell);
+            return bond.map_or(Address::NOBODY, |bond| self.kernel.bonds.get(bond).parent);
         }
         self.kernel.address_of(parent)
     }
@@ -66,6 +67,10 @@ impl<'k, A: Actor> Ctx<'k, A> {
     /// What is not this actor's own: spawning at the top, extensions, dead letters …
     pub fn scope(&mut self) -> Scope<'_> {
         Scope::new(self.kernel)
+    }
+
+    pub(crate) fn parts(&mut self) -> (&mut Kernel, u32) {
+        (self.kernel, self.cell)
     }
 
     /// The same context for another type of actor with the same messages: for an actor that wraps another and passes on
@@ -273,22 +278,30 @@ impl<'k, A: Actor> Ctx<'k, A> {
         Spawner::below(self.kernel, self.cell)
     }
 
-    /// The child of a name.
+    /// The child of a name. One on another shard is there once this actor was told of it.
     pub fn child(&self, name: &str) -> Option<Address> {
-        self.kernel.child_named(self.cell, name).map(|cell| self.kernel.address_of(cell))
+        self.kernel.known_address(self.kernel.child_named(self.cell, name)?)
     }
 
-    /// The name of a child, if it was given one.
+    /// The name of a child, if it was given one. That of one on another shard is searched for among all children.
     pub fn name_of(&self, child: impl Into<Address>) -> Option<&str> {
         let child = child.into();
+        if child.place() != self.kernel.place {
+            return self.kernel.name_of(self.kernel.outpost_of(self.cell, child)?);
+        }
         let mine =
             self.kernel.is_actor(child) && self.kernel.memory.header(child.index).parent.get() == self.cell;
         if mine { self.kernel.name_of(child.index) } else { None }
     }
 
-    /// Calls `each` with every child's address; newest first.
+    /// Calls `each` with every child's address; newest first. One on another shard is among them once this actor was told
+    /// of it.
     pub fn children(&self, mut each: impl FnMut(Address)) {
-        self.kernel.each_child(self.cell, |cell| each(self.kernel.address_of(cell)));
+        self.kernel.each_child(self.cell, |cell| {
+            if let Some(child) = self.kernel.known_address(cell) {
+                each(child);
+            }
+        });
     }
 
     // --- ends ----------------------------------------------------------------------------------------------------

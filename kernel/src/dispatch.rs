@@ -46,6 +46,9 @@ impl Kernel {
         if !self.late_restarts.is_empty() {
             self.take_up_late_restarts();
         }
+        if self.bonds_wait {
+            self.run_bonds();
+        }
         if !self.deferred.is_empty() {
             handled += self.run_deferred();
         }
@@ -76,6 +79,7 @@ impl Kernel {
             || self.queues.iter().any(|queue| !queue.is_empty())
             || !self.deferred.is_empty()
             || !self.late_restarts.is_empty()
+            || self.bonds_wait
             // Watchers that were told of an end in this turn may have ended over it, and are watched themselves.
             || self.mourners != 0
             || self.ring.is_busy()

@@ -95,6 +95,10 @@ pub enum SpawnError {
     NameTaken,
     /// The name is empty, longer than [`crate::limits::NAME_MAX`], or holds a byte that names may not.
     BadName,
+    /// No way leads to the shard where the actor is to live: there is none of that number, or it is gone.
+    Unreachable,
+    /// The way to the shard where the actor is to live is full; a later try may find room.
+    Full,
 }
 
 impl fmt::Display for SpawnError {
@@ -106,6 +110,8 @@ impl fmt::Display for SpawnError {
             SpawnError::BadName => {
                 "a name has 1 to 64 bytes of ASCII letters, digits and -_.*+:@&=,!~';() and does not begin with $"
             }
+            SpawnError::Unreachable => "no way leads to the shard where the actor is to live",
+            SpawnError::Full => "the way to the shard where the actor is to live is full",
         })
     }
 }

@@ -104,6 +104,12 @@ impl Exits {
         self.to(place).is_some()
     }
 
+    /// The place of a shard of the realm to which a way leads.
+    pub(crate) fn place_of(&mut self, shard: usize) -> Option<Place> {
+        let exit = self.by_shard.get_mut(shard)?.as_mut()?;
+        if exit.is_closed() || !exit.is_connected() { None } else { Some(exit.place) }
+    }
+
     /// Room for a message to an actor elsewhere, in its shard's batch, if that takes one of this type now.
     #[inline(always)]
     pub(crate) fn room_for<M>(&self, to: Address) -> Option<*mut u64> {

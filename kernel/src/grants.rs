@@ -87,7 +87,7 @@ pub trait GrantNames: 'static {
     /// #   fn take_back(&mut self, _: &str, _: Address) {}
     ///     fn decide(&mut self, path: &NewPath<'_>) -> Decided {
     ///         let group = path.to_string().ends_with("/report").then_some(Group::Bulk);
-    ///         Decided { group, mailbox: None }
+    ///         Decided { group, ..Decided::default() }
     ///     }
     /// }
     /// # struct Idler;
@@ -116,6 +116,8 @@ pub struct Decided {
     /// How many messages may wait for it on its own core; zero is no bound. See
     /// [`Spawner::mailbox`](crate::Spawner::mailbox).
     pub mailbox: Option<u32>,
+    /// Its shard, where it is spawned as a child that may live on any; see [`Ctx::spawner_on`](crate::Ctx::spawner_on).
+    pub shard: Option<u16>,
 }
 
 /// The path of an actor that is not there yet, printed as `/user/a/b`. Printing it allocates nothing.
@@ -173,12 +175,14 @@ impl Kernel {
     pub(crate) fn decided<'a>(&mut self, parent: u32, birth: Birth<'a>) -> Birth<'a> {
         let (Some(name), true) = (birth.name, self.grants.granter.is_some()) else { return birth };
         let above = (parent != self.root).then(|| self.address_of(parent));
-        let Some(granter) = &mut self.grants.granter else { return birth };
         // The fields one by one: the granter is asked meanwhile.
-        let tree = Tree { memory: &self.memory, sides: &self.sides, names: &self.names, root: self.root };
+        let Kernel { memory, sides, names, bonds, root, grants, .. } = self;
+        let Some(granter) = &mut grants.granter else { return birth };
+        let tree = Tree { memory, sides, names, bonds, root: *root };
         let parent = above.map(|address| Path { tree, address, here: true });
-        let Decided { group, mailbox } = granter.decide(&NewPath { parent, name });
-        Birth { name: birth.name, group: group.unwrap_or(birth.group), bound: mailbox.unwrap_or(birth.bound) }
+        let Decided { group, mailbox, shard } = granter.decide(&NewPath { parent, name });
+        let (group, bound) = (group.unwrap_or(birth.group), mailbox.unwrap_or(birth.bound));
+        Birth { group, bound, shard: shard.or(birth.shard), ..birth }
     }
 
     pub(crate) fn set_granter<G: GrantNames>(&mut self, granter: G) -> Result<(), OutOfMemory> {

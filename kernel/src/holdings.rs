@@ -11,7 +11,7 @@ pub struct Holdings {
     pub cells: u32,
     /// Messages that wait outside a queue (stashed, behind a suspension, in a timer), and attachments.
     pub parcels: u32,
-    /// Side records, watches, timers, names, and failures that are still to be told.
+    /// Side records, watches, timers, names, bonds to other shards, and failures that are still to be told.
     pub records: u32,
     /// Blocks of queues.
     pub blocks: u32,
@@ -46,6 +46,7 @@ impl Kernel {
                 + self.watches.len()
                 + self.timers.len()
                 + self.names.len()
+                + self.bonds.len()
                 + self.obituaries.len(),
             blocks: self.memory.segments_taken(),
         }

@@ -9,10 +9,13 @@ use core::any::{Any, TypeId};
 use core::fmt;
 use core::sync::atomic::Ordering;
 
+use heapless::Vec;
+
 use crate::actor::Actor;
 use crate::address::{ActorRef, Address, Group, Place, Seat};
 use crate::backlog::Ring;
 use crate::backoff::Dice;
+use crate::bond::Bond;
 use crate::deadline::Deadlines;
 use crate::error::{KernelError, OutOfMemory, SpawnError, TellError};
 use crate::exits::Exits;
@@ -23,7 +26,7 @@ use crate::inlet::Inlets;
 use crate::lane::{LaneReceiver, LaneSender};
 use crate::letters::{DeadReason, Letters};
 use crate::lifecycle::Row;
-use crate::limits::{GROUPS, SHARDS_MAX};
+use crate::limits::{GROUPS, SHARDS_MAX, UNBORN_MAX};
 use crate::names::Name;
 use crate::pool::{Handle, Pool};
 use crate::probe::Probe;
@@ -208,6 +211,11 @@ pub struct Kernel {
     pub(crate) serial: u32,
     pub(crate) ring: Ring,
     pub(crate) names: Pool<Name>,
+    pub(crate) bonds: Pool<Bond>,
+    /// Something is left to say, or to be done, about some bond.
+    pub(crate) bonds_wait: bool,
+    /// Children that could not be, of whose parents' kernels that could not be told yet.
+    pub(crate) unborn: Vec<(Address, SpawnError), UNBORN_MAX>,
     pub(crate) grants: Grants,
     pub(crate) protocols: Protocols,
     pub(crate) extensions: Extensions,
@@ -300,6 +308,9 @@ impl Kernel {
             serial: 0,
             ring: Ring::new(),
             names: Pool::new(&memory),
+            bonds: Pool::new(&memory),
+            bonds_wait: false,
+            unborn: Vec::new(),
             grants: Grants::new(),
             protocols: Protocols::new(),
             extensions: Extensions::new(),

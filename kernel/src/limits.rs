@@ -22,6 +22,13 @@ pub const GROUPS: usize = 4;
 /// Longest name of an actor, in bytes.
 pub const NAME_MAX: usize = 64;
 
+/// Bytes of its parent's path that a child on another shard keeps, to print its own. Where the path is longer, the parent
+/// stands in it as one without a name.
+pub const PREFIX_MAX: usize = 128;
+
+/// Children from other shards that could not be, of whom a kernel notes that it has still to say so.
+pub(crate) const UNBORN_MAX: usize = 8;
+
 /// Shards in one system; an address has ten bits for its shard.
 pub const SHARDS_MAX: usize = 1 << 10;
 

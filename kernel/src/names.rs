@@ -79,14 +79,22 @@ impl Kernel {
         self.hang_name(parent, cell, name).inspect_err(|_| self.grants.take_back(name, address))
     }
 
-    /// Puts a name that is free into the trie of its parent.
-    fn hang_name(&mut self, parent: u32, cell: u32, name: &str) -> Result<(), SpawnError> {
+    /// Notes the name of a child whose parent lives elsewhere: it is unique there, and found there.
+    pub(crate) fn note_name(&mut self, cell: u32, name: &str) -> Result<(), SpawnError> {
         let side = self.need_side(cell)?;
-        let hash = hash_of(name);
         let text = String::try_from(name).map_err(|_| SpawnError::BadName)?;
-        let entry = Name { hash, cell, text, below: [Handle::NONE; 2] };
+        let entry = Name { hash: hash_of(name), cell, text, below: [Handle::NONE; 2] };
         let entry = self.names.insert(&mut self.memory, entry).map_err(|_| SpawnError::OutOfMemory)?;
         self.sides.get_mut(side).name = entry;
+        Ok(())
+    }
+
+    /// Puts a name that is free into the trie of its parent.
+    fn hang_name(&mut self, parent: u32, cell: u32, name: &str) -> Result<(), SpawnError> {
+        self.note_name(cell, name)?;
+        let Some(side) = self.side_of(cell) else { return Err(SpawnError::OutOfMemory) };
+        let entry = self.sides.get(side).name;
+        let hash = self.names.get(entry).hash;
         let mut at = self.names_below(parent);
         if at.is_none() {
             let side = self.need_side(parent)?;
@@ -110,6 +118,10 @@ impl Kernel {
         let Some(side) = self.side_of(cell) else { return };
         let entry = core::mem::replace(&mut self.sides.get_mut(side).name, Handle::NONE);
         if entry.is_none() {
+            return;
+        }
+        if self.is_from_afar(cell) {
+            self.names.remove(entry);
             return;
         }
         // Any leaf below takes the entry's place: it shares the bits that lead there.

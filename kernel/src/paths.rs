@@ -8,6 +8,7 @@ use core::fmt;
 
 use crate::address::{ActorRef, Address};
 use crate::behavior::Role;
+use crate::bond::Bond;
 use crate::error::ResolveError;
 use crate::kernel::Kernel;
 use crate::names::Name;
@@ -25,6 +26,7 @@ pub(crate) struct Tree<'k> {
     pub(crate) memory: &'k Memory,
     pub(crate) sides: &'k Pool<Side>,
     pub(crate) names: &'k Pool<Name>,
+    pub(crate) bonds: &'k Pool<Bond>,
     pub(crate) root: u32,
 }
 
@@ -34,13 +36,20 @@ impl<'k> Tree<'k> {
         (parent != NONE && parent != self.root).then_some(parent)
     }
 
-    fn name(&self, cell: u32) -> Option<&'k str> {
+    fn side(&self, cell: u32) -> Option<&'k Side> {
         let side = self.memory.header(cell).side.get();
-        if side == NONE || side == FAILED_BARE {
-            return None;
-        }
-        let name = self.sides.get(Handle::from_number(side)).name;
+        (side != NONE && side != FAILED_BARE).then(|| self.sides.get(Handle::from_number(side)))
+    }
+
+    fn name(&self, cell: u32) -> Option<&'k str> {
+        let name = self.side(cell)?.name;
         name.is_some().then(|| self.names.get(name).text())
+    }
+
+    /// What stands before the name of an actor below the root: the path of its parent, which may live elsewhere.
+    fn above(&self, cell: u32) -> &'k str {
+        let bond = self.side(cell).map_or(Handle::NONE, |side| side.bond);
+        if bond.is_some() { &self.bonds.get(bond).prefix } else { "/user" }
     }
 }
 
@@ -95,13 +104,13 @@ impl fmt::Display for Path<'_> {
         if !self.here {
             return write!(f, "{:?}", self.address);
         }
-        f.write_str("/user")?;
         let mut left = 1;
         let mut at = self.address.index;
         while let Some(parent) = self.tree.parent(at) {
             at = parent;
             left += 1;
         }
+        f.write_str(self.tree.above(at))?;
         // From the top: those that are left, less the ones nearest to the actor that do not fit the row.
         while left > 0 {
             let some = left.min(GATHER);
@@ -127,11 +136,31 @@ impl Path<'_> {
     fn segment(&self, cell: u32, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.tree.name(cell) {
             Some(name) => write!(f, "/{name}"),
-            None => {
-                let generation = self.tree.memory.header(cell).identity.get().generation();
-                write!(f, "/${}.{cell}.{generation}", self.address.place.shard())
-            }
+            None => write!(f, "/{}", self.unnamed_at(cell)),
         }
+    }
+
+    /// The actor as it stands in a path if it has no name.
+    pub(crate) fn unnamed(&self) -> Unnamed {
+        self.unnamed_at(self.address.index)
+    }
+
+    fn unnamed_at(&self, cell: u32) -> Unnamed {
+        let generation = self.tree.memory.header(cell).identity.get().generation();
+        Unnamed { shard: self.address.place.shard(), cell, generation }
+    }
+}
+
+/// What stands for an actor without a name in a path.
+pub(crate) struct Unnamed {
+    shard: usize,
+    cell: u32,
+    generation: u64,
+}
+
+impl fmt::Display for Unnamed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "${}.{}.{}", self.shard, self.cell, self.generation)
     }
 }
 
@@ -143,7 +172,13 @@ impl fmt::Debug for Path<'_> {
 
 impl Kernel {
     pub(crate) fn tree(&self) -> Tree<'_> {
-        Tree { memory: &self.memory, sides: &self.sides, names: &self.names, root: self.root }
+        Tree {
+            memory: &self.memory,
+            sides: &self.sides,
+            names: &self.names,
+            bonds: &self.bonds,
+            root: self.root,
+        }
     }
 
     pub(crate) fn path(&self, address: Address) -> Path<'_> {
@@ -156,7 +191,7 @@ impl Kernel {
         if !self.is_alive(parent) {
             return None;
         }
-        Some(self.address_of(self.child_named(parent.index, name)?))
+        self.known_address(self.child_named(parent.index, name)?)
     }
 
     pub(crate) fn resolve<M: 'static>(&self, address: Address) -> Result<ActorRef<M>, ResolveError> {

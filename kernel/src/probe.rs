@@ -122,8 +122,9 @@ impl Kernel {
     pub(crate) fn show_letter(&mut self, letter: &DeadLetter) {
         let here = self.path(letter.target).here;
         // Written out: the probe is borrowed besides.
-        let tree = Tree { memory: &self.memory, sides: &self.sides, names: &self.names, root: self.root };
-        if let Some(observer) = &mut self.probe.observer {
+        let Kernel { memory, sides, names, bonds, root, probe, .. } = self;
+        let tree = Tree { memory, sides, names, bonds, root: *root };
+        if let Some(observer) = &mut probe.observer {
             observer.dead_letter(letter, Path { tree, address: letter.target, here });
         }
     }
@@ -134,8 +135,9 @@ impl Kernel {
         let Some(behavior) = self.memory.header(cell).behavior.get() else { return };
         let here = behavior.role == Role::Actor;
         // Written out: the probe is borrowed besides.
-        let tree = Tree { memory: &self.memory, sides: &self.sides, names: &self.names, root: self.root };
-        if let Some(observer) = &mut self.probe.observer {
+        let Kernel { memory, sides, names, bonds, root, probe, .. } = self;
+        let tree = Tree { memory, sides, names, bonds, root: *root };
+        if let Some(observer) = &mut probe.observer {
             let who = Subject {
                 address,
                 actor: (behavior.name)(),

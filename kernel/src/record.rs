@@ -48,6 +48,10 @@ pub(crate) enum Kind {
     Fail = 10,
     /// Signal to a kernel, the last on its lane: the kernel of the place in the payload is gone.
     Farewell = 11,
+    /// Signal to a child, from its parent's kernel; see [`crate::bond`].
+    Order = 12,
+    /// Signal to an outpost, from its child's kernel.
+    Report = 13,
 }
 
 /// A record's first word. On the hot path its parts are read one by one: a read that spans several fresh stores would have

@@ -88,13 +88,16 @@ impl<'k> Scope<'k> {
         self.kernel.request_stop(actor.into());
     }
 
-    /// Asks every top-level actor of this kernel to stop.
+    /// Asks every top-level actor of this kernel to stop, and with them all others, but for those whose parents live on
+    /// other shards: these stop with their parents.
     pub fn stop_all(&mut self) {
         let mut roots = self.kernel.first_child(self.kernel.root);
         while roots != NONE {
             let next = self.kernel.memory.header(roots).next.get();
-            let address = self.kernel.address_of(roots);
-            self.kernel.request_stop(address);
+            if !self.kernel.is_from_afar(roots) {
+                let address = self.kernel.address_of(roots);
+                self.kernel.request_stop(address);
+            }
             roots = next;
         }
     }
@@ -303,6 +306,12 @@ impl<'k> Scope<'k> {
     pub fn attach<T: 'static>(&mut self, actor: impl Into<Address>, value: T) -> Result<(), OutOfMemory> {
         let actor = actor.into();
         if self.kernel.is_actor(actor) { self.kernel.attach_value(actor.index, value) } else { Ok(()) }
+    }
+}
+
+impl Scope<'_> {
+    pub(crate) fn kernel(&mut self) -> &mut Kernel {
+        self.kernel
     }
 }
 

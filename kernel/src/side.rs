@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use crate::bond::Bond;
 use crate::limits::STASH_DEFAULT;
 use crate::names::Name;
 use crate::pool::Handle;
@@ -61,6 +62,8 @@ pub(crate) struct Side {
     pub(crate) ring_next: u32,
     pub(crate) in_ring: bool,
     pub(crate) name: Handle<Name>,
+    /// What ties it to the other end, if its parent lives elsewhere, or if it stands for a child that does.
+    pub(crate) bond: Handle<Bond>,
     /// Root of the trie of the children's names.
     pub(crate) child_names: Handle<Name>,
     pub(crate) receive_timeout: Option<ReceiveTimeout>,
@@ -91,6 +94,7 @@ impl Side {
             ring_next: NONE,
             in_ring: false,
             name: Handle::NONE,
+            bond: Handle::NONE,
             child_names: Handle::NONE,
             receive_timeout: None,
             bound: 0,

@@ -16,6 +16,7 @@
 use crate::actor::{StopReason, Terminated};
 use crate::address::{Address, Gate, Place};
 use crate::behavior::Role;
+use crate::bond::{Order, Report};
 use crate::error::OutOfMemory;
 use crate::failure::Failure;
 use crate::kernel::{Kernel, Stage};
@@ -417,10 +418,23 @@ impl Kernel {
                     self.judge(head.index, failure);
                 }
             }
+            Kind::Order => {
+                // SAFETY: the payload is the order.
+                let order = unsafe { Payload::<Order>::take(payload) };
+                if self.is_actor(target) {
+                    self.obey(head.index, order);
+                }
+            }
+            Kind::Report => {
+                // SAFETY: the payload is the report.
+                let report = unsafe { Payload::<Report>::take(payload) };
+                self.hear_report(target, report);
+            }
             Kind::Farewell => {
                 // SAFETY: the payload is the place of the kernel that is gone.
                 let place = unsafe { Payload::<Place>::take(payload) };
                 self.hear_farewell(place);
+                self.lose_bonds_to(place);
             }
             _ => debug_assert!(false, "a record of kind {:?} among signals", head.kind),
         }

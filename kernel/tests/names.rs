@@ -359,7 +359,7 @@ impl GrantNames for Decider {
     fn decide(&mut self, path: &NewPath<'_>) -> Decided {
         self.0.borrow_mut().push(path.to_string());
         match path.name().ends_with("-d") {
-            true => Decided { group: Some(Group::Urgent), mailbox: Some(2) },
+            true => Decided { group: Some(Group::Urgent), mailbox: Some(2), ..Decided::default() },
             false => Decided::default(),
         }
     }

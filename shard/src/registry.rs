@@ -74,7 +74,7 @@ impl GrantNames for Granter {
         // Writing to a string does not fail.
         let _ = write!(self.path, "{path}");
         let deployment = self.deployments.get(&self.path).unwrap_or_default();
-        Decided { group: deployment.group, mailbox: deployment.mailbox }
+        Decided { group: deployment.group, mailbox: deployment.mailbox, ..Decided::default() }
     }
 }
 

@@ -45,11 +45,16 @@ impl Kernel {
         self.side_of(cell).map_or(NONE, |side| self.sides.get(side).first_child)
     }
 
-    /// Calls `each` with every child that is an actor; newest first.
+    /// Whether a cell is an actor's, or stands for one elsewhere.
+    pub(crate) fn is_ward(&self, cell: u32) -> bool {
+        matches!(self.role(cell), Role::Actor | Role::Outpost)
+    }
+
+    /// Calls `each` with every child that is an actor, here or elsewhere; newest first.
     pub(crate) fn each_child(&self, cell: u32, mut each: impl FnMut(u32)) {
         let mut child = self.first_child(cell);
         while child != NONE {
-            if self.role(child) == Role::Actor {
+            if self.is_ward(child) {
                 each(child);
             }
             child = self.memory.header(child).next.get();

@@ -111,7 +111,7 @@ impl Kernel {
     /// Gives a dead cell back, or has it mourned first if somebody watches it.
     fn lay_to_rest(&mut self, cell: u32) {
         let Some(side) = self.side_of(cell) else { return self.release_cell(cell) };
-        if self.sides.get(side).watchers.is_none() {
+        if self.sides.get(side).watchers.is_none() && !self.is_from_afar(cell) {
             return self.bury_cell(cell);
         }
         // Watchers hear of the end when all that was queued before it has been passed, and has become dead letters.
@@ -139,6 +139,9 @@ impl Kernel {
                 if self.sides.get(side).end > self.queues[group].popped(&self.memory) {
                     break;
                 }
+                if !self.report_end(cell) {
+                    break;
+                }
                 let next = self.memory.header(cell).next.get();
                 self.mourners -= 1;
                 self.mourned[group] = if next == NONE { (NONE, NONE) } else { (next, self.mourned[group].1) };
@@ -150,6 +153,7 @@ impl Kernel {
 
     /// Arc 7, for a cell with a side record.
     pub(crate) fn bury_cell(&mut self, cell: u32) {
+        self.untie(cell);
         if let Some(side) = self.side_of(cell) {
             let side = self.sides.remove(side);
             if side.obituary.is_some() {

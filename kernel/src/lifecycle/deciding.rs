@@ -29,8 +29,11 @@ impl Kernel {
             if self.is_ending(failed) || self.is_restarting(failed) {
                 return;
             }
-            if failed == self.stops_itself || self.role(failed) != Role::Actor {
+            if failed == self.stops_itself || !self.is_ward(failed) {
                 return self.stop_failed(failed, failure);
+            }
+            if self.is_from_afar(failed) {
+                return self.refer(failed, failure);
             }
             let (child, parent) = (self.address_of(failed), self.memory.header(failed).parent.get());
             self.at_hand = Some((child, failure.clone()));
@@ -93,7 +96,7 @@ impl Kernel {
             Some(behavior) if self.is_made(parent) => behavior,
             _ => return (Directive::for_failure(failure), Strategy::default()),
         };
-        let child = self.address_of(child);
+        let child = self.known_address(child).unwrap_or(Address::NOBODY);
         self.enter(parent, Stage::Decision);
         // SAFETY: the parent's state is made, and none of its code runs: a handler that failed has returned.
         let decision = unsafe { (behavior.decide)(self, parent, child, failure) };
@@ -176,7 +179,10 @@ impl Kernel {
     }
 
     /// Restarts an actor that failed, or stops it if that cannot be.
-    fn restart_failed(&mut self, cell: u32, wait: Duration, failure: Failure) {
+    pub(super) fn restart_failed(&mut self, cell: u32, wait: Duration, failure: Failure) {
+        if self.role(cell) == Role::Outpost {
+            return self.order_restart(cell, wait, true, failure);
+        }
         // What could not start is tried again in the next turn, or nobody else would have a turn any more.
         let late = failure.kind() == FailureKind::Start || !self.is_made(cell);
         let has_side =
@@ -193,6 +199,9 @@ impl Kernel {
 
     /// Restarts an actor over another's failure, or its own among others', when the signals are through.
     pub(super) fn restart_along(&mut self, cell: u32, failed: bool, wait: Duration, failure: &Failure) {
+        if self.role(cell) == Role::Outpost {
+            return self.order_restart(cell, wait, failed, failure.clone());
+        }
         if !self.can_restart(cell) || self.need_side(cell).is_err() {
             if failed {
                 return self.stop_failed(cell, failure.clone());
@@ -227,7 +236,7 @@ impl Kernel {
             let mut at = self.first_reached(failed, strategy.reach);
             while at != NONE {
                 let next = self.next_reached(at, strategy.reach);
-                if at != failed && self.role(at) == Role::Actor {
+                if at != failed && self.is_ward(at) && !self.is_from_afar(at) {
                     self.request_stop(self.address_of(at));
                 }
                 at = next;
@@ -258,6 +267,6 @@ impl Kernel {
     /// Whether a restart over the failure of a sibling, or its own, concerns a cell: neither one that is about to be made
     /// anyway, nor one that ends.
     fn concerns(&self, cell: u32, failed: u32) -> bool {
-        cell == failed || self.lives_below(cell)
+        cell == failed || (self.lives_below(cell) && !self.is_from_afar(cell))
     }
 }

@@ -29,7 +29,10 @@
 //! 10. `restart` (`restarting.rs`): the hooks of the old instance, whose state is dropped then, and all that it had set up.
 //! 11. `make_again` (`restarting.rs`): the factory, then `restarted`; after a back-off, if there is one.
 //! 12. `restart_survivors` (`restarting.rs`): children that the old instance did not stop are restarted after it.
+//!
+//! A child whose parent lives on another shard is suspended while 9 is under way there; see `afar.rs`.
 
+mod afar;
 mod children;
 mod closing;
 mod deciding;

@@ -97,7 +97,8 @@ impl Kernel {
                 }
                 Step::Stopped
             }
-            Step::Children | Step::Stopped => Step::State,
+            // None of its code runs while it is undecided.
+            Step::Undecided | Step::Children | Step::Stopped => Step::State,
             // What was being dropped is off its place already.
             Step::State | Step::Own => Step::Own,
             Step::Make => Step::Make,
@@ -233,16 +234,12 @@ impl Kernel {
 
     /// An actor that failed goes on as it is.
     pub(super) fn go_on(&mut self, cell: u32) {
-        self.forget_failure(cell);
-        if !self.stop_holding(cell) {
-            return;
+        if self.role(cell) == Role::Outpost {
+            return self.order_resume(cell);
         }
-        let mut at = self.first_child(cell);
-        while at != NONE {
-            if self.memory.header(at).identity.get().gate() == Gate::Suspended {
-                self.open_gate(at);
-            }
-            at = self.after(at, cell);
+        self.forget_failure(cell);
+        if self.stop_holding(cell) {
+            self.reopen_below(cell);
         }
     }
 
@@ -260,6 +257,9 @@ impl Kernel {
         // Oldest first.
         while at != NONE {
             let next = self.memory.header(at).prev.get();
+            if self.role(at) == Role::Outpost {
+                self.reopen(at);
+            }
             if self.lives_below(at) || self.is_yet_to_be_made(at) {
                 self.restart_along(at, false, Duration::ZERO, &failure);
             }
@@ -271,13 +271,14 @@ impl Kernel {
     pub(super) fn lives_below(&self, cell: u32) -> bool {
         let gate = self.memory.header(cell).identity.get().gate();
         let step = self.side_of(cell).and_then(|side| self.sides.get(side).ward.step);
-        self.role(cell) == Role::Actor
+        self.is_ward(cell)
             && step.is_none()
             && matches!(gate, Gate::Ready | Gate::Duty | Gate::Suspended | Gate::Backlog)
+            && self.known_address(cell).is_some()
     }
 
     /// Whether a child's start has been and failed, and nobody has decided about it but that the parent fails with it.
-    fn is_yet_to_be_made(&self, cell: u32) -> bool {
+    pub(super) fn is_yet_to_be_made(&self, cell: u32) -> bool {
         let step = self.side_of(cell).and_then(|side| self.sides.get(side).ward.step);
         self.role(cell) == Role::Actor
             && step.is_none()
@@ -316,24 +317,59 @@ impl Kernel {
 
     // --- what waits ----------------------------------------------------------------------------------------------
 
-    /// Suspends all that lives below a cell, until it has a new state.
-    fn hold_below(&mut self, cell: u32) {
-        let mut at = self.first_child(cell);
-        if at == NONE {
+    /// Suspends all that lives below a cell, until it has a new state or goes on with the old one.
+    pub(super) fn hold_below(&mut self, cell: u32) {
+        if self.first_child(cell) == NONE {
             return;
         }
         if let Some(side) = self.side_of(cell) {
             let held = core::mem::replace(&mut self.sides.get_mut(side).ward.holds, true);
             self.holding += u32::from(!held);
         }
+        self.suspend_below(cell);
+    }
+
+    pub(super) fn suspend_below(&mut self, cell: u32) {
+        let mut at = self.first_child(cell);
         while at != NONE {
-            let header = self.memory.header(at);
-            if self.role(at) == Role::Actor
-                && matches!(header.identity.get().gate(), Gate::Ready | Gate::Duty | Gate::Backlog)
-            {
-                header.identity.set(header.identity.get().with_gate(Gate::Suspended));
-            }
+            self.suspend_gate(at);
             at = self.after(at, cell);
+        }
+    }
+
+    /// From here on a cell's messages wait, wherever it is that they come.
+    pub(super) fn suspend_gate(&mut self, cell: u32) {
+        let header = self.memory.header(cell);
+        if self.is_ward(cell)
+            && matches!(header.identity.get().gate(), Gate::Ready | Gate::Duty | Gate::Backlog)
+        {
+            header.identity.set(header.identity.get().with_gate(Gate::Suspended));
+            if self.role(cell) == Role::Outpost {
+                self.speak(cell);
+            }
+        }
+    }
+
+    /// What was suspended below a cell goes on, unless there is another reason for it to wait.
+    pub(super) fn reopen_below(&mut self, cell: u32) {
+        let mut at = self.first_child(cell);
+        while at != NONE {
+            self.reopen(at);
+            at = self.after(at, cell);
+        }
+    }
+
+    pub(super) fn reopen(&mut self, cell: u32) {
+        let header = self.memory.header(cell);
+        let step = self.side_of(cell).and_then(|side| self.sides.get(side).ward.step);
+        if header.identity.get().gate() != Gate::Suspended || step.is_some() {
+            return;
+        }
+        if self.role(cell) != Role::Outpost {
+            self.open_gate(cell);
+        } else if !self.is_held(cell) {
+            header.identity.set(header.identity.get().with_gate(Gate::Ready));
+            self.speak(cell);
         }
     }
 
@@ -350,18 +386,21 @@ impl Kernel {
         if self.holding == 0 {
             return false;
         }
-        let mut at = self.memory.header(cell).parent.get();
+        let mut at = cell;
         while at != NONE {
-            if self.side_of(at).is_some_and(|side| self.sides.get(side).ward.holds) {
+            if self.is_held_from_afar(at) {
                 return true;
             }
             at = self.memory.header(at).parent.get();
+            if at != NONE && self.side_of(at).is_some_and(|side| self.sides.get(side).ward.holds) {
+                return true;
+            }
         }
         false
     }
 
     /// The cell that a walk through all below `top` visits after `at`.
-    fn after(&self, at: u32, top: u32) -> u32 {
+    pub(super) fn after(&self, at: u32, top: u32) -> u32 {
         let child = self.first_child(at);
         if child != NONE { child } else { self.after_subtree(at, top) }
     }

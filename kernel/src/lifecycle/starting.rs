@@ -8,6 +8,7 @@ use crate::address::{ActorRef, Address, Gate, Group};
 use crate::behavior::{Behavior, Incarnation, Layout, Maker, Role};
 use crate::error::{OutOfMemory, SpawnError};
 use crate::kernel::{Kernel, Stage};
+use crate::outpost::Origin;
 use crate::record::{self, Kind, Payload};
 use crate::region::NONE;
 use crate::root::Root;
@@ -18,6 +19,10 @@ pub(crate) struct Birth<'a> {
     pub(crate) name: Option<&'a str>,
     pub(crate) group: Group,
     pub(crate) bound: u32,
+    /// Where it is to live, if that was decided by its path.
+    pub(crate) shard: Option<u16>,
+    /// Of one whose parent lives elsewhere.
+    pub(crate) from: Option<&'a Origin>,
 }
 
 impl Kernel {
@@ -91,6 +96,9 @@ impl Kernel {
         if let Some(name) = birth.name {
             self.enter_name(parent, cell, name)?;
         }
+        if let Some(origin) = birth.from {
+            self.tie_to(cell, origin)?;
+        }
         if let Err(OutOfMemory) = self.signal(self.address_of(cell), Kind::Start, ()) {
             self.strike_name(parent, cell);
             return Err(SpawnError::OutOfMemory);
@@ -121,7 +129,8 @@ impl Kernel {
     }
 
     /// Takes back a cell that was never told of.
-    fn give_up(&mut self, cell: u32) {
+    pub(crate) fn give_up(&mut self, cell: u32) {
+        self.untie(cell);
         if let Some(side) = self.side_of(cell) {
             self.sides.remove(side);
         }

@@ -43,7 +43,7 @@ impl Kernel {
         let mut at = self.first_child(cell);
         while at != NONE {
             let next = self.memory.header(at).next.get();
-            if self.role(at) == Role::Actor {
+            if self.is_ward(at) {
                 self.request_stop(self.address_of(at));
             }
             at = next;
@@ -104,7 +104,8 @@ impl Kernel {
         }
     }
 
-    /// Closes cells below `root`, leaves first, then `root`. Says whether `root` is closed.
+    /// Closes cells below `root`, leaves first, then `root`. Says whether that is done, but for what waits for the end of
+    /// children elsewhere: the last of them leads on.
     fn close_subtree(&mut self, root: u32, left: &mut u32) -> bool {
         let mut at = root;
         loop {
@@ -114,20 +115,39 @@ impl Kernel {
                 at = child;
                 continue;
             }
-            if *left == 0 {
-                return false;
+            // Up, until there is one beside whose turn has not been.
+            loop {
+                let header = self.memory.header(at);
+                let (parent, next) = (header.parent.get(), header.next.get());
+                if self.first_child(at) == NONE && self.role(at) != Role::Outpost {
+                    if *left == 0 {
+                        return false;
+                    }
+                    *left -= 1;
+                    let step = self.first_of_closing(at);
+                    if at == root {
+                        // Closing may go on with a parent that waited for this child; see `close`.
+                        self.close(at, step);
+                        return true;
+                    }
+                    self.close_one(at, step);
+                }
+                if at == root {
+                    return true;
+                }
+                if next != NONE {
+                    // What was run may have ended the next one as well: then the walk begins again.
+                    at = if self.is_child(next, parent) { next } else { root };
+                    break;
+                }
+                at = parent;
             }
-            *left -= 1;
-            let parent = self.memory.header(at).parent.get();
-            let step = self.first_of_closing(at);
-            if at == root {
-                // Closing may go on with a parent that waited for this child; see `close`.
-                self.close(at, step);
-                return true;
-            }
-            self.close_one(at, step);
-            at = parent;
         }
+    }
+
+    fn is_child(&self, cell: u32, parent: u32) -> bool {
+        let header = self.memory.header(cell);
+        header.parent.get() == parent && !matches!(header.identity.get().gate(), Gate::Dead | Gate::Free)
     }
 
     /// From here on no message runs and nothing is spawned below.
@@ -136,6 +156,9 @@ impl Kernel {
             self.enter(cell, Stage::Cancel);
             self.cancel_all_timers(cell);
             self.enter(NONE, Stage::Handler);
+        }
+        if self.role(cell) == Role::Outpost {
+            self.speak(cell);
         }
     }
 

@@ -11,6 +11,8 @@ use crate::time::Time;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum Step {
+    /// Wait for what a parent on another shard decides: not a restart yet, and perhaps none.
+    Undecided,
     /// Run the old instance's `restarting` hook.
     Hook,
     /// Children that were told to stop are stopping.

@@ -1,0 +1,324 @@
+//! Children on other shards: how they are spawned, at both ends.
+//!
+//! The parent's kernel makes an outpost and sends a call that makes the child; see [`crate::bond`] for what travels
+//! between the two from then on, and `lifecycle/afar.rs` for what that leads to. One of the modules where `unsafe` is
+//! allowed: it writes into the cell of an outpost, and reads from there.
+
+#![allow(unsafe_code)]
+
+use core::fmt::{self, Write as _};
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+
+use crate::actor::Actor;
+use crate::address::{ActorRef, Address, Gate, Group};
+use crate::ask::{drop_value, plain};
+use crate::behavior::{Behavior, Layout, Made, Maker, Role};
+use crate::bond::{Bond, End, OwnName, Prefix};
+use crate::context::Ctx;
+use crate::error::{OutOfMemory, SpawnError, TellError};
+use crate::failure::Failure;
+use crate::kernel::Kernel;
+use crate::lifecycle::Birth;
+use crate::limits::RECORD_HEAD;
+use crate::record::{self, Kind, Payload};
+use crate::scope::Scope;
+
+/// What a child's kernel is told of where it comes from, and how it is to be born.
+pub(crate) struct Origin {
+    outpost: Address,
+    parent: Address,
+    prefix: Prefix,
+    name: Option<OwnName>,
+    group: Group,
+    bound: u32,
+}
+
+/// What an outpost's cell hears of its child's birth.
+type Born = Result<Address, SpawnError>;
+
+/// Words of the record in which that is handed over.
+const BORN_WORDS: usize = Payload::<Born>::WORDS;
+
+/// What stands in an outpost's cell: what its owner, whose messages are `M`, is to be told of a child whose messages are `R`.
+struct Awaiting<M, R, F> {
+    then: Option<F>,
+    types: PhantomData<fn(R) -> M>,
+}
+
+impl<M, R, F> Awaiting<M, R, F>
+where
+    M: Send + 'static,
+    R: 'static,
+    F: FnOnce(Result<ActorRef<R>, SpawnError>) -> M + 'static,
+{
+    const BEHAVIOR: &'static Behavior =
+        const { &plain::<Self, Born>(Role::Outpost, Self::hear, drop_value::<Self>) };
+
+    unsafe fn hear(kernel: &mut Kernel, cell: u32, payload: *const u64) {
+        let at = Layout::<Self>::of(&kernel.memory, cell);
+        // SAFETY: called by `tell_outcome` only, with a `Born`, on a cell of this table, which holds a `Self` that nobody
+        // else uses.
+        let (born, then) = unsafe { (Payload::<Born>::take(payload), (*at).then.take()) };
+        let owner = kernel.memory.header(cell).parent.get();
+        let Some(then) = then else { return };
+        // The closure is the owner's code: its panic is the owner's failure.
+        kernel.set_running(owner);
+        let message = then(born.map(Address::typed));
+        kernel.set_running(crate::region::NONE);
+        let owner = kernel.address_of(owner).typed::<M>();
+        kernel.answer(owner, message);
+    }
+}
+
+impl Kernel {
+    /// Tells the owner of an outpost what became of its child's birth.
+    pub(crate) fn tell_outcome(&mut self, cell: u32, born: Born) {
+        let Some(behavior) = self.memory.header(cell).behavior.get() else { return };
+        debug_assert_eq!(behavior.role, Role::Outpost);
+        let mut room = MaybeUninit::<[u64; BORN_WORDS]>::uninit();
+        let room = room.as_mut_ptr().cast::<u64>();
+        let to = self.address_of(cell);
+        // SAFETY: the room is that of a record with a `Born`, which an outpost's table takes from there.
+        unsafe {
+            record::write(room, to, Kind::Message, born);
+            (behavior.receive)(self, cell, room.add(RECORD_HEAD));
+        }
+    }
+
+    /// Spawns a child on a shard of this realm, and has its parent told what `then` makes of its address. Nothing has changed
+    /// when it fails.
+    fn spawn_on<M, A, F, T>(
+        &mut self,
+        parent: u32,
+        shard: usize,
+        birth: Birth<'_>,
+        maker: F,
+        then: T,
+    ) -> Result<(), SpawnError>
+    where
+        M: Send + 'static,
+        A: Actor,
+        F: Maker<A> + Send,
+        T: FnOnce(Result<ActorRef<A::Msg>, SpawnError>) -> M + 'static,
+    {
+        let birth = if birth.name.is_some() { self.decided(parent, birth) } else { birth };
+        let shard = birth.shard.map_or(shard, usize::from);
+        if shard == self.place.shard() {
+            let child = self.spawn_cell::<A, F>(parent, birth, MaybeUninit::uninit(), maker)?;
+            let owner = self.address_of(parent).typed::<M>();
+            self.answer(owner, then(Ok(child)));
+            return Ok(());
+        }
+        if matches!(self.memory.header(parent).identity.get().gate(), Gate::Stopping | Gate::Dead) {
+            return Err(SpawnError::Stopping);
+        }
+        let behavior = Awaiting::<M, A::Msg, T>::BEHAVIOR;
+        let cell = self.raw_cell(behavior, Group::Normal, false, Gate::Ready)?;
+        if let Err(error) = self.send_child::<A, F>(parent, cell, shard, birth, maker) {
+            self.strike_name(parent, cell);
+            self.give_up(cell);
+            return Err(error);
+        }
+        let awaiting = Awaiting::<M, A::Msg, T> { then: Some(then), types: PhantomData };
+        // SAFETY: a fresh cell of this table's class.
+        unsafe { Layout::<Awaiting<M, A::Msg, T>>::of(&self.memory, cell).write(awaiting) };
+        self.link_child(parent, cell);
+        Ok(())
+    }
+
+    /// Gives an outpost its bond and its name, and sends off the call that makes the child.
+    fn send_child<A: Actor, F: Maker<A> + Send>(
+        &mut self,
+        parent: u32,
+        cell: u32,
+        shard: usize,
+        birth: Birth<'_>,
+        maker: F,
+    ) -> Result<(), SpawnError> {
+        let place = self.exits.place_of(shard).ok_or(SpawnError::Unreachable)?;
+        self.need_side(parent)?;
+        let side = self.need_side(cell)?;
+        let bond = Bond::new(End::Parent, Address::NOBODY, place);
+        let bond = self.bonds.insert(&mut self.memory, bond).map_err(|_| OutOfMemory)?;
+        self.sides.get_mut(side).bond = bond;
+        let name = birth.name.map(OwnName::try_from).transpose().map_err(|_| SpawnError::BadName)?;
+        if let Some(name) = birth.name {
+            self.enter_name(parent, cell, name)?;
+        }
+        let origin = Origin {
+            outpost: self.address_of(cell),
+            parent: self.address_of(parent),
+            prefix: self.prefix_below(parent),
+            name,
+            group: birth.group,
+            bound: birth.bound,
+        };
+        let call = move |scope: &mut Scope<'_>| scope.kernel().arrive::<A, F>(origin, maker);
+        self.call_away(shard, call).map_err(|refused| match refused {
+            TellError::Unreachable(_) => SpawnError::Unreachable,
+            _ => SpawnError::Full,
+        })
+    }
+
+    /// A parent's path, for its children elsewhere.
+    fn prefix_below(&self, parent: u32) -> Prefix {
+        let path = self.path(self.address_of(parent));
+        let mut prefix = Prefix::new();
+        if write!(prefix, "{path}").is_err() {
+            prefix.clear();
+            // As one without a name stands in a path, which is short enough.
+            let written = write!(prefix, "/user/{}", path.unnamed());
+            debug_assert!(written.is_ok());
+        }
+        prefix
+    }
+
+    /// Makes the child of a parent elsewhere.
+    fn arrive<A: Actor, F: Maker<A>>(&mut self, origin: Origin, maker: F) {
+        if !self.exits.leads_to(origin.outpost.place) {
+            // Its parent is gone with its kernel.
+            return;
+        }
+        let birth =
+            Birth { group: origin.group, bound: origin.bound, from: Some(&origin), ..Birth::default() };
+        match self.spawn_cell::<A, F>(self.root, birth, MaybeUninit::uninit(), maker) {
+            Ok(child) => self.speak(child.address().index),
+            Err(error) => self.refuse_birth(origin.outpost, error),
+        }
+    }
+
+    /// The child's end of a bond, and the child's own name.
+    pub(crate) fn tie_to(&mut self, cell: u32, origin: &Origin) -> Result<(), SpawnError> {
+        let side = self.need_side(cell)?;
+        let mut bond = Bond::new(End::Child, origin.outpost, origin.outpost.place);
+        (bond.parent, bond.prefix) = (origin.parent, origin.prefix.clone());
+        let bond = self.bonds.insert(&mut self.memory, bond).map_err(|_| OutOfMemory)?;
+        self.sides.get_mut(side).bond = bond;
+        match &origin.name {
+            Some(name) => self.note_name(cell, name),
+            None => Ok(()),
+        }
+    }
+}
+
+/// How a child on another shard is to be spawned: name, scheduling group, mailbox bound. Made by [`Ctx::spawner_on`].
+#[must_use = "a spawner does nothing until `spawn_from` is called"]
+pub struct SpawnerOn<'k, A> {
+    kernel: &'k mut Kernel,
+    parent: u32,
+    shard: usize,
+    birth: Birth<'k>,
+    owner: PhantomData<fn(A)>,
+}
+
+impl<'k, A: Actor> SpawnerOn<'k, A> {
+    pub(crate) fn below(kernel: &'k mut Kernel, parent: u32, shard: usize) -> SpawnerOn<'k, A> {
+        SpawnerOn { kernel, parent, shard, birth: Birth::default(), owner: PhantomData }
+    }
+
+    /// A name, unique among the children of this actor, wherever they live. What is decided for the path that it makes
+    /// ([`GrantNames::decide`](crate::GrantNames::decide), the deployments of a system) comes before the shard, the group
+    /// and the mailbox that are set here.
+    pub fn name(mut self, name: &'k str) -> Self {
+        self.birth.name = Some(name);
+        self
+    }
+
+    /// The scheduling group. Unless told otherwise, [`Group::Normal`].
+    pub fn group(mut self, group: Group) -> Self {
+        self.birth.group = group;
+        self
+    }
+
+    /// Bounds the messages that may wait for the actor on its own core; see [`Spawner::mailbox`](crate::Spawner::mailbox).
+    pub fn mailbox(mut self, bound: u32) -> Self {
+        self.birth.bound = bound;
+        self
+    }
+
+    /// Spawns from a factory that makes the state when the child starts, and again when it is restarted. This actor is told
+    /// once what `then` makes of the child's address, or of why it could not be made there after all; unless it has begun to
+    /// stop the child before. That comes in no order with what the child itself tells.
+    ///
+    /// # Errors
+    /// [`SpawnError`]: nothing was begun, and `then` is not called; the factory is dropped.
+    pub fn spawn_from<B: Actor>(
+        self,
+        mut factory: impl FnMut() -> B + Send + 'static,
+        then: impl FnOnce(Result<ActorRef<B::Msg>, SpawnError>) -> A::Msg + 'static,
+    ) -> Result<(), SpawnError> {
+        self.try_spawn_from(move || Ok(factory()), then)
+    }
+
+    /// Spawns from a factory that may fail; its failure is the child's, before it handled anything.
+    ///
+    /// # Errors
+    /// As [`SpawnerOn::spawn_from`].
+    pub fn try_spawn_from<B: Actor>(
+        self,
+        factory: impl FnMut() -> Result<B, Failure> + Send + 'static,
+        then: impl FnOnce(Result<ActorRef<B::Msg>, SpawnError>) -> A::Msg + 'static,
+    ) -> Result<(), SpawnError> {
+        self.kernel.spawn_on::<A::Msg, B, _, _>(self.parent, self.shard, self.birth, Made(factory), then)
+    }
+}
+
+impl<A> fmt::Debug for SpawnerOn<'_, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "SpawnerOn(shard: {}, name: {:?}, group: {:?})",
+            self.shard, self.birth.name, self.birth.group
+        )
+    }
+}
+
+impl<A: Actor> Ctx<'_, A> {
+    /// Spawns a child on another shard of the realm, with a name, a scheduling group or a mailbox bound.
+    ///
+    /// The child is this actor's as any other: its failures are decided about here, it is suspended, restarted and stopped
+    /// with this actor, and this actor's end waits for its end. Only, each of these takes a way between two cores: a child
+    /// that failed, and all below it, wait until the decision has come. If this actor's shard is lost, the child stops.
+    ///
+    /// Costs a cell and about half a KiB of records here, and about as much there besides the child itself.
+    ///
+    /// ```
+    /// use corelane_kernel::{Actor, ActorRef, Ctx, Failure, Outcome, SpawnError};
+    ///
+    /// struct Job(u64);
+    ///
+    /// struct Worker;
+    ///
+    /// impl Actor for Worker {
+    ///     type Msg = Job;
+    ///     fn receive(&mut self, Job(n): Job, _: &mut Ctx<'_, Self>) -> Outcome {
+    ///         // Restarted by its parent, on whatever core that is.
+    ///         if n == 13 { Err(Failure::new("an unlucky job")) } else { Ok(()) }
+    ///     }
+    /// }
+    ///
+    /// enum Msg { Hired(Result<ActorRef<Job>, SpawnError>), Work(Job) }
+    ///
+    /// struct Foreman { worker: Option<ActorRef<Job>> }
+    ///
+    /// impl Actor for Foreman {
+    ///     type Msg = Msg;
+    ///     fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+    ///         ctx.spawner_on(1).name("worker").spawn_from(|| Worker, Msg::Hired)?;
+    ///         Ok(())
+    ///     }
+    ///     fn receive(&mut self, msg: Msg, ctx: &mut Ctx<'_, Self>) -> Outcome {
+    ///         match msg {
+    ///             Msg::Hired(worker) => self.worker = Some(worker?),
+    ///             Msg::Work(job) => if let Some(worker) = self.worker { ctx.tell(worker, job) },
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    pub fn spawner_on(&mut self, shard: usize) -> SpawnerOn<'_, A> {
+        let (kernel, cell) = self.parts();
+        SpawnerOn::below(kernel, cell, shard)
+    }
+}
