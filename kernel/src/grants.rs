@@ -116,7 +116,7 @@ pub struct Decided {
     /// How many messages may wait for it on its own core; zero is no bound. See
     /// [`Spawner::mailbox`](crate::Spawner::mailbox).
     pub mailbox: Option<u32>,
-    /// Its shard, where it is spawned as a child that may live on any; see [`Ctx::spawner_on`](crate::Ctx::spawner_on).
+    /// Its shard, where it is spawned as a child that may live on any; see [`NewPath::anywhere`] and [`Ctx::child_on`](crate::Ctx::child_on).
     pub shard: Option<u16>,
 }
 
@@ -125,9 +125,15 @@ pub struct NewPath<'k> {
     /// `None` below the root.
     parent: Option<Path<'k>>,
     name: &'k str,
+    anywhere: bool,
 }
 
 impl NewPath<'_> {
+    /// Whether it may live on any shard, so that a decision about that is heeded.
+    pub fn anywhere(&self) -> bool {
+        self.anywhere
+    }
+
     /// The actor's own name.
     pub fn name(&self) -> &str {
         self.name
@@ -172,7 +178,7 @@ impl Grants {
 
 impl Kernel {
     /// What holds for an actor that is to be born, when its granter has had its say.
-    pub(crate) fn decided<'a>(&mut self, parent: u32, birth: Birth<'a>) -> Birth<'a> {
+    pub(crate) fn decided<'a>(&mut self, parent: u32, birth: Birth<'a>, anywhere: bool) -> Birth<'a> {
         let (Some(name), true) = (birth.name, self.grants.granter.is_some()) else { return birth };
         let above = (parent != self.root).then(|| self.address_of(parent));
         // The fields one by one: the granter is asked meanwhile.
@@ -180,7 +186,7 @@ impl Kernel {
         let Some(granter) = &mut grants.granter else { return birth };
         let tree = Tree { memory, sides, names, bonds, root: *root };
         let parent = above.map(|address| Path { tree, address, here: true });
-        let Decided { group, mailbox, shard } = granter.decide(&NewPath { parent, name });
+        let Decided { group, mailbox, shard } = granter.decide(&NewPath { parent, name, anywhere });
         let (group, bound) = (group.unwrap_or(birth.group), mailbox.unwrap_or(birth.bound));
         Birth { group, bound, shard: shard.or(birth.shard), ..birth }
     }

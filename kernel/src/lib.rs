@@ -172,7 +172,7 @@ pub use lane::LaneMemory;
 pub use lane::lane;
 pub use lane::{LaneReceiver, LaneSender};
 pub use letters::{DeadLetter, DeadReason};
-pub use outpost::SpawnerOn;
+pub use outpost::ChildSpawner;
 pub use paths::Path;
 pub use probe::{Observe, Subject};
 pub use region::{REGION_MIN, Region, RegionError};

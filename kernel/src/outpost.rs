@@ -102,7 +102,7 @@ impl Kernel {
         F: Maker<A> + Send,
         T: FnOnce(Result<ActorRef<A::Msg>, SpawnError>) -> M + 'static,
     {
-        let birth = if birth.name.is_some() { self.decided(parent, birth) } else { birth };
+        let birth = if birth.name.is_some() { self.decided(parent, birth, true) } else { birth };
         let shard = birth.shard.map_or(shard, usize::from);
         if shard == self.place.shard() {
             let child = self.spawn_cell::<A, F>(parent, birth, MaybeUninit::uninit(), maker)?;
@@ -202,9 +202,9 @@ impl Kernel {
     }
 }
 
-/// How a child on another shard is to be spawned: name, scheduling group, mailbox bound. Made by [`Ctx::spawner_on`].
+/// How a child on another shard is to be spawned: name, scheduling group, mailbox bound. Made by [`Ctx::child_on`].
 #[must_use = "a spawner does nothing until `spawn_from` is called"]
-pub struct SpawnerOn<'k, A> {
+pub struct ChildSpawner<'k, A> {
     kernel: &'k mut Kernel,
     parent: u32,
     shard: usize,
@@ -212,9 +212,9 @@ pub struct SpawnerOn<'k, A> {
     owner: PhantomData<fn(A)>,
 }
 
-impl<'k, A: Actor> SpawnerOn<'k, A> {
-    pub(crate) fn below(kernel: &'k mut Kernel, parent: u32, shard: usize) -> SpawnerOn<'k, A> {
-        SpawnerOn { kernel, parent, shard, birth: Birth::default(), owner: PhantomData }
+impl<'k, A: Actor> ChildSpawner<'k, A> {
+    pub(crate) fn below(kernel: &'k mut Kernel, parent: u32, shard: usize) -> ChildSpawner<'k, A> {
+        ChildSpawner { kernel, parent, shard, birth: Birth::default(), owner: PhantomData }
     }
 
     /// A name, unique among the children of this actor, wherever they live. What is decided for the path that it makes
@@ -254,7 +254,7 @@ impl<'k, A: Actor> SpawnerOn<'k, A> {
     /// Spawns from a factory that may fail; its failure is the child's, before it handled anything.
     ///
     /// # Errors
-    /// As [`SpawnerOn::spawn_from`].
+    /// As [`ChildSpawner::spawn_from`].
     pub fn try_spawn_from<B: Actor>(
         self,
         factory: impl FnMut() -> Result<B, Failure> + Send + 'static,
@@ -264,11 +264,11 @@ impl<'k, A: Actor> SpawnerOn<'k, A> {
     }
 }
 
-impl<A> fmt::Debug for SpawnerOn<'_, A> {
+impl<A> fmt::Debug for ChildSpawner<'_, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "SpawnerOn(shard: {}, name: {:?}, group: {:?})",
+            "ChildSpawner(shard: {}, name: {:?}, group: {:?})",
             self.shard, self.birth.name, self.birth.group
         )
     }
@@ -305,7 +305,7 @@ impl<A: Actor> Ctx<'_, A> {
     /// impl Actor for Foreman {
     ///     type Msg = Msg;
     ///     fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
-    ///         ctx.spawner_on(1).name("worker").spawn_from(|| Worker, Msg::Hired)?;
+    ///         ctx.child_on(1).name("worker").spawn_from(|| Worker, Msg::Hired)?;
     ///         Ok(())
     ///     }
     ///     fn receive(&mut self, msg: Msg, ctx: &mut Ctx<'_, Self>) -> Outcome {
@@ -317,8 +317,8 @@ impl<A: Actor> Ctx<'_, A> {
     ///     }
     /// }
     /// ```
-    pub fn spawner_on(&mut self, shard: usize) -> SpawnerOn<'_, A> {
+    pub fn child_on(&mut self, shard: usize) -> ChildSpawner<'_, A> {
         let (kernel, cell) = self.parts();
-        SpawnerOn::below(kernel, cell, shard)
+        ChildSpawner::below(kernel, cell, shard)
     }
 }

@@ -115,7 +115,7 @@ fn bear(
     attempt(move |me, ctx| {
         let log = me.log.clone();
         let factory = move || prepare(Puppet::new(name, &log));
-        ctx.spawner_on(shard).name(name).spawn_from(factory, move |born| {
+        ctx.child_on(shard).name(name).spawn_from(factory, move |born| {
             order(move |me, _| match born {
                 Ok(child) => _ = lock(&known.0).insert(name, child),
                 Err(error) => me.say(format_args!("is refused {name}: {error:?}")),
@@ -129,7 +129,6 @@ const PLAIN: fn(Puppet) -> Puppet = |puppet| puppet;
 
 // --- who is who ------------------------------------------------------------------------------------------------------
 
-/// Conformance 1.
 #[test]
 fn a_child_elsewhere_is_its_parents_by_name_path_and_address() {
     let mut family = Family::new(PLAIN);
@@ -170,7 +169,7 @@ fn one_without_a_name_and_below_a_long_path_still_has_a_path_of_its_own() {
         let shard = parent.place().shard();
         realm.have(shard, parent, move |_, ctx| {
             let log = log.clone();
-            let spawner = ctx.spawner_on(1 - shard);
+            let spawner = ctx.child_on(1 - shard);
             let spawner = if depth == 3 { spawner } else { spawner.name(&long) };
             spawner
                 .spawn_from(
@@ -214,7 +213,7 @@ fn what_cannot_be_spawned_is_refused_at_once_and_leaves_nothing() {
         let mut spawn = |shard, name: &str| {
             let (log, token) = (log.clone(), token.clone());
             let factory = move || Puppet::new("x", &log);
-            ctx.spawner_on(shard).name(name).spawn_from(factory, move |_| Order::Carry(token))
+            ctx.child_on(shard).name(name).spawn_from(factory, move |_| Order::Carry(token))
         };
         assert_eq!(spawn(1, "c"), Err(SpawnError::NameTaken));
         assert_eq!(spawn(2, "c"), Err(SpawnError::NameTaken));
@@ -241,7 +240,7 @@ fn a_full_way_refuses_and_a_later_try_finds_room() {
             let refused = (0..10_000).find_map(|_| {
                 let log = me.log.clone();
                 let factory = move || Puppet::new("c", &log);
-                ctx.spawner_on(1).spawn_from(factory, |born| order(move |_, _| _ = born.unwrap())).err()
+                ctx.child_on(1).spawn_from(factory, |born| order(move |_, _| _ = born.unwrap())).err()
             });
             assert_eq!(refused, Some(SpawnError::Full));
             Ok(())
@@ -274,7 +273,7 @@ fn a_child_for_which_there_is_no_room_there_is_told_of_as_that() {
     family.realm.settle();
     family.realm.have(0, family.p, |_, ctx| {
         let factory = || Huge([0; 3000]);
-        ctx.spawner_on(1)
+        ctx.child_on(1)
             .name("huge")
             .spawn_from(factory, |born| order(move |me, _| me.say(format_args!("{:?}", born.map(drop)))))
             .unwrap();
@@ -315,6 +314,7 @@ fn a_child_that_failed_is_restarted_as_its_parent_decides_and_keeps_its_messages
     assert_eq!(family.realm.worlds[1].stats().restarted, 1);
 }
 
+/// Conformance 10.
 #[test]
 fn while_undecided_all_below_waits_and_resumed_all_goes_on() {
     let mut family = Family::supervised(Strategy::one_for_one().deciding(|_| Directive::Resume));
@@ -362,6 +362,7 @@ fn stopped_for_its_failure_its_watchers_hear_why() {
     assert_eq!(family.alive(), [1, 0, 1]);
 }
 
+/// Conformance 8.
 #[test]
 fn an_escalated_failure_goes_up_over_cores_to_the_top() {
     let mut family = Family::new(PLAIN);
@@ -406,6 +407,7 @@ fn resumed_far_above_those_go_on_whose_failures_were_escalated_on_the_way() {
     }
 }
 
+/// Conformance 8.
 #[test]
 fn all_and_the_rest_are_restarted_wherever_they_live() {
     for (strategy, expected) in [
@@ -453,7 +455,7 @@ fn one_that_is_restarted_with_others_before_its_own_failure_is_heard_is_restarte
     assert_eq!(family.realm.events().len(), 2);
 }
 
-/// Conformance 3.
+/// Conformance 12.
 #[test]
 fn limits_and_back_off_hold_over_cores() {
     let strategy = Strategy::one_for_one().restarts(2, ms(1000));
@@ -478,6 +480,7 @@ fn limits_and_back_off_hold_over_cores() {
     assert_eq!(family.realm.events()[1..], ["c started", "c 1"]);
 }
 
+/// Conformance 11.
 #[test]
 fn a_start_that_fails_is_the_parents_to_decide() {
     let mut family = Family::supervised(Strategy::one_for_one().deciding(|_| Directive::Restart));
@@ -500,7 +503,7 @@ fn a_start_that_fails_is_the_parents_to_decide() {
     family.realm.have(0, family.p, |_, ctx| {
         let factory = || Err::<Puppet, _>(Failure::new("no"));
         let then = |born: Result<_, SpawnError>| order(move |me, _| me.say(born.is_ok()));
-        ctx.spawner_on(2).name("c").try_spawn_from(factory, then).unwrap();
+        ctx.child_on(2).name("c").try_spawn_from(factory, then).unwrap();
     });
     assert_eq!(family.realm.events(), ["p decides on somebody: failed start: no", "p true"]);
     assert_eq!(family.alive(), [1, 0, 0]);
@@ -539,7 +542,7 @@ fn a_panic_of_what_tells_of_a_birth_loses_neither_failure_nor_end() {
                         }))
                     }
                 };
-                ctx.spawner_on(1).try_spawn_from(factory, |_| panic!("at the birth"))?;
+                ctx.child_on(1).try_spawn_from(factory, |_| panic!("at the birth"))?;
                 Ok(())
             }),
         );
@@ -556,7 +559,6 @@ fn a_panic_of_what_tells_of_a_birth_loses_neither_failure_nor_end() {
 
 // --- ends ------------------------------------------------------------------------------------------------------------
 
-/// Conformance 5.
 #[test]
 fn children_elsewhere_end_before_their_parent_leaves_first() {
     let mut family = Family::new(PLAIN);
@@ -587,7 +589,7 @@ fn thousands_of_children_on_all_cores_end_with_their_parent() {
         for n in 0..6000 {
             let log = Log::default();
             let factory = move || Puppet::new("c", &log);
-            ctx.spawner_on(n % 3).spawn_from(factory, |born| order(move |_, _| _ = born.unwrap())).unwrap();
+            ctx.child_on(n % 3).spawn_from(factory, |born| order(move |_, _| _ = born.unwrap())).unwrap();
         }
         me.say("spawned");
     });

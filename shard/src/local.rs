@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use corelane_kernel::{Actor, ActorRef, Ctx, OutOfMemory};
+use corelane_kernel::{Actor, ActorRef, ChildSpawner, Ctx, OutOfMemory};
 
 use crate::blocking::Pool;
 use crate::error::{CallError, LookupError, OffloadError, SpawnOnError};
@@ -66,6 +66,38 @@ pub trait ShardCtx<A: Actor> {
         factory: impl FnMut() -> B + Send + 'static,
         then: impl FnOnce(Result<ActorRef<B::Msg>, SpawnOnError>) -> A::Msg + Send + 'static,
     );
+
+    /// Spawns a child on a shard of the system, with a name, a scheduling group or a mailbox bound: as any other child, it is
+    /// supervised here, and goes with this actor. See [`Ctx::child_on`].
+    ///
+    /// ```
+    /// # use corelane_kernel::{Actor, ActorRef, Ctx, Outcome, SpawnError};
+    /// # use corelane_shard::{On, ShardCtx};
+    /// # struct Line(u64);
+    /// # struct Parser;
+    /// # impl Actor for Parser {
+    /// #     type Msg = Line;
+    /// #     fn receive(&mut self, _: Line, _: &mut Ctx<'_, Self>) -> Outcome { Ok(()) }
+    /// # }
+    /// enum Msg { Ready(Result<ActorRef<Line>, SpawnError>) }
+    ///
+    /// struct Intake { parsers: Vec<ActorRef<Line>> }
+    ///
+    /// impl Actor for Intake {
+    ///     type Msg = Msg;
+    ///     fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+    ///         for _ in 0..4 {
+    ///             ctx.child_spawner(On::Spread).spawn_from(|| Parser, Msg::Ready)?;
+    ///         }
+    ///         Ok(())
+    ///     }
+    ///     fn receive(&mut self, Msg::Ready(parser): Msg, _: &mut Ctx<'_, Self>) -> Outcome {
+    ///         self.parsers.push(parser?);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    fn child_spawner(&mut self, on: On) -> ChildSpawner<'_, A>;
 
     /// Looks an actor up by its path, on whatever shard, and tells this actor what `then` makes of the answer; see
     /// [`Handle::lookup`].
@@ -182,6 +214,12 @@ impl<A: Actor> ShardCtx<A> for Ctx<'_, A> {
             let spawned = scope.spawn_from(factory).map_err(SpawnOnError::from);
             scope.answer(me, then(spawned));
         });
+    }
+
+    fn child_spawner(&mut self, on: On) -> ChildSpawner<'_, A> {
+        let (.., handle, _) = local(self);
+        let shard = on.choose(&handle.shared);
+        self.child_on(shard)
     }
 
     fn lookup<M: 'static>(

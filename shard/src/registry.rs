@@ -2,7 +2,7 @@
 //!
 //! Each shard's kernel asks the one table of the system before a top-level actor gets its name, and gives the name back
 //! when it is free again. It also asks for the deployment of every path at which an actor with a name is spawned. So the first name of a path leads to a shard, and the rest is walked on that shard, where the
-//! actors are. The table takes one entry of about a hundred bytes for each top-level actor that has a name, and nothing
+//! actors are; where a child lives on another shard than its parent, the walk goes on there. The table takes one entry of about a hundred bytes for each top-level actor that has a name, and nothing
 //! on a message's way looks at it.
 
 use std::any::type_name;
@@ -15,6 +15,7 @@ use corelane_kernel::{Actor, ActorRef, Address, Decided, GrantNames, NewPath, Re
 
 use crate::deploy::{Deployments, TOP};
 use crate::error::{CallError, LookupError, SpawnOnError};
+use crate::shared::Shared;
 use crate::spawn::On;
 use crate::system::Handle;
 
@@ -39,13 +40,14 @@ impl Names {
 pub(crate) struct Granter {
     names: Arc<Names>,
     deployments: Arc<Deployments>,
+    shared: Arc<Shared>,
     /// What paths are written into.
     path: String,
 }
 
 impl Granter {
-    pub(crate) fn new(names: Arc<Names>, deployments: Arc<Deployments>) -> Granter {
-        Granter { names, deployments, path: String::new() }
+    pub(crate) fn new(names: Arc<Names>, deployments: Arc<Deployments>, shared: Arc<Shared>) -> Granter {
+        Granter { names, deployments, shared, path: String::new() }
     }
 }
 
@@ -74,7 +76,12 @@ impl GrantNames for Granter {
         // Writing to a string does not fail.
         let _ = write!(self.path, "{path}");
         let deployment = self.deployments.get(&self.path).unwrap_or_default();
-        Decided { group: deployment.group, mailbox: deployment.mailbox, ..Decided::default() }
+        let on = deployment.on.filter(|_| path.anywhere());
+        Decided {
+            group: deployment.group,
+            mailbox: deployment.mailbox,
+            shard: on.and_then(|on| u16::try_from(on.choose(&self.shared)).ok()),
+        }
     }
 }
 
@@ -94,22 +101,52 @@ fn names_in(path: &str) -> Result<impl Iterator<Item = &str>, LookupError> {
     Ok(names)
 }
 
-/// Walks down from a top-level actor of this shard.
-fn walk<M: 'static>(scope: &Scope<'_>, top: Address, path: &str) -> Result<ActorRef<M>, LookupError> {
-    let missing = |upto: usize| LookupError::NoSuchActor { path: path[..upto].to_owned() };
-    let (mut at, mut upto) = (top, TOP.len() - 1);
-    for (depth, name) in names_in(path)?.enumerate() {
-        upto += 1 + name.len();
-        if depth > 0 {
-            at = scope.child_of(at, name).ok_or_else(|| missing(upto))?;
+/// A look-up on its way down a path, from shard to shard.
+struct Walk<F> {
+    shared: Arc<Shared>,
+    path: String,
+    /// The actor that was reached, and how much of the path leads there.
+    at: Address,
+    upto: usize,
+    found: F,
+}
+
+impl<F> Walk<F> {
+    /// Goes on from this shard, as far down as the path leads here.
+    fn step<M: 'static>(mut self, scope: &mut Scope<'_>)
+    where
+        F: FnOnce(Result<ActorRef<M>, LookupError>) + Send + 'static,
+    {
+        let missing = |path: &str, upto: usize| LookupError::NoSuchActor { path: path[..upto].to_owned() };
+        while self.upto < self.path.len() {
+            let name = self.path[self.upto + 1..].split('/').next().unwrap_or_default();
+            let upto = self.upto + 1 + name.len();
+            let Some(child) = scope.child_of(self.at, name) else {
+                return (self.found)(Err(missing(&self.path, upto)));
+            };
+            (self.at, self.upto) = (child, upto);
+            if child.place() != scope.place() {
+                // One request more for each change of shards.
+                return self.go();
+            }
         }
+        let found = scope.resolve(self.at).map_err(|error| match error {
+            ResolveError::OtherProtocol { speaks } => {
+                LookupError::OtherProtocol { path: self.path.clone(), speaks, asked: type_name::<M>() }
+            }
+            _ => missing(&self.path, self.upto),
+        });
+        (self.found)(found);
     }
-    scope.resolve(at).map_err(|error| match error {
-        ResolveError::OtherProtocol { speaks } => {
-            LookupError::OtherProtocol { path: path.to_owned(), speaks, asked: type_name::<M>() }
-        }
-        _ => missing(upto),
-    })
+
+    /// Goes on at the actor that was reached. A system that shuts down drops `found`, which says so.
+    fn go<M: 'static>(self)
+    where
+        F: FnOnce(Result<ActorRef<M>, LookupError>) + Send + 'static,
+    {
+        let (shared, shard) = (self.shared.clone(), self.at.place().shard());
+        let _ = shared.run_on(shard, move |scope| self.step(scope));
+    }
 }
 
 impl Handle {
@@ -118,7 +155,8 @@ impl Handle {
     /// [`ShardCtx::lookup`](crate::ShardCtx::lookup) there.
     ///
     /// The reference is to the actor that bears the name now, not to the one that bears it later: it is looked up once.
-    /// Costs a request to the actor's shard, whatever the number of actors.
+    /// Costs a request to the top-level actor's shard, whatever the number of actors, and one more for each child on the
+    /// way that lives on another shard than its parent.
     ///
     /// ```
     /// # use corelane_kernel::{Actor, Ctx, Outcome};
@@ -178,9 +216,9 @@ impl Handle {
         let Some(top) = self.services.names.get(first) else {
             return Err(LookupError::NoSuchActor { path: format!("{TOP}{first}") });
         };
-        let path = path.to_owned();
-        let call = move |scope: &mut Scope<'_>| found(walk(scope, top, &path));
-        self.shared.run_on(top.place().shard(), call).map_err(|_| LookupError::ShuttingDown)
+        let upto = TOP.len() + first.len();
+        Walk { shared: self.shared.clone(), path: path.to_owned(), at: top, upto, found }.go();
+        Ok(())
     }
 
     /// Spawns a top-level actor with a name, which is unique among the top-level actors of all shards; blocks until it is

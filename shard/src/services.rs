@@ -44,7 +44,11 @@ impl Services {
         kernel: &mut Kernel,
         deployments: &Arc<Deployments>,
     ) -> Result<(), OutOfMemory> {
-        kernel.scope().grant_names_by(Granter::new(self.names.clone(), deployments.clone()))
+        kernel.scope().grant_names_by(Granter::new(
+            self.names.clone(),
+            deployments.clone(),
+            self.desk.shared().clone(),
+        ))
     }
 
     /// For one who publishes without being a shard.

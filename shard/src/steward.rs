@@ -39,6 +39,10 @@ impl Desk {
         Desk { topics: Topics::new(shared.clone()), rooms: Rooms::default(), shared, steward }
     }
 
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     /// Sends the steward on errands, in order; it is started if it is not there.
     pub(crate) fn send<const N: usize>(self: &Arc<Self>, errands: [Errand; N]) -> Result<(), CallError> {
         let desk = self.clone();

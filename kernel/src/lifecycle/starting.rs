@@ -77,7 +77,7 @@ impl Kernel {
         if matches!(self.memory.header(parent).identity.get().gate(), Gate::Stopping | Gate::Dead) {
             return Err(SpawnError::Stopping);
         }
-        let birth = if birth.name.is_some() { self.decided(parent, birth) } else { birth };
+        let birth = if birth.name.is_some() { self.decided(parent, birth, false) } else { birth };
         let cell = self.raw_cell(behavior, birth.group, birth.bound != 0, Gate::Starting)?;
         let result = self.settle(parent, cell, birth);
         if let Err(error) = result {

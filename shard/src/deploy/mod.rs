@@ -3,7 +3,7 @@
 //! A [`Deployment`] holds what was decided; [`DeployPath`](path::DeployPath) says for whom; [`Deployments`] finds the one
 //! that applies. Each shard's kernel asks for it before it spawns an actor with a name, wherever in the tree (file
 //! `registry`); so the group and the mailbox hold without a parent's help. [`Handle::spawner`](crate::Handle::spawner)
-//! (file `spawner`) also heeds the shard, for the named top-level actors of a system; children live with their parents.
+//! (file `spawner`) also heeds the shard, for the named top-level actors of a system, and so does a kernel for children that may live on any.
 
 mod path;
 mod pool;
@@ -35,8 +35,8 @@ pub use spawner::SystemSpawner;
 #[non_exhaustive]
 pub struct Deployment {
     /// On which shard it is spawned, where it is a top-level actor that [`Handle::spawner`](crate::Handle::spawner)
-    /// spawns. A child lives on its parent's shard whatever is said here, and so does what is spawned by code that runs on
-    /// a shard.
+    /// spawns, or a child that [`ShardCtx::child_spawner`](crate::ShardCtx::child_spawner) does. What is spawned otherwise by
+    /// code that runs on a shard lives there, whatever is said here.
     pub on: Option<On>,
     /// Its scheduling group.
     pub group: Option<Group>,
