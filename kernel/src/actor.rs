@@ -34,7 +34,8 @@ use crate::timers::TimerKey;
 /// # Failures
 ///
 /// An actor fails when a handler or hook of it returns an error or panics. Its parent's [`Actor::decide`] is asked at once,
-/// before any other message of this kernel is handled: it says what to do about which failure of which child, and
+/// before any other message of this kernel is handled (if it lives on another shard, as soon as it hears of it there; the
+/// actor and all below it wait so long): it says what to do about which failure of which child, and
 /// [`Actor::strategy`] whom that concerns and how often. Who says nothing gets what most want: an actor that could not
 /// start stops, any other is restarted. Top-level actors are the kernel's, which decides by
 /// [`KernelConfig::supervision`](crate::KernelConfig::supervision).
