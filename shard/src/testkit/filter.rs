@@ -1,14 +1,9 @@
 //! Filters: so many failures or dead letters of a kind, while something is done.
 
-use std::time::Duration;
-
 use corelane_kernel::DeadReason;
 
 use super::Drive;
 use crate::sim::Event;
-
-/// How long a filter waits for what it expects, in virtual time.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -94,7 +89,8 @@ impl Filter {
         of.happened().iter().filter(|(_, event)| self.matches(event)).count()
     }
 
-    /// Does something, lets three seconds of virtual time pass, and gives what that gave.
+    /// Does something, lets three seconds of virtual time pass, or what is left of the [block](Drive::within) around it, and
+    /// gives what that gave.
     ///
     /// # Panics
     /// If there were more or fewer of this kind than `count`.
@@ -102,7 +98,7 @@ impl Filter {
     pub fn expect<D: Drive, T>(&self, of: &mut D, count: usize, story: impl FnOnce(&mut D) -> T) -> T {
         let before = self.count(of);
         let told = story(of);
-        of.drive(PATIENCE, &mut || false);
+        of.drive(of.patience(), &mut || false);
         let came = self.count(of) - before;
         assert!(came == count, "{came} came, and not {count}, of {self:?}");
         told

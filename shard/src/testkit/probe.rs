@@ -1,29 +1,41 @@
-//! Probes: actors whose messages the test reads.
+//! Probes: actors whose messages the test reads. What a test may expect of them stands in `expect.rs`.
 
-use std::any::type_name;
+use std::any::{Any, type_name};
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use corelane_kernel::{Actor, ActorRef, Address, Ctx, Outcome, Terminated};
+use corelane_kernel::{Actor, ActorRef, Address, Ctx, Outcome, Scope, Terminated};
 
 use super::Drive;
 
-/// How long a probe waits for what it expects, in virtual time.
-const PATIENCE: Duration = Duration::from_secs(3);
-
 /// What a probe has heard and nobody has read.
-struct Heard<M> {
-    messages: VecDeque<M>,
-    notices: VecDeque<Terminated>,
+pub(super) struct Heard<M> {
+    pub(super) messages: VecDeque<M>,
+    pub(super) notices: VecDeque<Terminated>,
     address: Option<ActorRef<M>>,
     ignores: Option<Ignores<M>>,
+    autopilot: Option<Pilot<M>>,
+    /// What a panic of the autopilot said, for the test.
+    panic: Option<Box<dyn Any + Send>>,
 }
 
 type Ignores<M> = Box<dyn Fn(&M) -> bool + Send>;
 
+type Pilot<M> = Box<dyn FnMut(&M, &mut Scope<'_>) -> Autopilot + Send>;
+
 type Inbox<M> = Arc<Mutex<Heard<M>>>;
+
+/// Whether an [autopilot](Probe::autopilot) goes on after a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Autopilot {
+    /// It is shown the next message as well.
+    Keep,
+    /// This was its last.
+    Off,
+}
 
 enum Order<M> {
     Hear(M),
@@ -39,6 +51,29 @@ fn lock<M>(inbox: &Inbox<M>) -> MutexGuard<'_, Heard<M>> {
     inbox.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+impl<M: Send + 'static> Ear<M> {
+    fn hear(&self, message: M, ctx: &mut Ctx<'_, Self>) {
+        let mut heard = lock(&self.inbox);
+        if heard.ignores.as_ref().is_some_and(|ignores| ignores(&message)) {
+            return;
+        }
+        // It runs while nobody holds the lock: it may ask its probe something.
+        let pilot = heard.autopilot.take();
+        drop(heard);
+        let flown = pilot.map(|mut pilot| {
+            catch_unwind(AssertUnwindSafe(|| pilot(&message, &mut ctx.scope()))).map(|next| (next, pilot))
+        });
+        let mut heard = lock(&self.inbox);
+        match flown {
+            // One that was set meanwhile comes before it.
+            Some(Ok((Autopilot::Keep, pilot))) => _ = heard.autopilot.get_or_insert(pilot),
+            Some(Ok((Autopilot::Off, _))) | None => {}
+            Some(Err(panic)) => heard.panic = Some(panic),
+        }
+        heard.messages.push_back(message);
+    }
+}
+
 impl<M: Send + 'static> Actor for Ear<M> {
     type Msg = Order<M>;
 
@@ -50,13 +85,7 @@ impl<M: Send + 'static> Actor for Ear<M> {
 
     fn receive(&mut self, order: Order<M>, ctx: &mut Ctx<'_, Self>) -> Outcome {
         match order {
-            Order::Hear(message) => {
-                let mut heard = lock(&self.inbox);
-                let ignored = heard.ignores.as_ref().is_some_and(|ignores| ignores(&message));
-                if !ignored {
-                    heard.messages.push_back(message);
-                }
-            }
+            Order::Hear(message) => self.hear(message, ctx),
             Order::Watch(whom) => ctx.watch(whom)?,
             Order::Unwatch(whom) => _ = ctx.unwatch(whom),
         }
@@ -69,20 +98,11 @@ impl<M: Send + 'static> Actor for Ear<M> {
     }
 }
 
-/// What becomes of a message that is [fished](Probe::fish) for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fish {
-    /// It is the one.
-    Take,
-    /// It is another one: it is thrown away.
-    Skip,
-}
-
 /// An actor whose messages the test reads, in the order in which they came. What it expects and does not get is a panic
 /// that says what came instead.
 ///
-/// Whatever waits lets virtual time pass, for three seconds unless told otherwise: where a message is there already, or the
-/// next event brings it, none.
+/// Whatever waits lets virtual time pass: where a message is there already, or the next event brings it, none. What is given
+/// no time waits for three seconds, or for what is left of the [block](Drive::within) around it.
 ///
 /// ```
 /// # use corelane_kernel::{Actor, ActorRef, Ctx, Outcome};
@@ -118,12 +138,18 @@ impl<M: Send + 'static> Probe<M> {
     /// # Panics
     /// If there is no room for it.
     pub fn new(of: &mut impl Drive) -> Probe<M> {
-        let heard =
-            Heard { messages: VecDeque::new(), notices: VecDeque::new(), address: None, ignores: None };
+        let heard = Heard {
+            messages: VecDeque::new(),
+            notices: VecDeque::new(),
+            address: None,
+            ignores: None,
+            autopilot: None,
+            panic: None,
+        };
         let inbox = Arc::new(Mutex::new(heard));
         let own = inbox.clone();
         let ear = of.place(move || Ear { inbox: own.clone() });
-        of.drive(PATIENCE, &mut || lock(&inbox).address.is_some());
+        of.drive(of.patience(), &mut || lock(&inbox).address.is_some());
         let at = lock(&inbox).address.expect("a probe that has started");
         Probe { inbox, ear, at }
     }
@@ -138,8 +164,29 @@ impl<M: Send + 'static> Probe<M> {
         self.ear.address()
     }
 
-    fn heard(&self) -> MutexGuard<'_, Heard<M>> {
+    pub(super) fn heard(&self) -> MutexGuard<'_, Heard<M>> {
         lock(&self.inbox)
+    }
+
+    /// Lets time pass until what was heard is enough. Says whether it is.
+    #[track_caller]
+    pub(super) fn await_heard(
+        &self,
+        of: &mut impl Drive,
+        within: Duration,
+        mut enough: impl FnMut(&Heard<M>) -> bool,
+    ) -> bool {
+        let mut came = false;
+        of.drive(within, &mut || {
+            let heard = self.heard();
+            came = enough(&heard);
+            came || heard.panic.is_some()
+        });
+        let panic = self.heard().panic.take();
+        if let Some(panic) = panic {
+            resume_unwind(panic);
+        }
+        came
     }
 
     /// From now on it does not hear what `ignores` says.
@@ -147,75 +194,49 @@ impl<M: Send + 'static> Probe<M> {
         self.heard().ignores = Some(Box::new(ignores));
     }
 
+    /// From now on `pilot` is shown each message as it comes, and may answer it, in the place of the one before. The test
+    /// reads the messages all the same; those that are [ignored](Probe::ignore) it is not shown.
+    ///
+    /// A panic of the autopilot ends it, and goes on in what the probe is to expect next.
+    ///
+    /// ```
+    /// use corelane_kernel::{Actor, ActorRef, Ctx, Outcome};
+    /// use corelane_shard::testkit::{Autopilot, Probe, TestKernel};
+    ///
+    /// /// Has two numbers added by somebody who can.
+    /// struct Pupil { teacher: ActorRef<(u64, u64, ActorRef<u64>)>, sum: ActorRef<u64> }
+    ///
+    /// impl Actor for Pupil {
+    ///     type Msg = (u64, u64);
+    ///     fn receive(&mut self, (a, b): (u64, u64), ctx: &mut Ctx<'_, Self>) -> Outcome {
+    ///         ctx.tell(self.teacher, (a, b, self.sum));
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let mut kernel = TestKernel::new();
+    /// let (teacher, sum) = (Probe::new(&mut kernel), Probe::new(&mut kernel));
+    /// teacher.autopilot(|&(a, b, to): &(u64, u64, ActorRef<u64>), scope| {
+    ///     scope.tell(to, a + b);
+    ///     Autopilot::Keep
+    /// });
+    /// let pupil = kernel.spawn(Pupil { teacher: teacher.at(), sum: sum.at() });
+    /// kernel.tell(pupil, (2, 3));
+    /// assert_eq!(sum.expect(&mut kernel), 5);
+    /// assert_eq!(teacher.expect(&mut kernel).0, 2);
+    /// ```
+    pub fn autopilot(&self, pilot: impl FnMut(&M, &mut Scope<'_>) -> Autopilot + Send + 'static) {
+        self.heard().autopilot = Some(Box::new(pilot));
+    }
+
+    /// From now on nobody answers for it.
+    pub fn no_autopilot(&self) {
+        self.heard().autopilot = None;
+    }
+
     /// What it has heard already, and was not read.
     pub fn take(&self) -> Vec<M> {
         self.heard().messages.drain(..).collect()
-    }
-
-    /// The next message, within three seconds.
-    ///
-    /// # Panics
-    /// If none comes.
-    #[track_caller]
-    pub fn expect(&self, of: &mut impl Drive) -> M {
-        self.expect_within(of, PATIENCE)
-    }
-
-    /// The next message, within a time.
-    ///
-    /// # Panics
-    /// If none comes.
-    #[track_caller]
-    pub fn expect_within(&self, of: &mut impl Drive, within: Duration) -> M {
-        of.drive(within, &mut || !self.heard().messages.is_empty());
-        let next = self.heard().messages.pop_front();
-        next.unwrap_or_else(|| panic!("no {} came within {within:?}", type_name::<M>()))
-    }
-
-    /// The next so many messages, all within three seconds.
-    ///
-    /// # Panics
-    /// If fewer come.
-    #[track_caller]
-    pub fn expect_many(&self, of: &mut impl Drive, count: usize) -> Vec<M> {
-        of.drive(PATIENCE, &mut || self.heard().messages.len() >= count);
-        let mut heard = self.heard();
-        let came = heard.messages.len();
-        assert!(came >= count, "{came} of {count} {} came within {PATIENCE:?}", type_name::<M>());
-        heard.messages.drain(..count).collect()
-    }
-
-    /// No message comes within a time, all of which passes.
-    ///
-    /// # Panics
-    /// If one does.
-    #[track_caller]
-    pub fn expect_no(&self, of: &mut impl Drive, within: Duration) {
-        let before = of.now();
-        if of.drive(within, &mut || !self.heard().messages.is_empty()) {
-            panic!("a {} came after {:?}", type_name::<M>(), of.now().since(before));
-        }
-    }
-
-    /// The first message that `fish` takes, within a time; those before it are thrown away.
-    ///
-    /// # Panics
-    /// If none comes.
-    #[track_caller]
-    pub fn fish(&self, of: &mut impl Drive, within: Duration, mut fish: impl FnMut(&M) -> Fish) -> M {
-        let until = of.now() + within;
-        let mut skipped = 0;
-        loop {
-            let left = until.since(of.now());
-            of.drive(left, &mut || !self.heard().messages.is_empty());
-            let Some(next) = self.heard().messages.pop_front() else {
-                panic!("no such {} came within {within:?}, and {skipped} others", type_name::<M>());
-            };
-            match fish(&next) {
-                Fish::Take => return next,
-                Fish::Skip => skipped += 1,
-            }
-        }
     }
 
     /// Has it watch an actor. What the actor is told from now on finds it watched, on the probe's own core; elsewhere the
@@ -227,21 +248,6 @@ impl<M: Send + 'static> Probe<M> {
     /// Has it watch an actor no more.
     pub fn unwatch(&self, of: &mut impl Drive, whom: impl Into<Address>) {
         of.hand(self.ear, Order::Unwatch(whom.into()));
-    }
-
-    /// The notice that an actor which it watches is gone, within three seconds.
-    ///
-    /// # Panics
-    /// If none comes, or that of another comes first.
-    #[track_caller]
-    pub fn expect_terminated(&self, of: &mut impl Drive, whom: impl Into<Address>) -> Terminated {
-        let whom = whom.into();
-        of.drive(PATIENCE, &mut || !self.heard().notices.is_empty());
-        let Some(gone) = self.heard().notices.pop_front() else {
-            panic!("no notice came that {whom:?} is gone within {PATIENCE:?}");
-        };
-        assert!(gone.address == whom, "{:?} is gone, and not {whom:?}", gone.address);
-        gone
     }
 }
 
