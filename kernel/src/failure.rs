@@ -43,9 +43,13 @@ pub enum FailureKind {
 pub struct Failure {
     kind: FailureKind,
     error: TypeId,
-    error_name: &'static str,
+    /// The name of the error's type; where that is [`Located`], the place of the panic.
+    name: &'static str,
     text: String<TEXT_MAX, u8>,
 }
+
+/// Stands for the error of a panic whose place is known.
+struct Located;
 
 /// What a handler returns: `Ok` to go on, or the failure that its supervisor decides about.
 pub type Outcome = Result<(), Failure>;
@@ -67,7 +71,7 @@ impl Write for Cut<'_> {
 impl Failure {
     fn with<E: 'static>(kind: FailureKind, text: fmt::Arguments<'_>) -> Failure {
         let mut failure =
-            Failure { kind, error: TypeId::of::<E>(), error_name: type_name::<E>(), text: String::new() };
+            Failure { kind, error: TypeId::of::<E>(), name: type_name::<E>(), text: String::new() };
         // A `Display` that fails leaves what it wrote so far.
         let _ = Cut(&mut failure.text).write_fmt(text);
         failure
@@ -81,6 +85,13 @@ impl Failure {
     /// The failure of a handler that panicked with this message. For drivers that catch unwinding.
     pub fn panic(message: &str) -> Failure {
         Failure::with::<()>(FailureKind::Panic, format_args!("{message}"))
+    }
+
+    /// The failure of a handler that panicked with this message, at this place in the source, such as `src/till.rs:17:9`.
+    /// For drivers that know it.
+    pub fn panic_at(message: &str, location: &'static str) -> Failure {
+        let panic = Failure::with::<Located>(FailureKind::Panic, format_args!("{message}"));
+        Failure { name: location, ..panic }
     }
 
     pub(crate) fn death_pact(text: impl fmt::Display) -> Failure {
@@ -111,7 +122,13 @@ impl Failure {
 
     /// Name of the error's type, for people; `()` where there was none.
     pub fn error_name(&self) -> &'static str {
-        self.error_name
+        if self.is::<Located>() { type_name::<()>() } else { self.name }
+    }
+
+    /// Where in the source the panic was that caused it: file, line and column. `None` where it was no panic, or the driver
+    /// does not know.
+    pub fn location(&self) -> Option<&'static str> {
+        self.is::<Located>().then_some(self.name)
     }
 
     /// The error's text, cut at [`TEXT_MAX`] bytes.
@@ -159,6 +176,17 @@ mod tests {
         assert!(failure.is::<core::num::ParseIntError>() && !failure.is::<fmt::Error>());
         assert_eq!(failure.kind(), FailureKind::Error);
         assert_eq!(failure.to_string(), "error: invalid digit found in string");
+    }
+
+    #[test]
+    fn a_panic_may_know_its_place_and_says_the_same() {
+        let (bare, located) = (Failure::panic("lost"), Failure::panic_at("lost", "src/till.rs:17:9"));
+        assert_eq!((bare.location(), located.location()), (None, Some("src/till.rs:17:9")));
+        assert_eq!(bare.to_string(), located.to_string());
+        assert_eq!((located.kind(), located.error_name()), (FailureKind::Panic, "()"));
+        // It knows it still when it was a start that panicked.
+        assert_eq!(located.at_start().location(), Some("src/till.rs:17:9"));
+        assert_eq!(Failure::new("no panic").location(), None);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use corelane_kernel::{ActorRef, Address, Failure, Scope};
+use corelane_kernel::{ActorRef, Address, Scope};
 use futures_util::future::{AbortHandle, Abortable, FutureExt, LocalBoxFuture};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
@@ -188,7 +188,7 @@ impl Executor {
 }
 
 fn fail(owner: Address, deliver: Deliver, panic: Box<dyn Any + Send>) -> Done {
-    let failure = unwind::tell(panic, Failure::panic);
+    let failure = unwind::tell(panic, unwind::failure);
     Box::new(move |scope| {
         scope.fail(owner, failure);
         if matches!(deliver, Deliver::Resume) {

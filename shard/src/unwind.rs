@@ -6,10 +6,20 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use corelane_kernel::Failure;
 
-/// Runs `f`; a panic becomes a failure with its message.
+use crate::panics;
+
+/// Runs `f`; a panic becomes a failure with its message and its place.
 pub(crate) fn guard<T>(f: impl FnOnce() -> T) -> Result<T, Failure> {
     // The kernel keeps itself whole at every point where it calls foreign code; see `Kernel::recover`.
-    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| tell(payload, Failure::panic))
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| tell(payload, failure))
+}
+
+/// The failure that a panic is which was just caught on this thread, by what its payload says.
+pub(crate) fn failure(text: &str) -> Failure {
+    match panics::location_of(text) {
+        Some(location) => Failure::panic_at(text, location),
+        None => Failure::panic(text),
+    }
 }
 
 /// Gives `to` what a panic's payload says, and drops the payload, whose drop may panic as well.
@@ -23,7 +33,7 @@ pub(crate) fn tell<T>(payload: Box<dyn Any + Send>, to: impl FnOnce(&str) -> T) 
 }
 
 /// What a panic's payload says.
-fn text(payload: &(dyn Any + Send)) -> &str {
+pub(crate) fn text(payload: &(dyn Any + Send)) -> &str {
     payload
         .downcast_ref::<&'static str>()
         .copied()
