@@ -5,15 +5,12 @@ mod common;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use common::family::failing;
 use common::{Census, Log, Order, Puppet, Token, World, attempt, lock, ms, order};
 use corelane_kernel::{
     Actor, ActorRef, Ctx, DeadReason, Directive, Failure, KernelConfig, Outcome, ReplyTo, SpawnError,
     Strategy, limits,
 };
-
-fn failing(text: &'static str) -> Order {
-    attempt(move |_, _| Err(Failure::new(text)))
-}
 
 /// A world with one actor `a` at its top, from a factory whose puppets are prepared like this.
 fn world(prepare: impl Fn(Puppet) -> Puppet + Send + 'static) -> (World, ActorRef<Order>) {

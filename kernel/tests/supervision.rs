@@ -5,52 +5,12 @@ mod common;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use common::family::{below, failing, family, maker, supervised_by};
 use common::{Census, Log, Order, Puppet, Realm, Token, World, attempt, lock, ms, order};
 use corelane_kernel::{
     Actor, ActorRef, Address, Ctx, DeadLetter, DeadReason, Directive, Failure, FailureKind, KernelConfig,
     Observe, Outcome, Path, Strategy, Subject,
 };
-
-/// A message that fails its handler with this text.
-fn failing(text: &'static str) -> Order {
-    attempt(move |_, _| Err(Failure::new(text)))
-}
-
-/// What makes puppets of a name.
-fn maker(name: &'static str, log: &Log) -> impl FnMut() -> Puppet + Send + 'static {
-    let log = log.clone();
-    move || Puppet::new(name, &log)
-}
-
-/// Spawns a parent `p` with this strategy, at the top, and children of these names below it, from factories.
-fn family<const N: usize>(
-    world: &mut World,
-    strategy: Strategy,
-    names: [&'static str; N],
-) -> (ActorRef<Order>, [ActorRef<Order>; N]) {
-    let puppet = Puppet::new("p", &world.log).looking_after(strategy);
-    let p = world.kernel.spawn(puppet).unwrap();
-    let children = names.map(|name| below(world, p, name));
-    world.events();
-    (p, children)
-}
-
-/// Spawns a puppet below another, from a factory.
-fn below(world: &mut World, parent: ActorRef<Order>, name: &'static str) -> ActorRef<Order> {
-    let slot = Arc::new(Mutex::new(None));
-    let store = slot.clone();
-    world.have(parent, move |me, ctx| {
-        let child = ctx.spawner().name(name).spawn_from(maker(name, &me.log)).unwrap();
-        me.log.know(child.address(), name);
-        *lock(&store) = Some(child);
-    });
-    lock(&slot).take().expect("a child")
-}
-
-/// A config whose top-level actors are looked after like this.
-fn with(strategy: Strategy) -> World {
-    World::with(1 << 20, KernelConfig { supervision: strategy, ..KernelConfig::default() })
-}
 
 // --- directives ------------------------------------------------------------------------------------------------------
 
@@ -115,7 +75,7 @@ fn a_resumed_actor_keeps_its_state_and_its_children_and_goes_on() {
             Ok(())
         }
     }
-    let mut world = with(Strategy::one_for_one().deciding(|_| Directive::Resume));
+    let mut world = supervised_by(Strategy::one_for_one().deciding(|_| Directive::Resume));
     let log = world.log.clone();
     let counter = world.scope().spawn_from(move || Counter(0, log.clone())).unwrap();
     for by in [Some(1), None, Some(2)] {
@@ -244,7 +204,7 @@ fn a_failure_escalated_past_the_root_is_noted_and_the_actor_stops() {
         }
         fn panicked(&mut self, _: &Failure) {}
     }
-    let mut world = with(Strategy::escalating());
+    let mut world = supervised_by(Strategy::escalating());
     let journal = Journal(world.log.clone());
     world.scope().observe(journal).unwrap();
     let (a, b) = (world.puppet("a"), world.puppet("b"));
@@ -408,7 +368,7 @@ fn a_decision_that_panics_stops_the_child_and_fails_the_parent() {
 /// Reliability 18, for the kernel's own decision.
 #[test]
 fn a_decision_at_the_top_that_panics_stops_the_actor() {
-    let mut world = with(Strategy::one_for_one().deciding(|_| panic!("at a loss")));
+    let mut world = supervised_by(Strategy::one_for_one().deciding(|_| panic!("at a loss")));
     let log = world.log.clone();
     let a = world.scope().spawn_from(maker("a", &log)).unwrap();
     let (b, w) = (world.puppet("b"), world.puppet("w"));
@@ -436,7 +396,7 @@ fn an_adapter_that_is_made_to_fail_only_ends() {
 
 #[test]
 fn an_actor_that_fails_at_every_start_by_a_signal_leaves_others_their_turns() {
-    let mut world = with(Strategy::one_for_one().deciding(|_| Directive::Restart));
+    let mut world = supervised_by(Strategy::one_for_one().deciding(|_| Directive::Restart));
     let b = world.puppet("b");
     struct Doomed;
     impl Actor for Doomed {
@@ -767,7 +727,7 @@ fn the_message_that_failed_is_told_of_as_a_dead_letter_whatever_is_decided() {
             Directive::Stop => |_| Directive::Stop,
             _ => |_| Directive::Escalate,
         };
-        let mut world = with(Strategy::one_for_one().deciding(decider));
+        let mut world = supervised_by(Strategy::one_for_one().deciding(decider));
         let undertaker = common::Undertaker(world.log.clone());
         let undertaker = world.spawn(undertaker).unwrap();
         world.scope().subscribe_dead_letters(undertaker).unwrap();

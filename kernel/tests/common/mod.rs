@@ -3,6 +3,8 @@
 
 #![allow(dead_code)]
 
+pub(crate) mod family;
+
 use std::any::Any;
 use std::collections::{HashMap, HashSet};
 use std::mem::MaybeUninit;
