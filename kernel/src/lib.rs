@@ -174,7 +174,7 @@ pub use lane::{LaneReceiver, LaneSender};
 pub use letters::{DeadLetter, DeadReason};
 pub use outpost::ChildSpawner;
 pub use paths::Path;
-pub use probe::{Observe, Subject};
+pub use probe::{Decision, Observe, Subject};
 pub use region::{REGION_MIN, Region, RegionError};
 #[cfg(feature = "alloc")]
 pub use relay::{LaneRelay, relayed_lane};

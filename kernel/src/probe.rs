@@ -1,6 +1,7 @@
 //! The probe: how a kernel shows its driver what went wrong, without knowing what a log is.
 
 use core::fmt;
+use core::time::Duration;
 
 use crate::address::Address;
 use crate::beacon::Seen;
@@ -9,6 +10,7 @@ use crate::failure::Failure;
 use crate::kernel::Kernel;
 use crate::letters::DeadLetter;
 use crate::paths::{Path, Tree};
+use crate::time::Time;
 
 /// The actor that something is shown of. Prints as its path.
 #[derive(Clone, Copy)]
@@ -31,6 +33,49 @@ impl fmt::Display for Subject<'_> {
 impl fmt::Debug for Subject<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {:?} at {}", self.actor, self.address, self.path)
+    }
+}
+
+/// What comes of a failure, when its supervisor's [`Directive`](crate::Directive) has met with its limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Decision {
+    /// The actor goes on with its state.
+    Resume,
+    /// It gets a new state.
+    Restart,
+    /// It gets a new state after this time, in which its messages wait.
+    RestartAfter(Duration),
+    /// It stops.
+    Stop,
+    /// It stops, for it was restarted as often as its supervisor's [`Strategy`](crate::Strategy) allows, or waited for it as
+    /// often. So it does where there is no room any more to count that.
+    GiveUp,
+    /// It was to be restarted, and stops: it was spawned from a value and not from a factory, or there is no room to note
+    /// the restart.
+    CannotRestart,
+    /// Its supervisor fails with it.
+    Escalate,
+}
+
+impl Decision {
+    /// Whether the actor stops.
+    pub const fn is_stop(self) -> bool {
+        matches!(self, Decision::Stop | Decision::GiveUp | Decision::CannotRestart)
+    }
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Decision::Resume => "it goes on as it is",
+            Decision::Restart => "it is restarted",
+            Decision::RestartAfter(wait) => return write!(f, "it is restarted after {wait:?}"),
+            Decision::Stop => "it is stopped",
+            Decision::GiveUp => "it is stopped: there were too many restarts",
+            Decision::CannotRestart => "it is stopped: it cannot be made again",
+            Decision::Escalate => "its supervisor fails with it",
+        })
     }
 }
 
@@ -62,6 +107,12 @@ pub trait Observe: 'static {
 
     /// An actor failed.
     fn failed(&mut self, who: &Subject<'_>, failure: &Failure);
+
+    /// What is done about a failure was decided, which is shown before it is done. Siblings whom the decision concerns as
+    /// well are not shown one by one.
+    fn decided(&mut self, who: &Subject<'_>, failure: &Failure, decision: Decision, now: Time) {
+        let _ = (who, failure, decision, now);
+    }
 
     /// A failure was escalated past all supervisors: nobody is left to decide about it. Whoever failed is stopped.
     fn escalated(&mut self, failure: &Failure) {
@@ -129,8 +180,19 @@ impl Kernel {
         }
     }
 
-    /// Shows that the actor of a cell has failed. The cell may be on its way out, but still knows its parent.
+    /// Shows that the actor of a cell has failed.
     pub(crate) fn show_failure(&mut self, cell: u32, failure: &Failure) {
+        self.show(cell, |observer, who| observer.failed(who, failure));
+    }
+
+    /// Shows what is done about it.
+    pub(crate) fn show_decision(&mut self, cell: u32, failure: &Failure, decision: Decision) {
+        let now = self.now;
+        self.show(cell, |observer, who| observer.decided(who, failure, decision, now));
+    }
+
+    /// Shows something of the actor of a cell. The cell may be on its way out, but still knows its parent.
+    fn show(&mut self, cell: u32, show: impl FnOnce(&mut dyn Observe, &Subject<'_>)) {
         let address = self.address_of(cell);
         let Some(behavior) = self.memory.header(cell).behavior.get() else { return };
         let here = behavior.role == Role::Actor;
@@ -144,7 +206,7 @@ impl Kernel {
                 message: (behavior.message.name)(),
                 path: Path { tree, address, here },
             };
-            observer.failed(&who, failure);
+            show(&mut **observer, &who);
         }
     }
 

@@ -1,19 +1,40 @@
-//! The log: what kernels show of failures and dead letters, as `tracing` events, dead letters limited in rate.
+//! The log: what kernels show of failures, decisions and dead letters, as `tracing` events.
 //!
-//! Each event says where it happened as fields: `shard`, the actor's `path` (its address where it does not live there any
+//! | event | level | fields of its own |
+//! |---|---|---|
+//! | an actor failed | error | `actor`, `failure`, `location` of a panic |
+//! | it is restarted, or goes on | info | `actor`, `failure`, `after`, where a wait comes first |
+//! | it is stopped, or its supervisor fails with it | warn | `actor`, `failure` |
+//! | a failure went past all supervisors, or was nobody's | error | `failure`, `location` |
+//! | a dead letter | info | `reason` |
+//!
+//! Each says where it happened as fields: `shard`, the actor's `path` (its address where it does not live there any
 //! more) and `address`, and the name of the type of its messages as `message_type`. Nothing of it is formatted unless
 //! somebody listens.
+//!
+//! Every failure is logged. What is decided about it and dead letters are limited in rate: so many, then none for five
+//! minutes, then the number of those left out. Dead letters have a setting for that; of decisions those that keep an
+//! actor and those that end one have a limit each, so that an actor that is restarted over and over does not hide
+//! that another one has ended.
 
 use std::time::Duration;
 
-use corelane_kernel::{DeadLetter, DeadReason, Failure, Observe, Path, Subject, Time};
+use corelane_kernel::{DeadLetter, DeadReason, Decision, Failure, Observe, Path, Subject, Time};
+use tracing::{Level, enabled};
 
-/// Silence after the last dead letter that was logged, or panic that was shown.
+/// Silence after the last dead letter or decision that was logged, or panic that was shown.
 pub(crate) const SILENCE: Duration = Duration::from_secs(300);
+
+/// Decisions of one kind that are logged before there is silence.
+const DECISIONS: u32 = 10;
 
 pub(crate) struct Log {
     shard: usize,
-    limit: Limit,
+    letters: Limit,
+    /// Of decisions by which an actor lives on.
+    kept: Limit,
+    /// Of those by which one ends, or another one fails.
+    ended: Limit,
 }
 
 /// Lets a number of events through, then none for a time, then tells how many it kept back and begins anew.
@@ -62,7 +83,7 @@ impl Limit {
 
 impl Log {
     pub(crate) fn new(shard: usize, letters: u32) -> Log {
-        Log { shard, limit: Limit::new(letters) }
+        Log { shard, letters: Limit::new(letters), kept: Limit::new(DECISIONS), ended: Limit::new(DECISIONS) }
     }
 }
 
@@ -72,7 +93,7 @@ impl Observe for Log {
             // The failure that took it along is logged.
             return;
         }
-        let (after, last) = match self.limit.ask(letter.at) {
+        let (after, last) = match self.letters.ask(letter.at) {
             Pass::Yes { after } => (after, false),
             Pass::Last { after } => (after, true),
             Pass::No => return,
@@ -90,15 +111,71 @@ impl Observe for Log {
 
     fn failed(&mut self, who: &Subject<'_>, failure: &Failure) {
         let Subject { address, actor, message, .. } = who;
-        tracing::error!(shard = self.shard, path = %who, ?address, actor, message_type = message, %failure, "actor failed");
+        tracing::error!(
+            shard = self.shard,
+            path = %who,
+            ?address,
+            actor,
+            message_type = message,
+            %failure,
+            location = failure.location(),
+            "actor failed"
+        );
+    }
+
+    fn decided(&mut self, who: &Subject<'_>, failure: &Failure, decision: Decision, now: Time) {
+        let ends = decision.is_stop() || decision == Decision::Escalate;
+        // What nobody hears does not count.
+        let heard = if ends { enabled!(Level::WARN) } else { enabled!(Level::INFO) };
+        if !heard {
+            return;
+        }
+        let limit = if ends { &mut self.ended } else { &mut self.kept };
+        let (skipped, last) = match limit.ask(now) {
+            Pass::Yes { after } => (after, false),
+            Pass::Last { after } => (after, true),
+            Pass::No => return,
+        };
+        let Subject { address, actor, message, .. } = who;
+        let shard = self.shard;
+        let skipped = (skipped > 0).then_some(skipped);
+        if ends {
+            tracing::warn!(
+                shard, skipped, path = %who, ?address, actor, message_type = message, %failure,
+                "actor failed: {decision}"
+            );
+        } else {
+            // The wait stands in a field, so that the text is one of few.
+            let (decision, after) = match decision {
+                Decision::RestartAfter(wait) => (Decision::Restart, Some(tracing::field::debug(wait))),
+                other => (other, None),
+            };
+            tracing::info!(
+                shard, skipped, path = %who, ?address, actor, message_type = message, %failure, after,
+                "actor failed: {decision}"
+            );
+        }
+        match (last, ends) {
+            (true, true) => {
+                tracing::warn!(shard, "no more ends over failures are logged for {SILENCE:?}; failures are")
+            }
+            (true, false) => {
+                tracing::info!(
+                    shard,
+                    "no more restarts are logged for {SILENCE:?}; failures are, and all are counted"
+                )
+            }
+            (false, _) => {}
+        }
     }
 
     fn escalated(&mut self, failure: &Failure) {
-        tracing::error!(shard = self.shard, %failure, "a failure was escalated past all supervisors");
+        let (shard, location) = (self.shard, failure.location());
+        tracing::error!(shard, %failure, location, "a failure was escalated past all supervisors");
     }
 
     fn panicked(&mut self, failure: &Failure) {
-        tracing::error!(shard = self.shard, %failure, "code that is no actor's panicked");
+        tracing::error!(shard = self.shard, %failure, location = failure.location(), "code that is no actor's panicked");
     }
 }
 

@@ -78,17 +78,26 @@ fn failures_and_dead_letters_say_who_and_where_in_fields() {
     common::watch(&system, &mut gateway, watcher, bounded);
     gateway.tell(counter, 13);
     next(&notices);
-    let [(level, fields)] = &take(1)[..] else { unreachable!() };
-    assert_eq!(*level, Level::ERROR);
-    assert_eq!(
-        ask(fields, &["shard", "path", "address", "message_type", "message"]),
-        ["1", "/user/parent/counter", &format!("{:?}", counter.address()), "u64", "actor failed"]
-    );
-    assert!(fields["actor"].ends_with("::Counter") && !fields["failure"].is_empty(), "{fields:?}");
-    tell(&mut gateway, bounded, Job::run(|_| panic!("over the edge")));
+    let [(level, failed), (then, decided)] = &take(2)[..] else { unreachable!() };
+    assert_eq!((*level, *then), (Level::ERROR, Level::WARN));
+    let says = "actor failed: it is stopped";
+    for (fields, says) in [(failed, "actor failed"), (decided, says)] {
+        assert_eq!(
+            ask(fields, &["shard", "path", "address", "message_type", "message"]),
+            ["1", "/user/parent/counter", &format!("{:?}", counter.address()), "u64", says]
+        );
+        assert!(fields["actor"].ends_with("::Counter") && !fields["failure"].is_empty(), "{fields:?}");
+        assert!(!fields.contains_key("location"), "an error is no panic: {fields:?}");
+    }
+    let line = line!() + 1;
+    tell(&mut gateway, bounded, Job::run(|_| panic!("on purpose: over the edge")));
     next(&notices);
-    let [(_, fields)] = &take(1)[..] else { unreachable!() };
-    assert_eq!(ask(fields, &["path", "failure"]), ["/user/parent/bounded", "panic: over the edge"]);
+    let [(_, fields), _] = &take(2)[..] else { unreachable!() };
+    assert_eq!(
+        ask(fields, &["path", "failure"]),
+        ["/user/parent/bounded", "panic: on purpose: over the edge"]
+    );
+    assert!(fields["location"].starts_with(&format!("{}:{line}:", file!())), "{fields:?}");
 
     // To one that is gone: its address. Then the last line before the silence.
     gateway.tell(counter, 1);

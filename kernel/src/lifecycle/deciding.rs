@@ -17,6 +17,7 @@ use crate::backoff::Backoff;
 use crate::behavior::Role;
 use crate::failure::{Failure, FailureKind};
 use crate::kernel::{Kernel, Stage};
+use crate::probe::Decision;
 use crate::region::NONE;
 use crate::supervise::{Directive, Reach, Step, Strategy};
 
@@ -49,6 +50,7 @@ impl Kernel {
                 }
                 return self.carry_out(failed, directive, &strategy, failure);
             }
+            self.show_decision(failed, &failure, Decision::Escalate);
             if !self.is_made(failed) {
                 // The note by which a restart above finds it: its start has been, and nothing else leads to another.
                 self.keep_failure(failed, failure.clone());
@@ -116,6 +118,7 @@ impl Kernel {
             && self.is_alive(child)
             && !self.is_ending(child.index)
         {
+            self.show_decision(child.index, &failure, Decision::Stop);
             self.stop_failed(child.index, failure);
         }
         if parent != self.root && self.is_alive(above) {
@@ -125,7 +128,10 @@ impl Kernel {
 
     fn carry_out(&mut self, failed: u32, directive: Directive, strategy: &Strategy, failure: Failure) {
         let wait = match directive {
-            Directive::Resume if self.is_made(failed) => return self.go_on(failed),
+            Directive::Resume if self.is_made(failed) => {
+                self.show_decision(failed, &failure, Decision::Resume);
+                return self.go_on(failed);
+            }
             // There is nothing to go on with: its making is tried again.
             Directive::Resume => return self.restart_failed(failed, Duration::ZERO, failure),
             Directive::Restart => match &strategy.backoff {
@@ -137,7 +143,12 @@ impl Kernel {
         };
         match wait {
             Some(wait) if self.permits(failed, strategy) => self.restart_all(failed, strategy, wait, failure),
-            _ => self.stop_all_reached(failed, strategy, failure),
+            _ => {
+                let asked = matches!(directive, Directive::Stop | Directive::Escalate);
+                let decision = if asked { Decision::Stop } else { Decision::GiveUp };
+                self.show_decision(failed, &failure, decision);
+                self.stop_all_reached(failed, strategy, failure);
+            }
         }
     }
 
@@ -188,8 +199,10 @@ impl Kernel {
         let has_side =
             if late || !wait.is_zero() { self.need_side(cell).is_ok() } else { self.side_of(cell).is_some() };
         if !self.can_restart(cell) || (!has_side && (late || !wait.is_zero())) {
+            self.show_decision(cell, &failure, Decision::CannotRestart);
             return self.stop_failed(cell, failure);
         }
+        self.show_restart(cell, wait, &failure);
         if has_side {
             self.keep_failure(cell, failure);
             self.plan_restart(cell, wait, late);
@@ -204,13 +217,22 @@ impl Kernel {
         }
         if !self.can_restart(cell) || self.need_side(cell).is_err() {
             if failed {
+                self.show_decision(cell, failure, Decision::CannotRestart);
                 return self.stop_failed(cell, failure.clone());
             }
             return self.request_stop(self.address_of(cell));
         }
+        if failed {
+            self.show_restart(cell, wait, failure);
+        }
         self.keep_failure(cell, failure.clone());
         self.plan_restart(cell, wait, failure.kind() == FailureKind::Start);
         self.list_restart(cell, self.first_step(cell));
+    }
+
+    fn show_restart(&mut self, cell: u32, wait: Duration, failure: &Failure) {
+        let decision = if wait.is_zero() { Decision::Restart } else { Decision::RestartAfter(wait) };
+        self.show_decision(cell, failure, decision);
     }
 
     /// An actor that was never made has nothing to take leave of.
