@@ -158,6 +158,7 @@ fn run(Run { words, start, before, pushes, batch, pops, take }: Run) {
     assert_eq!(number, accepted);
 }
 
+/// Reliability 10.
 #[test]
 fn a_lane_of_eight_words_carries_records_in_order_across_pads() {
     for start in 0..8 {
@@ -167,6 +168,7 @@ fn a_lane_of_eight_words_carries_records_in_order_across_pads() {
     }
 }
 
+/// Reliability 10.
 #[test]
 fn batches_are_published_and_given_back_whole() {
     for start in [0, 6, 7] {
@@ -179,6 +181,7 @@ fn batches_are_published_and_given_back_whole() {
     }
 }
 
+/// Reliability 10.
 #[test]
 fn cursors_pass_the_end_of_their_numbers() {
     for start in [usize::MAX, usize::MAX - 1, usize::MAX - 2, usize::MAX - 4, usize::MAX - 7] {
@@ -199,6 +202,7 @@ fn cursors_pass_the_end_of_their_numbers() {
     });
 }
 
+/// Reliability 10.
 #[test]
 fn stretches_are_read_in_place_and_given_back_when_all_is_done_with_them() {
     for start in [0, 5, 6, 7, usize::MAX, usize::MAX - 2, usize::MAX - 5] {
@@ -211,6 +215,7 @@ fn stretches_are_read_in_place_and_given_back_when_all_is_done_with_them() {
     }
 }
 
+/// Reliability 10.
 #[test]
 fn ends_that_wait_for_each_other_both_get_on() {
     check(Some(2), || {
@@ -254,6 +259,7 @@ fn tell(batch: &mut Batch, place: Place, number: u64) -> bool {
     true
 }
 
+/// Reliability 10.
 #[test]
 fn a_batch_that_is_moved_comes_whole_and_in_order() {
     check(Some(3), || {
@@ -351,6 +357,7 @@ fn leave(start: usize, taken: usize, closed: bool) {
     assert_eq!(drops.load(Ordering::Relaxed), 2);
 }
 
+/// Reliability 10.
 #[test]
 fn what_both_ends_leave_behind_is_dropped_once() {
     for taken in 0..=2 {
@@ -359,12 +366,14 @@ fn what_both_ends_leave_behind_is_dropped_once() {
     check(None, || leave(usize::MAX - 3, 1, false));
 }
 
+/// Reliability 10.
 #[test]
 fn a_closed_lane_refuses_or_gives_up_what_it_took() {
     check(None, || leave(0, 0, true));
     check(None, || leave(0, 1, true));
 }
 
+/// Reliability 10.
 #[test]
 fn what_was_not_refused_is_looked_at() {
     check(None, || {
@@ -411,6 +420,7 @@ fn what_was_not_refused_is_looked_at() {
     });
 }
 
+/// Reliability 10.
 #[test]
 fn an_orphan_that_is_empty_stays_empty() {
     check(None, || {
@@ -436,6 +446,7 @@ fn an_orphan_that_is_empty_stays_empty() {
     });
 }
 
+/// Reliability 10.
 #[test]
 fn a_lane_that_was_bound_may_be_told_into() {
     check(None, || {

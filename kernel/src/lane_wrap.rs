@@ -77,12 +77,14 @@ fn run(words: usize, start: usize, batch: u64) {
     assert!(!receiver.has_more());
 }
 
+/// Reliability 12.
 #[test]
 fn cursors_pass_the_end_of_their_numbers_unnoticed() {
     run(32, usize::MAX - 16, 1);
     run(64, usize::MAX - 63, 7);
 }
 
+/// Reliability 12.
 #[test]
 fn a_lane_of_many_batches_keeps_order_and_content() {
     run(1024, usize::MAX - 1_000_000, 64);

@@ -84,6 +84,7 @@ impl<const N: usize> Actor for Link<N> {
     }
 }
 
+/// Reliability 15.
 #[test]
 fn nothing_allocates_on_the_way_of_a_message_on_one_core() {
     let mut kernel = Kernel::new(region(4 << 20), KernelConfig::default()).unwrap();
@@ -111,6 +112,7 @@ fn lane<const WORDS: usize>() -> (LaneSender, LaneReceiver) {
     memory.split().unwrap()
 }
 
+/// Reliability 15.
 #[test]
 fn nothing_allocates_on_the_way_of_a_message_between_two_cores() {
     let mut seats = Seat::realm(2).unwrap();
@@ -158,6 +160,7 @@ fn nothing_allocates_on_the_way_of_a_message_between_two_cores() {
     );
 }
 
+/// Reliability 15.
 #[test]
 fn nothing_allocates_on_the_way_through_a_gateways_lane() {
     let mut kernel = Kernel::new(region(1 << 20), KernelConfig::default()).unwrap();
@@ -352,6 +355,7 @@ impl Actor for Dispatcher {
     }
 }
 
+/// Reliability 15.
 #[test]
 fn nothing_allocates_on_the_way_of_a_routed_message() {
     let region = region(8 << 20);

@@ -79,6 +79,7 @@ fn messages_wait_for_the_new_instance_and_the_old_one_is_gone_at_once() {
     assert_eq!(world.letters(), [(DeadReason::Failed, 1)]);
 }
 
+/// Reliability 17.
 #[test]
 fn a_child_that_fails_too_often_without_quiet_time_is_given_up() {
     let mut world = World::with(
@@ -100,6 +101,7 @@ fn a_child_that_fails_too_often_without_quiet_time_is_given_up() {
     assert_eq!(world.events(), ["a stopped", "w hears: a failed (error: oops)"]);
 }
 
+/// Reliability 17.
 #[test]
 fn a_limit_holds_beside_a_back_off() {
     let backoff = Backoff::new(ms(1), ms(50)).jitter(0);

@@ -102,7 +102,7 @@ impl Actor for Clerk {
     }
 }
 
-/// Reliability 19 and 20, on one core: a mailbox that is full drops what comes; each drop is counted and told of.
+/// Reliability 19, 20: on one core, a mailbox that is full drops what comes; each drop is counted and told of.
 #[test]
 fn a_slow_consumer_with_a_bounded_mailbox_drops_the_rest_and_each_drop_is_told_of() {
     const BOUND: u32 = 100;

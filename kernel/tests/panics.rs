@@ -180,7 +180,7 @@ fn a_panicking_factory_is_a_failure_before_anything_was_handled() {
     assert_eq!(world.letters(), [(DeadReason::NoActor, 1)]);
 }
 
-/// Conformance 3.
+/// Conformance 3, reliability 18.
 #[test]
 fn a_panicking_stopped_hook_is_shown_and_watchers_still_hear() {
     let mut world = world();
@@ -369,6 +369,7 @@ fn a_panicking_drop_at_any_place_of_an_actor_leaves_nothing_behind_when_it_stops
     }
 }
 
+/// Reliability 18.
 #[test]
 fn panicking_drops_at_all_places_at_once_leave_nothing_behind() {
     let (mut world, census) = (world(), Census::default());
@@ -394,6 +395,7 @@ fn panicking_drops_do_not_keep_a_parent_from_stopping() {
     }
 }
 
+/// Reliability 18.
 #[test]
 fn panicking_drops_of_an_actor_that_failed_are_told_as_its_failure() {
     for at in PLACES {
@@ -405,6 +407,7 @@ fn panicking_drops_of_an_actor_that_failed_are_told_as_its_failure() {
     }
 }
 
+/// Reliability 18.
 #[test]
 fn a_kernel_dropped_while_a_drop_is_unwinding_drops_nothing_twice() {
     for at in PLACES {
@@ -622,6 +625,7 @@ fn the_observer_sees_failures_with_the_actors_type() {
     );
 }
 
+/// Reliability 16.
 #[test]
 fn a_thousand_siblings_miss_nothing_while_others_panic() {
     struct Sibling(Arc<Mutex<u64>>);

@@ -152,6 +152,7 @@ fn cells_at_the_end_of_their_generations_retire_instead_of_wrapping() {
     }
 }
 
+/// Reliability 13.
 #[test]
 fn a_cell_lives_as_often_as_it_has_generations() {
     for left in [0, 1, 2, 7] {

@@ -365,6 +365,38 @@ fn a_decision_that_panics_stops_the_child_and_fails_the_parent() {
     assert_eq!(world.panics, ["at a loss"]);
 }
 
+/// Reliability 18, for the other hook of a supervisor.
+#[test]
+fn a_strategy_that_panics_stops_the_child_and_fails_the_parent() {
+    struct Lost(Log);
+    impl Actor for Lost {
+        type Msg = ();
+        fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+            self.0.add("lost started");
+            let child = ctx.spawn_from(maker("c", &self.0))?;
+            ctx.tell(child, failing("oops"));
+            Ok(())
+        }
+        fn receive(&mut self, (): (), _: &mut Ctx<'_, Self>) -> Outcome {
+            Ok(())
+        }
+        fn strategy(&self) -> Strategy {
+            panic!("at a loss")
+        }
+    }
+    let mut world = supervised_by(Strategy::one_for_one().restarts(1, Duration::MAX));
+    let log = world.log.clone();
+    let lost = world.scope().spawn_from(move || Lost(log.clone())).unwrap();
+    let b = world.puppet("b");
+    world.tell(b, Order::Note(1));
+    // Restarted once by the root, then no more.
+    let events = world.events();
+    let count = |word: &str| events.iter().filter(|event| *event == word).count();
+    assert_eq!((count("lost started"), count("c started"), count("c stopped")), (2, 2, 2), "{events:?}");
+    assert!(!world.scope().is_alive(lost) && events.contains(&"b 1".to_owned()), "{events:?}");
+    assert_eq!(world.panics, ["at a loss", "at a loss"]);
+}
+
 /// Reliability 18, for the kernel's own decision.
 #[test]
 fn a_decision_at_the_top_that_panics_stops_the_actor() {
@@ -586,6 +618,7 @@ fn a_limit_counts_within_its_time_and_its_very_end_belongs_to_it() {
     }
 }
 
+/// Reliability 17.
 #[test]
 fn a_limit_counts_for_each_whom_the_decision_concerns() {
     let mut world = World::new();
@@ -623,6 +656,49 @@ fn supervisors_above_each_other_count_apart() {
     world.tell(m, failing("oops"));
     world.settle();
     assert!(!world.scope().is_alive(m));
+}
+
+/// Reliability 17: a limit that is used up is a death pact's failure above, which counts there; so limits multiply.
+#[test]
+fn a_used_up_limit_climbs_by_a_death_pact_as_often_as_the_one_above_allows() {
+    const MOST: u32 = 2;
+    let limit = Strategy::one_for_one().restarts(MOST, Duration::MAX).deciding(|_| Directive::Restart);
+    /// Spawns one that cannot live, and cannot live without it.
+    struct Middle(Strategy, Log);
+    impl Actor for Middle {
+        type Msg = ();
+        fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+            self.1.add("middle");
+            let log = self.1.clone();
+            let weak = ctx.spawn_from(move || {
+                log.add("weak");
+                Puppet::new("weak", &log)
+            })?;
+            ctx.watch(weak)?;
+            for _ in 0..=MOST {
+                ctx.tell(weak, failing("oops"));
+            }
+            Ok(())
+        }
+        fn receive(&mut self, (): (), _: &mut Ctx<'_, Self>) -> Outcome {
+            Ok(())
+        }
+        fn strategy(&self) -> Strategy {
+            self.0
+        }
+    }
+    let mut world = supervised_by(limit);
+    let log = world.log.clone();
+    let middle = world.scope().spawn_from(move || Middle(limit, log.clone())).unwrap();
+    let w = world.puppet("w");
+    world.have(w, move |_, ctx| ctx.watch(middle).unwrap());
+    let events = world.events();
+    let count = |word: &str| events.iter().filter(|event| *event == word).count() as u32;
+    assert_eq!((count("middle"), count("weak")), (MOST + 1, (MOST + 1) * (MOST + 1)));
+    assert_eq!(u64::from(MOST + MOST * (MOST + 1)), world.stats().restarted);
+    let end = events.last().unwrap();
+    assert!(end.starts_with("w hears: somebody failed (death pact: "), "{end}");
+    assert_eq!(world.stats().actors, 1);
 }
 
 #[test]

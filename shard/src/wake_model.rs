@@ -52,6 +52,7 @@ impl Work {
     }
 }
 
+/// Reliability 10.
 #[test]
 fn publishing_then_waking_is_never_missed_by_one_who_says_that_it_sleeps_then_looks() {
     check(None, || {
@@ -65,6 +66,7 @@ fn publishing_then_waking_is_never_missed_by_one_who_says_that_it_sleeps_then_lo
     });
 }
 
+/// Reliability 10.
 #[test]
 fn one_who_wakes_twice_is_heard_twice() {
     check(None, || {
@@ -81,6 +83,7 @@ fn one_who_wakes_twice_is_heard_twice() {
     });
 }
 
+/// Reliability 10.
 #[test]
 fn two_wakers_are_both_heard() {
     check(Some(3), || {
@@ -96,6 +99,7 @@ fn two_wakers_are_both_heard() {
     });
 }
 
+/// Reliability 10.
 #[test]
 fn two_sleepers_that_wake_each_other_both_end() {
     check(Some(3), || {
@@ -158,6 +162,7 @@ fn send(lane: &mut LaneSender, wake: &Wake, calls: &StdArc<StdAtomicU32>) {
     }
 }
 
+/// Reliability 10.
 #[test]
 fn what_is_published_in_a_lane_wakes_the_shard_that_reads_it() {
     for sends in [1, 2] {
@@ -182,6 +187,7 @@ fn what_is_published_in_a_lane_wakes_the_shard_that_reads_it() {
     }
 }
 
+/// Reliability 10.
 #[test]
 fn lanes_of_two_senders_wake_one_shard() {
     check(Some(2), || {
@@ -205,6 +211,7 @@ fn lanes_of_two_senders_wake_one_shard() {
     });
 }
 
+/// Reliability 10.
 #[test]
 fn a_request_left_in_the_inbox_wakes_its_shard() {
     for (threads, requests) in [(1, 1), (1, 2), (2, 1)] {

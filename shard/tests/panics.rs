@@ -327,6 +327,7 @@ impl Drop for Odd {
     }
 }
 
+/// Reliability 18: also one that panics as it is dropped.
 #[test]
 fn a_payload_of_any_kind_is_a_failure_with_some_text() {
     let mut scene = Scene::new();
@@ -347,6 +348,7 @@ fn a_payload_of_any_kind_is_a_failure_with_some_text() {
     scene.end();
 }
 
+/// Reliability 16.
 #[test]
 fn thousands_of_panics_beside_thousands_of_messages() {
     const ROUNDS: u64 = 1000;

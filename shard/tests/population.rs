@@ -57,6 +57,7 @@ impl Actor for Nursery {
     }
 }
 
+/// Reliability 22.
 #[test]
 fn a_million_actors_come_and_go_ten_times_in_the_same_memory() {
     let system = builder(2).region_bytes(512 << 20).start().unwrap();

@@ -120,6 +120,7 @@ impl Actor for Reaper {
     }
 }
 
+/// Reliability 19.
 #[test]
 fn two_shards_that_flood_each_other_over_tiny_lanes_lose_and_reorder_nothing() {
     let kernel = KernelConfig { outbox_bytes: 16 << 10, ..KernelConfig::default() };

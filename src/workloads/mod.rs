@@ -30,6 +30,7 @@ mod savina;
 mod spawn;
 mod spray;
 mod stage;
+mod stall;
 mod storm;
 mod suite;
 mod tally;

@@ -31,7 +31,7 @@ thread_local! {
 }
 
 /// Hears the time.
-struct Sibling;
+pub(super) struct Sibling;
 
 impl Actor for Sibling {
     type Msg = Instant;
@@ -84,7 +84,7 @@ impl Actor for Ticker {
 }
 
 #[derive(Clone, Copy)]
-enum Cry {
+pub(super) enum Cry {
     /// Tell everybody.
     Again,
     /// Once more, and report.
@@ -92,11 +92,18 @@ enum Cry {
 }
 
 /// Tells every sibling the time, again and again.
-struct Crier {
+pub(super) struct Crier {
     siblings: Vec<ActorRef<Instant>>,
     cried: u64,
     enough: bool,
     reporter: Reporter,
+}
+
+impl Crier {
+    /// One that tells these, which live on its shard, and reports what they waited.
+    pub(super) fn new(siblings: Vec<ActorRef<Instant>>, reporter: Reporter) -> Self {
+        Self { siblings, cried: 0, enough: false, reporter }
+    }
 }
 
 impl Actor for Crier {
@@ -139,18 +146,18 @@ pub(super) fn quiet(plan: &Plan) -> Result<Cost, WorkloadError> {
     run(plan, false)
 }
 
+/// A thousand siblings on a shard.
+pub(super) fn siblings(stage: &Stage, shard: usize) -> Result<Vec<ActorRef<Instant>>, WorkloadError> {
+    (0..SIBLINGS).map(|_| stage.spawn(shard, || Sibling)).collect()
+}
+
 fn run(plan: &Plan, panics: bool) -> Result<Cost, WorkloadError> {
     let count = plan.pick(20_000, 3_000);
     let mut stage = Stage::on(&[plan.core()])?;
-    let siblings = (0..SIBLINGS).map(|_| stage.spawn(0, || Sibling)).collect::<Result<Vec<_>, _>>()?;
+    let siblings = siblings(&stage, 0)?;
     let weak = (0..WEAK).map(|_| stage.spawn(0, || Weak)).collect::<Result<Vec<_>, _>>()?;
     let reporter = stage.reporter();
-    let crier = stage.spawn(0, move || Crier {
-        siblings: siblings.clone(),
-        cried: 0,
-        enough: false,
-        reporter: reporter.clone(),
-    })?;
+    let crier = stage.spawn(0, move || Crier::new(siblings.clone(), reporter.clone()))?;
     stage.tell(crier, Cry::Again)?;
     stage.spawn(0, move || Ticker { weak: weak.clone(), panics, left: count, crier })?;
     let Report { elapsed, found } = stage.wait()?;

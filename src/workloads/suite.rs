@@ -3,7 +3,7 @@
 use super::raw::{hop, memory, queue, wake};
 use super::savina::{self, big, chameneos, count, forkjoin, pingpong};
 use super::{Cost, Plan, Unit, WorkloadError};
-use super::{ask, cross, fsm, gateway, random, restart, ring, route, spawn, spray, storm, tell};
+use super::{ask, cross, fsm, gateway, random, restart, ring, route, spawn, spray, stall, storm, tell};
 
 /// How a workload or a raw loop is run.
 pub type Run = fn(&Plan) -> Result<Cost, WorkloadError>;
@@ -106,6 +106,11 @@ pub const WORKLOADS: &[Workload] = &[
         .beside("rtrb's ring in chunks of the same bytes, one indirect call for each record", hop::stream),
     round_trip("cross.pingpong", 2, "two actors of two cores, one message under way", cross::pingpong)
         .beside("two of rtrb's rings, both sides spinning", hop::pingpong),
+    Workload {
+        unit: Unit::NanosAtP99,
+        ..actor("cross.stall", "1,000 busy siblings beside a core whose actor spins for 500 ms", stall::stall)
+    }
+    .beside("the same siblings, nobody spins", stall::quiet),
     message("cross.all.random", "each shard tells random actors on all shards", spray::random),
     message("cross.all.big", "Savina's big on all shards", big::cross),
     message("cross.all.fanin", "eight actors on all shards tell one", spray::fan_in),

@@ -111,6 +111,7 @@ mod tests {
 
     const LIMIT: (u32, Duration) = (2, Duration::from_millis(100));
 
+    /// Reliability 17.
     #[test]
     fn as_many_restarts_as_the_limit_says_are_within_it_and_no_more() {
         let mut ward = Ward::new();
@@ -118,6 +119,7 @@ mod tests {
         assert_eq!(permitted, [true, true, false]);
     }
 
+    /// Reliability 17.
     #[test]
     fn the_edge_of_the_time_is_within_it_and_what_follows_begins_anew() {
         for (third, permitted) in [(100_000_000, false), (100_000_001, true)] {
@@ -132,6 +134,7 @@ mod tests {
         assert!(!Ward::new().permits((0, Duration::MAX), Time::ZERO));
     }
 
+    /// Reliability 17.
     #[test]
     fn quiet_time_makes_waits_short_again_and_without_it_an_end_comes() {
         let backoff = Backoff::new(Duration::from_millis(1), Duration::from_secs(1)).jitter(0);
