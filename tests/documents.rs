@@ -88,8 +88,20 @@ fn numbers(text: &str) -> Vec<usize> {
     text.split(", ").map_while(leading).collect()
 }
 
-/// The tests whose documentation begins with the number of a behaviour, by that number.
-fn tests_by_number() -> BTreeMap<usize, BTreeSet<Test>> {
+/// What a line of a test's documentation says of a list's numbers: "Conformance 3, reliability 18: so and so" has a part for
+/// each of two lists.
+fn about<'a>(line: &'a str, list: &str) -> Option<&'a str> {
+    let line = line.strip_prefix("/// ")?;
+    if let Some(about) = line.strip_prefix(list).and_then(|rest| rest.strip_prefix(' ')) {
+        return Some(about);
+    }
+    // Another list's numbers stand before.
+    let second = format!(", {} ", list.to_lowercase());
+    line.strip_prefix("Conformance ")?.split_once(&second).map(|(_, about)| about)
+}
+
+/// The tests whose documentation has the number of a row of a list, by that number.
+fn tests_by_number(list: &str) -> BTreeMap<usize, BTreeSet<Test>> {
     let mut files = Vec::new();
     for folder in ["kernel/src", "kernel/tests", "shard/src", "shard/tests"] {
         sources(&root().join(folder), &mut files);
@@ -100,9 +112,9 @@ fn tests_by_number() -> BTreeMap<usize, BTreeSet<Test>> {
         let file = file.strip_prefix(root()).expect("below the root").to_string_lossy().replace('\\', "/");
         let mut lines = text.lines().map(str::trim);
         while let Some(line) = lines.next() {
-            let Some(about) = line.strip_prefix("/// Conformance ") else { continue };
+            let Some(about) = about(line, list) else { continue };
             let mut rest = lines.clone().skip_while(|line| line.starts_with("///"));
-            assert_eq!(rest.next(), Some("#[test]"), "{file}: what has \"Conformance {about}\" is no test");
+            assert_eq!(rest.next(), Some("#[test]"), "{file}: what has \"{list} {about}\" is no test");
             let name = rest.find_map(|line| line.strip_prefix("fn ")?.split('(').next());
             let name = name.expect("a test has a name");
             for number in numbers(about) {
@@ -127,16 +139,21 @@ fn tests_in(cell: &str) -> BTreeSet<Test> {
     tests
 }
 
-#[test]
-fn the_conformance_table_names_the_tests_of_each_behaviour() {
-    let page = read("docs/conformance.md");
-    let rows: Vec<Vec<&str>> = between(&page, "conformance")
+/// The rows of the table between `<!-- name -->` and `<!-- /name -->`, by their cells.
+fn rows<'a>(page: &'a str, name: &str) -> Vec<Vec<&'a str>> {
+    between(page, name)
         .lines()
         .skip_while(|line| !line.starts_with("|---"))
         .skip(1)
         .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
-        .collect();
-    let tests = tests_by_number();
+        .collect()
+}
+
+#[test]
+fn the_conformance_table_names_the_tests_of_each_behaviour() {
+    let page = read("docs/conformance.md");
+    let rows = rows(&page, "conformance");
+    let tests = tests_by_number("Conformance");
     for (row, number) in rows.iter().zip(1..) {
         let [first, given, then, shown] = row[..] else { panic!("a row of {} cells: {row:?}", row.len()) };
         assert_eq!(first, number.to_string(), "behaviours are numbered from 1 on");
@@ -146,4 +163,44 @@ fn the_conformance_table_names_the_tests_of_each_behaviour() {
         assert!(!marked.is_empty(), "{number} is shown by no test");
     }
     assert_eq!(tests.keys().next_back(), Some(&rows.len()), "the last behaviour that a test has");
+}
+
+#[test]
+fn the_reliability_table_names_the_tests_of_each_number() {
+    let page = read("docs/reliability.md");
+    let rows = rows(&page, "reliability");
+    let tests = tests_by_number("Reliability");
+    let mut numbers = Vec::new();
+    for row in &rows {
+        let [first, when, then, figure, shown] = row[..] else {
+            panic!("a row of {} cells: {row:?}", row.len())
+        };
+        let number: usize = first.parse().unwrap_or_else(|_| panic!("a row begins with its number: {row:?}"));
+        assert!(!when.is_empty() && !then.is_empty() && !figure.is_empty(), "{row:?}");
+        let marked = tests.get(&number).cloned().unwrap_or_default();
+        assert_eq!(tests_in(shown), marked, "{number}: docs/reliability.md (left) and the code (right)");
+        numbers.push(number);
+    }
+    assert_eq!(numbers, tests.keys().copied().collect::<Vec<_>>(), "the rows (left) and the tests (right)");
+}
+
+#[test]
+fn the_reliability_page_names_scripts_and_workloads_that_exist() {
+    let page = read("docs/reliability.md");
+    let words: Vec<_> = page.split('`').skip(1).step_by(2).collect();
+    let scripts: Vec<_> = words.iter().filter(|word| word.ends_with(".sh")).collect();
+    assert!(!scripts.is_empty());
+    for script in scripts {
+        assert!(root().join(script).is_file(), "{script} is not there");
+    }
+    #[cfg(feature = "workloads")]
+    {
+        let named: Vec<_> =
+            page.split("workload `").skip(1).filter_map(|rest| rest.split('`').next()).collect();
+        assert!(!named.is_empty());
+        for name in named {
+            let known = corelane::workloads::WORKLOADS.iter().any(|workload| workload.name == name);
+            assert!(known, "{name} is no workload");
+        }
+    }
 }
