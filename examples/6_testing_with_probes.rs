@@ -12,7 +12,7 @@
 use std::time::Duration;
 
 use corelane::prelude::*;
-use corelane::testkit::{Drive, Filter, Fish, Probe, TestKernel};
+use corelane::testkit::{Autopilot, Drive, Filter, Fish, Probe, TestKernel};
 
 const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
@@ -114,6 +114,21 @@ fn letters_do_not_wait_for_each_other(kernel: &mut TestKernel) {
     assert_eq!(door.fish(kernel, secs(4), third).number, 2);
 }
 
+fn whoever_signs_at_once_gets_each_letter_once(kernel: &mut TestKernel) {
+    let (door, courier) = courier(kernel);
+    // Answers in the place of the test, which reads the letters all the same.
+    door.autopilot(move |letter, scope| {
+        scope.tell(courier, Msg::Receipt(letter.number));
+        Autopilot::Keep
+    });
+    // All of it takes no longer than that, whatever is expected inside.
+    kernel.within(..millis(1), |kernel| {
+        (1..=3).for_each(|number| kernel.tell(courier, Msg::Bring(number)));
+        door.expect_all_of(kernel, &[1, 2, 3].map(|number| Letter { number, attempt: 1 }));
+    });
+    door.expect_no(kernel, secs(60));
+}
+
 fn a_surplus_receipt_is_a_dead_letter(kernel: &mut TestKernel) {
     let (_, courier) = courier(kernel);
     let surplus = Filter::dead_letters().of("Msg").because(DeadReason::Unhandled);
@@ -151,6 +166,7 @@ fn main() {
         a_letter_without_a_receipt_is_brought_again_after_a_growing_wait,
     );
     test("letters do not wait for each other", letters_do_not_wait_for_each_other);
+    test("whoever signs at once gets each letter once", whoever_signs_at_once_gets_each_letter_once);
     test("a surplus receipt is a dead letter", a_surplus_receipt_is_a_dead_letter);
     test(
         "after four attempts the courier fails and starts afresh",

@@ -137,6 +137,7 @@ fn testing_with_probes_passes_in_virtual_time() {
 a letter with a receipt is brought once: ok, after 60 s
 a letter without a receipt is brought again after a growing wait: ok, after 7 s
 letters do not wait for each other: ok, after 3 s
+whoever signs at once gets each letter once: ok, after 60 s
 a surplus receipt is a dead letter: ok, after 3 s
 after four attempts the courier fails and starts afresh: ok, after 17 s
 ";
