@@ -12,7 +12,9 @@ use crate::local::ShardCtx;
 /// ```
 /// use corelane_kernel::router::{AnyStrategy, Evicted, Pool, RouterKind};
 /// use corelane_kernel::{Actor, Ctx, Outcome, Terminated};
-/// use corelane_shard::{Builder, DeployPool, Sources};
+/// use corelane_shard::DeployPool;
+/// # #[cfg(feature = "config")]
+/// use corelane_shard::Sources;
 ///
 /// struct Worker;
 ///
