@@ -5,15 +5,12 @@ mod common;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Census, Log, Order, Puppet, World, attempt, lock, ms, order};
+use common::family::failing;
+use common::{Census, Log, Order, Puppet, World, lock, ms, order};
 use corelane_kernel::{
     Actor, ActorRef, Backoff, Ctx, DeadReason, Directive, Failure, FailureKind, KernelConfig, Outcome,
     Strategy, Terminated,
 };
-
-fn failing() -> Order {
-    attempt(|_, _| Err(Failure::new("oops")))
-}
 
 fn config(backoff: Backoff) -> KernelConfig {
     KernelConfig { supervision: Strategy::one_for_one().backoff(backoff), ..KernelConfig::default() }
@@ -29,7 +26,7 @@ fn spawn(world: &mut World) -> ActorRef<Order> {
 
 /// Fails an actor, and gives the milliseconds until it has started again, or `None` if it never does.
 fn wait(world: &mut World, a: ActorRef<Order>) -> Option<u64> {
-    world.tell(a, failing());
+    world.tell(a, failing("oops"));
     let since = world.now;
     loop {
         let events = world.events();
@@ -66,7 +63,7 @@ fn messages_wait_for_the_new_instance_and_the_old_one_is_gone_at_once() {
         me.kept.push(token);
         ctx.set_timer(1, ms(5), Order::Note(99)).unwrap();
     });
-    world.tell(a, failing());
+    world.tell(a, failing("oops"));
     world.tell(a, Order::Note(1));
     world.settle();
     census.expect_none();
@@ -97,7 +94,7 @@ fn a_child_that_fails_too_often_without_quiet_time_is_given_up() {
     for waits in [1, 2, 4] {
         assert_eq!(wait(&mut world, a), Some(waits));
     }
-    world.tell(a, failing());
+    world.tell(a, failing("oops"));
     assert_eq!(world.events(), ["a stopped", "w hears: a failed (error: oops)"]);
 }
 
@@ -144,7 +141,7 @@ fn those_that_failed_together_do_not_come_back_together() {
         .collect();
     world.events();
     for a in &all {
-        world.tell(*a, failing());
+        world.tell(*a, failing("oops"));
     }
     world.events();
     let mut most = 0;
@@ -172,7 +169,7 @@ fn one_that_is_stopped_while_it_waits_is_gone_and_what_waited_is_buried() {
     let census = Census::default();
     let w = world.puppet("w");
     world.have(w, move |_, ctx| ctx.watch(a).unwrap());
-    world.tell(a, failing());
+    world.tell(a, failing("oops"));
     world.tell(a, Order::Carry(census.token()));
     world.events();
     world.stop(a);
@@ -203,7 +200,7 @@ fn what_lives_below_one_that_waits_is_suspended_and_decided_about_all_the_same()
     let [b, c] = lock(&slot)[..] else { panic!("two") };
     world.have(b, |me, ctx| _ = ctx.spawn(me.other("b1")).unwrap());
     world.events();
-    world.tell(a, failing());
+    world.tell(a, failing("oops"));
     world.settle();
     world.log.take();
     // None of them runs, also if somebody resumes it.
@@ -246,7 +243,7 @@ fn a_group_waits_together() {
     });
     world.events();
     let [a, b] = lock(&slot)[..] else { panic!("two") };
-    world.tell(b, failing());
+    world.tell(b, failing("oops"));
     world.tell(a, Order::Note(1));
     world.pass(ms(9));
     let events = world.events();
@@ -281,7 +278,7 @@ fn a_wait_needs_no_room_for_a_timer() {
         world.settle();
     }
     world.events();
-    world.tell(a, failing());
+    world.tell(a, failing("oops"));
     for _ in 0..10 {
         assert!(world.turn().more, "a driver must not sleep");
         world.now = world.now + Duration::from_micros(900);
@@ -341,7 +338,7 @@ fn a_parent_that_spawns_a_stopped_child_again_has_the_same_waits() {
 fn a_failure_from_outside_changes_nothing_for_one_that_waits() {
     let mut world = World::with(1 << 20, config(Backoff::new(ms(10), ms(50)).jitter(0)));
     let a = spawn(&mut world);
-    world.tell(a, failing());
+    world.tell(a, failing("oops"));
     world.settle();
     for _ in 0..3 {
         world.scope().fail(a, Failure::new("again"));
@@ -377,7 +374,7 @@ fn what_was_suspended_below_one_goes_on_when_its_failed_start_is_resumed() {
     let store = slot.clone();
     world.have(a, move |me, ctx| *lock(&store) = Some(ctx.spawn(me.other("b")).unwrap()));
     let b: ActorRef<Order> = lock(&slot).take().unwrap();
-    world.tell(a, failing());
+    world.tell(a, failing("oops"));
     world.settle();
     world.tell(b, Order::Note(1));
     world.tell(a, Order::Note(2));

@@ -394,6 +394,11 @@ fn a_block_within_a_block_lasts_no_longer_than_the_one_around_it() {
         // All of the rest, and no more: silence does not make a block late.
         kernel.within(.., |kernel| probe.expect_silence(kernel));
     });
+    // A probe can be made however little is left.
+    kernel.within(..=millis(5), |kernel| {
+        kernel.advance(millis(5));
+        Probe::<u64>::new(kernel)
+    });
     // A time of its own is not cut short, and tells on the block.
     let says = complaint(|| kernel.within(..=millis(5), |kernel| probe.expect_no(kernel, millis(6))));
     assert_eq!(says, "the block took 6ms, and at most 5ms was expected");

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use corelane_kernel::{Actor, ActorRef, Address, Ctx, Outcome, Scope, Terminated};
 
-use super::Drive;
+use super::{Drive, PATIENCE};
 
 /// What a probe has heard and nobody has read.
 pub(super) struct Heard<M> {
@@ -149,7 +149,8 @@ impl<M: Send + 'static> Probe<M> {
         let inbox = Arc::new(Mutex::new(heard));
         let own = inbox.clone();
         let ear = of.place(move || Ear { inbox: own.clone() });
-        of.drive(of.patience(), &mut || lock(&inbox).address.is_some());
+        // However little is left of a block: that is for what is expected.
+        of.drive(PATIENCE, &mut || lock(&inbox).address.is_some());
         let at = lock(&inbox).address.expect("a probe that has started");
         Probe { inbox, ear, at }
     }
