@@ -46,6 +46,10 @@ impl<'k> Tree<'k> {
         name.is_some().then(|| self.names.get(name).text())
     }
 
+    pub(crate) fn has_name(&self, cell: u32) -> bool {
+        self.name(cell).is_some()
+    }
+
     /// What stands before the name of an actor below the root: the path of its parent, which may live elsewhere.
     fn above(&self, cell: u32) -> &'k str {
         let bond = self.side(cell).map_or(Handle::NONE, |side| side.bond);

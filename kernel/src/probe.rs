@@ -17,11 +17,17 @@ use crate::time::Time;
 pub struct Subject<'k> {
     /// Its address.
     pub address: Address,
-    /// Name of its type.
+    /// Name of its type; [`Subject::ELSEWHERE`] where its kernel knows that, and this one does not.
     pub actor: &'static str,
-    /// Name of the type of its messages.
+    /// Name of the type of its messages; or as for `actor`.
     pub message: &'static str,
     path: Path<'k>,
+}
+
+impl Subject<'_> {
+    /// Stands for the types of a child that lives on another shard than its parent, where its parent's decision is shown. Its
+    /// own kernel has shown its failure, and knows them.
+    pub const ELSEWHERE: &'static str = "on another shard";
 }
 
 impl fmt::Display for Subject<'_> {
@@ -193,19 +199,27 @@ impl Kernel {
 
     /// Shows something of the actor of a cell. The cell may be on its way out, but still knows its parent.
     fn show(&mut self, cell: u32, show: impl FnOnce(&mut dyn Observe, &Subject<'_>)) {
-        let address = self.address_of(cell);
+        let own = self.address_of(cell);
         let Some(behavior) = self.memory.header(cell).behavior.get() else { return };
-        let here = behavior.role == Role::Actor;
+        let (address, is_outpost) = match behavior.role {
+            Role::Outpost => (self.known_address(cell).unwrap_or(Address::NOBODY), true),
+            _ => (own, false),
+        };
         // Written out: the probe is borrowed besides.
         let Kernel { memory, sides, names, bonds, root, probe, .. } = self;
         let tree = Tree { memory, sides, names, bonds, root: *root };
         if let Some(observer) = &mut probe.observer {
-            let who = Subject {
-                address,
-                actor: (behavior.name)(),
-                message: (behavior.message.name)(),
-                path: Path { tree, address, here },
+            let (actor, message) = match is_outpost {
+                true => (Subject::ELSEWHERE, Subject::ELSEWHERE),
+                false => ((behavior.name)(), (behavior.message.name)()),
             };
+            // A child elsewhere has its name here, and without one is known by its address.
+            let path = match behavior.role {
+                Role::Actor => Path { tree, address, here: true },
+                Role::Outpost if tree.has_name(cell) => Path { tree, address: own, here: true },
+                _ => Path { tree, address, here: false },
+            };
+            let who = Subject { address, actor, message, path };
             show(&mut **observer, &who);
         }
     }

@@ -2,12 +2,14 @@
 
 mod common;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::family::{below, failing, family, maker, supervised_by};
-use common::{Log, Order, Puppet, World, ms, order};
+use common::{Log, Order, Puppet, Realm, World, lock, ms, order};
 use corelane_kernel::{
-    Backoff, DeadLetter, Decision, Directive, Failure, Observe, Path, Strategy, Subject, Time,
+    ActorRef, Backoff, DeadLetter, Decision, Directive, Failure, Observe, Path, SpawnError, Strategy,
+    Subject, Time,
 };
 
 /// Notes what is decided.
@@ -137,6 +139,58 @@ fn a_limit_that_is_reached_and_a_restart_that_cannot_be_are_told_apart_from_a_st
         let shown = decisions(&mut world);
         assert_eq!(shown.len(), 1, "{shown:?}");
         assert!(shown[0].ends_with("/v: three: it is stopped: it cannot be made again"), "{shown:?}");
+    }
+}
+
+#[test]
+fn what_is_decided_about_a_child_on_another_shard_is_shown_once_and_by_its_own_path() {
+    for name in [Some("c"), None] {
+        let mut realm = Realm::pair();
+        let log = realm.log();
+        for world in &mut realm.worlds {
+            world.scope().observe(Journal(log.clone())).unwrap();
+        }
+        let puppet = Puppet::new("p", &log).looking_after(Strategy::one_for_one().deciding(|failure| {
+            match failure.text() {
+                "go on" => Directive::Resume,
+                "wait" => Directive::RestartAfter(Duration::from_millis(5)),
+                "stop" => Directive::Stop,
+                _ => Directive::Restart,
+            }
+        }));
+        let p = realm.worlds[0].scope().spawner().name("p").spawn(puppet).unwrap();
+        let born = Arc::new(Mutex::new(None));
+        let store = born.clone();
+        realm.worlds[0].tell(
+            p,
+            order(move |me, ctx| {
+                let spawner = ctx.child_on(1);
+                let spawner = if let Some(name) = name { spawner.name(name) } else { spawner };
+                let then = move |child: Result<ActorRef<Order>, SpawnError>| {
+                    order(move |_, _| *lock(&store) = Some(child.unwrap()))
+                };
+                spawner.spawn_from(maker("c", &me.log), then).unwrap();
+            }),
+        );
+        realm.settle();
+        let c = lock(&born).take().expect("a child");
+        let path = realm.worlds[1].scope().path(c).to_string();
+        // Where the parent lives, one without a name is known by its address.
+        let from_afar = if name.is_some() { path.clone() } else { format!("{:?}", c.address()) };
+        for (text, who, says) in [
+            ("go on", &from_afar, "it goes on as it is"),
+            ("oops", &path, "it is restarted"),
+            ("wait", &path, "it is restarted after 5ms"),
+            ("stop", &from_afar, "it is stopped"),
+        ] {
+            realm.events();
+            realm.worlds[0].tell(c, failing(text));
+            let mut shown = realm.events();
+            shown.retain(|event| event.contains(&format!(": {text}: ")));
+            assert_eq!(shown.len(), 1, "{text}: {shown:?}");
+            assert!(shown[0].ends_with(&format!("{who}: {text}: {says}")), "{shown:?}");
+            realm.pass(ms(10));
+        }
     }
 }
 
