@@ -59,6 +59,8 @@ struct Owner<F: Factory> {
     done: ReplyTo<Address>,
     log: Log,
     strategy: Strategy,
+    /// Who ends is replaced, not only evicted.
+    replaces: bool,
 }
 
 type Deed<F> = Box<dyn FnOnce(&mut Owner<F>, &mut Ctx<'_, Owner<F>>) + Send>;
@@ -83,7 +85,12 @@ impl<F: Factory> Actor for Owner<F> {
         Ok(())
     }
     fn terminated(&mut self, gone: &Terminated, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        let evicted = self.pool.evict(gone.address);
+        let evicted = if self.replaces {
+            assert!(self.pool.replace(ctx, gone.address)?);
+            Evicted::Left(self.pool.len())
+        } else {
+            self.pool.evict(gone.address)
+        };
         self.log.add(format!("evicted: {evicted:?}"));
         if evicted == Evicted::Last {
             ctx.stop_self();
@@ -116,6 +123,7 @@ struct Settings {
     resizer: Option<ResizerConfig>,
     /// Workers that fail are restarted instead of stopped.
     restarts: bool,
+    replaces: bool,
 }
 
 fn owner(world: &mut World, settings: &Settings) -> ActorRef<Order<impl Factory + use<>>> {
@@ -132,8 +140,8 @@ fn owner(world: &mut World, settings: &Settings) -> ActorRef<Order<impl Factory 
         pool = pool.resizer(Resizer::new(config).expect("settings that make sense"));
     }
     let strategy = if settings.restarts { Strategy::default() } else { Strategy::stopping() };
-    let owner =
-        world.spawn(Owner { pool, done: ActorRef::nobody(), log, strategy }).expect("room for an owner");
+    let owner = Owner { pool, done: ActorRef::nobody(), log, strategy, replaces: settings.replaces };
+    let owner = world.spawn(owner).expect("room for an owner");
     world.settle();
     owner
 }
@@ -205,6 +213,27 @@ fn routees_are_spawned_into_their_group() {
 }
 
 /// Conformance 28.
+#[test]
+fn a_pool_whose_owner_replaces_who_ends_keeps_its_size() {
+    let mut world = World::new();
+    let owner = owner(&mut world, &Settings { size: 2, replaces: true, ..Settings::default() });
+    for (ends, comes) in [("w-1", "w-3"), ("w-2", "w-4")] {
+        have(&mut world, owner, |owner, ctx| owner.pool.tell(ctx, Job::Fail));
+        assert_eq!(world.events(), [format!("{ends} stopped"), "evicted: Left(2)".to_owned()]);
+        have(&mut world, owner, |owner, ctx| owner.pool.router(ctx).broadcast(ctx, Job::Note(7)));
+        assert_eq!(world.events().last(), Some(&format!("{comes} 7")));
+    }
+    have(&mut world, owner, |owner, ctx| {
+        let stranger = ctx.me().address();
+        assert_eq!(owner.pool.replace(ctx, stranger), Ok(false));
+        assert_eq!(owner.pool.len(), 2);
+        owner.pool.resize(ctx, 1).expect("fewer");
+        owner.pool.tell(ctx, Job::Fail);
+    });
+    let heard = world.events();
+    assert_eq!(heard.last().map(String::as_str), Some("evicted: Left(1)"), "the last one as well: {heard:?}");
+}
+
 #[test]
 fn a_routee_that_fails_is_evicted_and_with_the_last_one_the_owner_is_told() {
     let mut world = World::new();

@@ -322,9 +322,25 @@ where
         known
     }
 
+    /// Takes out a routee that has ended, and spawns another in its place: for an owner whose pool is to keep its size. To
+    /// be called from [`Actor::terminated`], instead of [`Pool::evict`]. Says whether it was a routee.
+    ///
+    /// A routee that ends as soon as it is there is replaced again and again; a [`Backoff`](crate::Backoff) of the owner's
+    /// strategy slows down one that fails.
+    ///
+    /// # Errors
+    /// [`PoolError`]: it was taken out, and is not replaced.
+    pub fn replace<B: Actor>(&mut self, ctx: &mut Ctx<'_, B>, gone: Address) -> Result<bool, PoolError> {
+        let known = self.router.remove(gone);
+        if known {
+            self.spawn_one(ctx)?;
+        }
+        Ok(known)
+    }
+
     /// Takes out a routee that has ended. To be called from [`Actor::terminated`]. With a resizer the last one's end is
     /// not [`Evicted::Last`]: the next message brings new ones. Nothing but a resizer does; without one,
-    /// [`Pool::resize`] is there for an owner who wants them.
+    /// [`Pool::replace`] and [`Pool::resize`] are there for an owner who wants them.
     pub fn evict(&mut self, gone: Address) -> Evicted {
         match self.router.evict(gone) {
             Evicted::Last if self.resizer.is_some() => Evicted::Left(0),
