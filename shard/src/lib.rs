@@ -72,7 +72,9 @@ pub use coordinated::{
     AddTaskError, CoordinatedShutdown, PhaseError, SHUTDOWN_TASKS_MAX, ShutdownPhase, ShutdownReason,
     ShutdownTask,
 };
-pub use deploy::{DeployPathError, DeployPool, DeployPoolError, Deployment, RouterKind, SystemSpawner};
+pub use deploy::{
+    DeployPathError, DeployPool, DeployPoolError, Deployment, RouterKind, ShardSpawner, SystemSpawner,
+};
 pub use error::{BoxError, CallError, GatewayAskError, LookupError, OffloadError, SpawnOnError, StartError};
 pub use events::EventStream;
 pub use extensions::{Extension, Loading, MissingExtension};

@@ -2,10 +2,11 @@
 
 use std::future::Future;
 
-use corelane_kernel::{Actor, ActorRef, ChildSpawner, Ctx, OutOfMemory};
+use corelane_kernel::{Actor, ActorRef, ChildSpawner, Ctx, OutOfMemory, Scope};
 
 use crate::blocking::Pool;
-use crate::error::{CallError, LookupError, OffloadError, SpawnOnError};
+use crate::deploy::ShardSpawner;
+use crate::error::{LookupError, OffloadError, SpawnOnError};
 use crate::events;
 use crate::future::{Deliver, Executor};
 use crate::spawn::On;
@@ -59,7 +60,7 @@ pub trait ShardCtx<A: Actor> {
     ) -> Result<(), OutOfMemory>;
 
     /// Spawns a top-level actor on a shard, and tells this actor what `then` makes of its address. The actor's mailbox bound
-    /// keeps that outcome no more out than an answer.
+    /// keeps that outcome no more out than an answer. A short form of [`ShardCtx::spawner_on`].
     fn spawn_on<B: Actor>(
         &mut self,
         on: On,
@@ -98,6 +99,9 @@ pub trait ShardCtx<A: Actor> {
     /// }
     /// ```
     fn child_spawner(&mut self, on: On) -> ChildSpawner<'_, A>;
+    /// Spawns a top-level actor on a shard with a name, a scheduling group, a mailbox bound, or a factory that may fail; see
+    /// [`ShardSpawner`].
+    fn spawner_on(&mut self, on: On) -> ShardSpawner<'_, A::Msg>;
 
     /// Looks an actor up by its path, on whatever shard, and tells this actor what `then` makes of the answer; see
     /// [`Handle::lookup`].
@@ -149,6 +153,18 @@ pub(crate) fn local<A: Actor>(ctx: &mut Ctx<'_, A>) -> (Executor, Pool, Handle, 
     (local.executor.clone(), local.pool.clone(), local.handle.clone(), local.shard)
 }
 
+/// Tells an actor what became of its request to this shard, as surely as it was made: by the inbox of its shard, which is
+/// never full, where a lane may be. An actor that waits for it would wait for ever.
+pub(crate) fn report<M: Send + 'static>(scope: &mut Scope<'_>, to: ActorRef<M>, message: M) {
+    if to.place() == scope.place() {
+        return scope.answer(to, message);
+    }
+    let local = scope.extension::<Local>().expect("a request to a shard runs on one");
+    let shared = local.handle.shared.clone();
+    // A system that is shutting down stops that actor as well: nobody is left to be told.
+    let _ = shared.run_on(to.place().shard(), move |scope| scope.answer(to, message));
+}
+
 impl<A: Actor> ShardCtx<A> for Ctx<'_, A> {
     fn spawn_future<T: 'static>(
         &mut self,
@@ -197,23 +213,13 @@ impl<A: Actor> ShardCtx<A> for Ctx<'_, A> {
         factory: impl FnMut() -> B + Send + 'static,
         then: impl FnOnce(Result<ActorRef<B::Msg>, SpawnOnError>) -> A::Msg + Send + 'static,
     ) {
+        self.spawner_on(on).spawn(factory, then);
+    }
+
+    fn spawner_on(&mut self, on: On) -> ShardSpawner<'_, A::Msg> {
         let (.., handle, own) = local(self);
         let me = self.me();
-        let shard = on.choose(&handle.shared);
-        if shard == own {
-            let spawned = self.scope().spawn_from(factory).map_err(SpawnOnError::from);
-            self.scope().answer(me, then(spawned));
-            return;
-        }
-        if shard >= handle.shared.posts.len() {
-            self.scope().answer(me, then(Err(CallError::NoSuchShard.into())));
-            return;
-        }
-        // A system that is shutting down stops this actor as well: nobody is left to be told.
-        let _ = handle.shared.run_on(shard, move |scope| {
-            let spawned = scope.spawn_from(factory).map_err(SpawnOnError::from);
-            scope.answer(me, then(spawned));
-        });
+        ShardSpawner::new(self.scope(), me, handle, own, on)
     }
 
     fn child_spawner(&mut self, on: On) -> ChildSpawner<'_, A> {

@@ -22,7 +22,7 @@ use corelane_kernel::{
 };
 
 use crate::error::{CallError, SpawnOnError};
-use crate::local::local;
+use crate::local::{local, report};
 use crate::spawn::On;
 
 /// Spawns routees on any shards, for the [`Pool`](corelane_kernel::router::Pool) or the
@@ -200,7 +200,7 @@ where
     fn put_on(self, scope: &mut Scope<'_>) {
         let (owner, then) = (self.owner, self.then.clone());
         if let Err(error) = scope.spawn(self) {
-            scope.tell(owner, then(Err(error.into())));
+            report(scope, owner, then(Err(error.into())));
         }
     }
 
@@ -227,7 +227,7 @@ where
         if routee.is_err() {
             ctx.stop_self();
         }
-        ctx.tell(self.owner, self.then.clone()(routee.map_err(SpawnOnError::from)));
+        report(&mut ctx.scope(), self.owner, self.then.clone()(routee.map_err(SpawnOnError::from)));
         Ok(())
     }
 

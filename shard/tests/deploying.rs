@@ -8,8 +8,8 @@ use common::{Job, Puppet, builder, end, next, with};
 use corelane_kernel::router::{AnyStrategy, ConsistentHash, KeyOf, Pool};
 use corelane_kernel::{Actor, ActorRef, Ctx, Group, Outcome, Scope, SpawnError, Terminated};
 use corelane_shard::{
-    CallError, DeployPool, DeployPoolError, Deployment, Gateway, On, RouterKind, SpawnOnError, StartError,
-    System,
+    CallError, DeployPool, DeployPoolError, Deployment, Gateway, On, RouterKind, ShardCtx, SpawnOnError,
+    StartError, System,
 };
 
 /// Conformance 21.
@@ -295,4 +295,100 @@ fn a_deployment_that_makes_no_sense_is_refused_at_the_start() {
         assert!(matches!(error, StartError::Config(_)), "{error:?}");
         assert!(words.iter().all(|word| text.contains(word)), "{text:?} does not mention {words:?}");
     }
+}
+
+/// Spawns from within an actor, and hands on what it is told.
+struct Opener {
+    opened: Sender<Result<ActorRef<Job>, SpawnOnError>>,
+}
+
+type Opening = Box<dyn FnOnce(&mut Ctx<'_, Opener>) + Send>;
+
+enum Open {
+    Do(Opening),
+    Opened(Result<ActorRef<Job>, SpawnOnError>),
+}
+
+impl Actor for Opener {
+    type Msg = Open;
+    fn receive(&mut self, msg: Open, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        match msg {
+            Open::Do(what) => what(ctx),
+            Open::Opened(opened) => self.opened.send(opened)?,
+        }
+        Ok(())
+    }
+}
+
+/// Conformance 21.
+#[test]
+fn an_actor_spawns_a_name_on_any_shard_as_it_is_decided() {
+    let decided = Deployment::new().on(On::Shard(1)).group(Group::Urgent);
+    let system = builder(2)
+        .deploy("/user/decided", decided)
+        .deploy("/user/bound", Deployment::new().mailbox(2))
+        .start();
+    let system = system.unwrap();
+    let (opened, has_opened) = channel();
+    let opener = system.spawn_on(On::Shard(0), move || Opener { opened: opened.clone() }).unwrap();
+    let mut gateway = system.gateway().unwrap();
+    let mut open = |name: Option<&'static str>, on: On| {
+        gateway.tell(
+            opener,
+            Open::Do(Box::new(move |ctx| {
+                let spawner = ctx.spawner_on(on).group(Group::Bulk).mailbox(7);
+                let spawner = match name {
+                    Some(name) => spawner.name(name),
+                    None => spawner,
+                };
+                spawner.spawn(Puppet::default, Open::Opened);
+            })),
+        );
+        next(&has_opened)
+    };
+    let mut found = Vec::new();
+    for (name, on) in [(Some("decided"), 0), (Some("bound"), 1), (Some("free"), 0), (None, 1)]
+        .map(|(n, s)| (n, On::Shard(s)))
+    {
+        let actor = open(name, on).unwrap();
+        found.push((actor, actor.place().shard(), actor.address().group()));
+        assert_eq!(name.map(|name| system.lookup(&format!("/user/{name}"))), name.map(|_| Ok(actor)));
+    }
+    assert_eq!(
+        found.iter().map(|(_, shard, group)| (*shard, *group)).collect::<Vec<_>>(),
+        [(1, Group::Urgent), (1, Group::Bulk), (0, Group::Bulk), (1, Group::Bulk)]
+    );
+    for (name, on, error) in [
+        (Some("free"), 1, SpawnOnError::Spawn(SpawnError::NameTaken)),
+        (Some("no name"), 0, SpawnOnError::Spawn(SpawnError::BadName)),
+        (None, 2, SpawnOnError::Call(CallError::NoSuchShard)),
+    ] {
+        assert_eq!(open(name, On::Shard(on)), Err(error));
+    }
+    // The mailbox: what the code says, unless it is decided.
+    for (at, taken) in [(0, 7), (1, 2), (3, 7)] {
+        let (target, shard, _) = found[at];
+        let teller = common::puppet(&system, shard);
+        let mut gateway = system.gateway().unwrap();
+        assert_eq!(accepts(&mut gateway, teller, target), taken, "{at}");
+    }
+    end(system);
+}
+
+#[test]
+fn a_factory_that_an_actor_gives_to_another_shard_may_fail() {
+    let system = builder(2).start().unwrap();
+    let (opened, has_opened) = channel();
+    let opener = system.spawn_on(On::Shard(0), move || Opener { opened: opened.clone() }).unwrap();
+    let failing = |ctx: &mut Ctx<'_, Opener>| {
+        let factory = || {
+            let number: u32 = "none".parse()?;
+            Ok(Puppet::default().holds(number))
+        };
+        ctx.spawner_on(On::Shard(1)).name("failing").try_spawn(factory, Open::Opened);
+    };
+    system.gateway().unwrap().tell(opener, Open::Do(Box::new(failing)));
+    assert!(next(&has_opened).is_ok());
+    common::await_some(|| (system.call(1, |scope| scope.stats().failed) == Ok(1)).then_some(()));
+    end(system);
 }

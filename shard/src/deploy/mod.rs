@@ -3,8 +3,10 @@
 //! A [`Deployment`] holds what was decided; [`DeployPath`](path::DeployPath) says for whom; [`Deployments`] finds the one
 //! that applies. Each shard's kernel asks for it before it spawns an actor with a name, wherever in the tree (file
 //! `registry`); so the group and the mailbox hold without a parent's help. [`Handle::spawner`](crate::Handle::spawner)
-//! (file `spawner`) also heeds the shard, for the named top-level actors of a system, and so does a kernel for children that may live on any.
+//! (file `spawner`) and [`ShardCtx::spawner_on`](crate::ShardCtx::spawner_on) (file `from_actor`) also heed the shard, for
+//! the named top-level actors of a system, and so does a kernel for children that may live on any.
 
+mod from_actor;
 mod path;
 mod pool;
 mod spawner;
@@ -16,6 +18,7 @@ use corelane_kernel::{Group, Spawner};
 
 use crate::spawn::On;
 
+pub use from_actor::ShardSpawner;
 pub use path::DeployPathError;
 pub(crate) use path::{DeployPath, TOP};
 pub use pool::{DeployPool, DeployPoolError};
@@ -34,9 +37,10 @@ pub use spawner::SystemSpawner;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deployment {
-    /// On which shard it is spawned, where it is a top-level actor that [`Handle::spawner`](crate::Handle::spawner)
-    /// spawns, or a child that [`ShardCtx::child_spawner`](crate::ShardCtx::child_spawner) does. What is spawned otherwise by
-    /// code that runs on a shard lives there, whatever is said here.
+    /// On which shard it is spawned, where it is a top-level actor that [`Handle::spawner`](crate::Handle::spawner) or
+    /// [`ShardCtx::spawner_on`](crate::ShardCtx::spawner_on) spawns, or a child that
+    /// [`ShardCtx::child_spawner`](crate::ShardCtx::child_spawner) does. What is spawned otherwise by code that runs on a
+    /// shard lives there, whatever is said here.
     pub on: Option<On>,
     /// Its scheduling group.
     pub group: Option<Group>,
