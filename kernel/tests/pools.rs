@@ -234,6 +234,7 @@ fn a_pool_whose_owner_replaces_who_ends_keeps_its_size() {
     assert_eq!(heard.last().map(String::as_str), Some("evicted: Left(1)"), "the last one as well: {heard:?}");
 }
 
+/// Conformance 28.
 #[test]
 fn a_routee_that_fails_is_evicted_and_with_the_last_one_the_owner_is_told() {
     let mut world = World::new();

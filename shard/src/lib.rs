@@ -18,7 +18,7 @@
 //!
 //! `turn` (what a shard's thread does) → `wake`, `idle` (how it waits) → `stall` (who looks whether it does) → `mesh`, `inbox`, `shared` (what it shares) →
 //! `system`, `config` (how it starts and ends) → `deploy` (what is decided for actors by their paths) → `gateway`,
-//! `local`, `future`, `blocking`, `routees` (what uses it) → `topology`, `affinity`, `memory` (what it runs on) → `host` (who runs the
+//! `local`, `future`, `blocking`, `routees`, `spread` (what uses it) → `topology`, `affinity`, `memory` (what it runs on) → `host` (who runs the
 //! shards), [`sim`] (all of this in one thread, from a seed), [`testkit`] (tests of actors). Beside them: `services` (what
 //! hangs on a system) → `registry`, `events`, `receptionist`, `steward`, `roster`, `extensions`, `coordinated` (each of it).
 //!
@@ -53,6 +53,7 @@ mod services;
 mod shared;
 pub mod sim;
 mod spawn;
+mod spread;
 mod stall;
 mod steward;
 mod sync;
@@ -73,7 +74,8 @@ pub use coordinated::{
     ShutdownTask,
 };
 pub use deploy::{
-    DeployPathError, DeployPool, DeployPoolError, Deployment, RouterKind, ShardSpawner, SystemSpawner,
+    DeployPathError, DeployPool, DeployPoolError, Deployment, RouteesOn, RouterKind, ShardSpawner,
+    SystemSpawner,
 };
 pub use error::{BoxError, CallError, GatewayAskError, LookupError, OffloadError, SpawnOnError, StartError};
 pub use events::EventStream;
@@ -85,4 +87,5 @@ pub use receptionist::{Key, Listing, Receptionist};
 pub use report::{PhaseReport, Report, ShardReport, ShardStats};
 pub use routees::Routees;
 pub use spawn::On;
+pub use spread::SpreadPool;
 pub use system::{Handle, System};

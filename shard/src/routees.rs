@@ -33,7 +33,8 @@ use crate::spawn::On;
 /// and when it is restarted, whose new instance spawns new ones. Its own end does not wait for theirs.
 ///
 /// They are no children of the owner: they are supervised on their own shards, by
-/// [`Routees::supervision`], and keep their addresses when they are restarted. One that stops is not replaced.
+/// [`Routees::supervision`], and keep their addresses when they are restarted. One that stops is not replaced: a
+/// [`SpreadPool`](crate::SpreadPool) does that, and all else that an owner has to do here.
 ///
 /// ```
 /// use std::sync::mpsc;
@@ -183,11 +184,11 @@ impl Actor for Tether {
 }
 
 /// The parent of one routee, which goes with it and with the tether.
-struct Leash<M, F, T> {
-    tether: Address,
-    owner: ActorRef<M>,
-    routees: Routees<F>,
-    then: T,
+pub(crate) struct Leash<M, F, T> {
+    pub(crate) tether: Address,
+    pub(crate) owner: ActorRef<M>,
+    pub(crate) routees: Routees<F>,
+    pub(crate) then: T,
 }
 
 impl<M, F, T, B> Leash<M, F, T>
@@ -197,7 +198,7 @@ where
     B: Actor,
     T: FnOnce(Result<ActorRef<B::Msg>, SpawnOnError>) -> M + Clone + Send + 'static,
 {
-    fn put_on(self, scope: &mut Scope<'_>) {
+    pub(crate) fn put_on(self, scope: &mut Scope<'_>) {
         let (owner, then) = (self.owner, self.then.clone());
         if let Err(error) = scope.spawn(self) {
             report(scope, owner, then(Err(error.into())));

@@ -8,8 +8,8 @@ use common::{Job, Puppet, builder, end, next, with};
 use corelane_kernel::router::{AnyStrategy, ConsistentHash, KeyOf, Pool};
 use corelane_kernel::{Actor, ActorRef, Ctx, Group, Outcome, Scope, SpawnError, Terminated};
 use corelane_shard::{
-    CallError, DeployPool, DeployPoolError, Deployment, Gateway, On, RouterKind, ShardCtx, SpawnOnError,
-    StartError, System,
+    CallError, DeployPool, DeployPoolError, Deployment, Gateway, On, RouteesOn, RouterKind, ShardCtx,
+    SpawnOnError, StartError, System,
 };
 
 /// Conformance 21.
@@ -295,6 +295,30 @@ fn a_deployment_that_makes_no_sense_is_refused_at_the_start() {
         assert!(matches!(error, StartError::Config(_)), "{error:?}");
         assert!(words.iter().all(|word| text.contains(word)), "{text:?} does not mention {words:?}");
     }
+}
+
+#[test]
+fn a_pool_of_children_does_not_pass_over_shards_that_are_decided() {
+    let system = builder(2)
+        .deploy("/user/spread", Deployment::new().routees_on(RouteesOn::Spread))
+        .deploy("/user/own", Deployment::new().routees_on(RouteesOn::Own))
+        .deploy("/user/back", Deployment::new().routees_on(RouteesOn::Shards { first: 1, last: 1 }))
+        .start()
+        .unwrap();
+    let (started, has_started) = channel();
+    system.spawner("own").spawn(keyless(&started)).unwrap();
+    assert_eq!(next(&has_started).1, 2);
+    for name in ["spread", "back"] {
+        let before = failed(&system);
+        system.spawner(name).spawn(keyless(&started)).unwrap();
+        common::await_some(|| (failed(&system) == before + 1).then_some(()));
+    }
+    assert!(has_started.try_recv().is_err());
+    end(system);
+}
+
+fn failed(system: &System) -> u64 {
+    (0..system.shards()).map(|shard| system.call(shard, |scope| scope.stats().failed).unwrap()).sum()
 }
 
 /// Spawns from within an actor, and hands on what it is told.

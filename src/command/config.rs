@@ -77,6 +77,7 @@ fn setting_as_json(setting: &Setting<'_>) -> serde_json::Value {
         Value::Time(time) => (json!(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)), Some("ns")),
         Value::Cores(cores) => (json!(cores), None),
         Value::Names(names) => (json!(names), None),
+        Value::Shards(first, last) => (json!([first, last]), None),
         other => (json!(other.to_string()), None),
     };
     let mut object = Map::new();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use corelane_kernel::KernelConfig;
 
 use crate::coordinated::ShutdownPhase;
-use crate::deploy::{Decision, Deployment};
+use crate::deploy::{Decision, Deployment, Origins};
 use crate::error::{BoxError, StartError};
 use crate::extensions::{self, Extension, Loading};
 use crate::idle::Idle;
@@ -210,7 +210,7 @@ impl Builder {
     ///
     /// A path that is none, or a shard that is not there, is a [`StartError`].
     pub fn deploy(mut self, path: impl Into<String>, deployment: Deployment) -> Self {
-        self.decisions.push(Decision { path: path.into(), deployment, origin: None });
+        self.decisions.push(Decision { path: path.into(), deployment, origins: Origins::default() });
         self
     }
 

@@ -7,11 +7,11 @@ use std::path::Path;
 use toml_writer::ToTomlKey as _;
 
 use super::builder::Builder;
-use super::keys::{DEPLOY, DEPLOY_KEYS, EXTENSIONS, KEYS};
+use super::keys::{DEPLOY, DEPLOY_KEYS, EXTENSIONS, KEYS, ROUTEES_ON, SHARD};
 use super::problem::{ConfigError, Origin};
 use super::source::Sources;
 use super::value::Value;
-use crate::deploy::{Decision, Deployment};
+use crate::deploy::{Decision, Deployment, Origins};
 
 /// A configuration of a system, read from [`Sources`]: every setting with its value and its origin.
 ///
@@ -74,9 +74,12 @@ impl Config {
             {
                 (key.set)(&mut deployment, value);
             }
-            // The first key says on which shard, which only the start can check.
-            let origin = values[0].as_ref().map(|(_, origin)| origin.to_string());
-            builder.decisions.push(Decision { path: path.clone(), deployment, origin });
+            let origin = |name| {
+                let set = DEPLOY_KEYS.iter().zip(values).find(|(key, _)| key.name == name)?.1.as_ref()?;
+                Some(set.1.to_string())
+            };
+            let origins = Origins { on: origin(SHARD), routees_on: origin(ROUTEES_ON) };
+            builder.decisions.push(Decision { path: path.clone(), deployment, origins });
         }
         builder
     }

@@ -13,7 +13,7 @@ use super::builder::{
     STALL_AFTER,
 };
 use super::value::{Allowed, Shape, Value};
-use crate::deploy::{Deployment, RouterKind};
+use crate::deploy::{Deployment, RouteesOn, RouterKind};
 use crate::idle::Idle;
 use crate::spawn::On;
 use crate::topology::SHARDS_MAX;
@@ -58,6 +58,7 @@ const AUTO: &str = "auto";
 const OFF: &str = "off";
 const SPREAD: &str = "spread";
 const LEAST_LOADED: &str = "least-loaded";
+const OWN: &str = "own";
 
 const IDLES: [(&str, Idle); 3] =
     [("latency", Idle::Latency), ("balanced", Idle::Balanced), ("frugal", Idle::Frugal)];
@@ -254,10 +255,13 @@ pub(crate) const EXTENSIONS: &str = "extensions";
 
 /// The table of what is decided for actors: `[deploy."/user/name"]`.
 pub(crate) const DEPLOY: &str = "deploy";
+/// The keys of a deployment that name shards, of which only the start knows whether there are such.
+pub(crate) const SHARD: &str = "shard";
+pub(crate) const ROUTEES_ON: &str = "routees_on";
 
 pub(crate) const DEPLOY_KEYS: &[DeployKey] = &[
     DeployKey {
-        name: "shard",
+        name: SHARD,
         allowed: Allowed { words: &[SPREAD, LEAST_LOADED], shape: number(0, SHARDS_MAX as u64 - 1) },
         set: |deployment, value| {
             deployment.on = match value {
@@ -289,6 +293,18 @@ pub(crate) const DEPLOY_KEYS: &[DeployKey] = &[
         name: "routees",
         allowed: shaped(number(1, ROUTEES_MAX)),
         set: |deployment, value| value.count(|routees| deployment.routees = Some(routees)),
+    },
+    DeployKey {
+        name: ROUTEES_ON,
+        allowed: Allowed { words: &[OWN, SPREAD], shape: Shape::Shards { most: SHARDS_MAX - 1 } },
+        set: |deployment, value| {
+            deployment.routees_on = match *value {
+                Value::Word(OWN) => Some(RouteesOn::Own),
+                Value::Word(_) => Some(RouteesOn::Spread),
+                Value::Shards(first, last) => Some(RouteesOn::Shards { first, last }),
+                _ => None,
+            }
+        },
     },
 ];
 
@@ -426,6 +442,7 @@ mod tests {
                 samples.extend([least, least + Duration::from_millis(1), most].map(Value::Time))
             }
             Shape::Cores => samples.push(Value::Cores(vec![3, 0, 1])),
+            Shape::Shards { most } => samples.extend([(0, 0), (1, most)].map(|(a, b)| Value::Shards(a, b))),
             Shape::Names => samples.push(Value::Names(vec!["two".to_owned(), "one".to_owned()])),
         }
         samples

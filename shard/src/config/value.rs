@@ -1,6 +1,7 @@
 //! Values of settings: what a key allows, reading it from a file or a variable, and writing it.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use toml::de::DeValue;
@@ -30,6 +31,8 @@ pub enum Value {
     Cores(Vec<usize>),
     /// Names, in the order in which they are listed.
     Names(Vec<String>),
+    /// Shards, from the first to the last.
+    Shards(usize, usize),
 }
 
 /// As a configuration file has it: `"64 KiB"`, `4`, `true`.
@@ -43,6 +46,8 @@ impl fmt::Display for Value {
             Value::Bytes(bytes) => write!(f, "\"{}\"", measure::format(*bytes, SIZES)),
             Value::Time(time) => write!(f, "\"{}\"", measure::format(nanos(*time), TIMES)),
             Value::Cores(cores) => write!(f, "\"{}\"", format_core_list(cores)),
+            Value::Shards(first, last) if first == last => write!(f, "{first}"),
+            Value::Shards(first, last) => write!(f, "\"{first}-{last}\""),
             Value::Names(names) => {
                 f.write_str("[")?;
                 let mut before = "";
@@ -90,6 +95,10 @@ pub(crate) enum Shape {
     Cores,
     /// Each at most once, none empty, without commas and control characters.
     Names,
+    /// One shard, or some that follow each other.
+    Shards {
+        most: usize,
+    },
 }
 
 /// A value as it was found.
@@ -147,6 +156,14 @@ impl Allowed {
                 Some(core) => Err(Some(format!("core {core} is listed twice"))),
                 None => Ok(Value::Cores(cores)),
             }),
+            Shape::Shards { most } => {
+                let shards = raw.shards()?;
+                if *shards.end() <= most {
+                    Ok(Value::Shards(*shards.start(), *shards.end()))
+                } else {
+                    Err(None)
+                }
+            }
             Shape::Names => raw.names().and_then(|names| match first_twice(&names) {
                 Some(name) => Err(Some(format!("{name:?} is listed twice"))),
                 None => Ok(Value::Names(names)),
@@ -182,6 +199,9 @@ impl fmt::Display for Allowed {
                 write!(f, "{up_to} {}, like \"10 s\" or \"500 ms\"", measure::format(nanos(most), TIMES))
             }
             Shape::Cores => write!(f, "{or}a list of cores, like \"0-3,6\" or [0, 1, 2]"),
+            Shape::Shards { most } => {
+                write!(f, "{or}shards from 0 to {most}, like 2 or \"2-5\"")
+            }
             Shape::Names => write!(f, "{or}a list of names, like \"one,two\" or [\"one\", \"two\"]"),
         }
     }
@@ -231,6 +251,21 @@ impl<'a> Raw<'a> {
                 Ok(core[0])
             })
             .collect()
+    }
+
+    fn shards(self) -> Result<RangeInclusive<usize>, Hint> {
+        let number = |number: u64| usize::try_from(number).map_err(|_| None);
+        if let Some(shard) = self.number() {
+            let shard = number(shard)?;
+            return Ok(shard..=shard);
+        }
+        let (first, last) = self.text().and_then(|text| text.split_once('-')).ok_or(None)?;
+        let [first, last] = [first, last].map(|text| Raw::Variable(text.trim()).number());
+        let (first, last) = (number(first.ok_or(None)?)?, number(last.ok_or(None)?)?);
+        if last < first {
+            return Err(Some(format!("{first}-{last} runs backwards")));
+        }
+        Ok(first..=last)
     }
 
     /// Of an empty text none.

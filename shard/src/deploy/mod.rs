@@ -4,7 +4,8 @@
 //! that applies. Each shard's kernel asks for it before it spawns an actor with a name, wherever in the tree (file
 //! `registry`); so the group and the mailbox hold without a parent's help. [`Handle::spawner`](crate::Handle::spawner)
 //! (file `spawner`) and [`ShardCtx::spawner_on`](crate::ShardCtx::spawner_on) (file `from_actor`) also heed the shard, for
-//! the named top-level actors of a system, and so does a kernel for children that may live on any.
+//! the named top-level actors of a system, and so does a kernel for children that may live on any. What is decided for a
+//! pool is taken when the pool starts (file `pool`).
 
 mod from_actor;
 mod path;
@@ -12,6 +13,7 @@ mod pool;
 mod spawner;
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 pub use corelane_kernel::router::RouterKind;
 use corelane_kernel::{Group, Spawner};
@@ -52,6 +54,39 @@ pub struct Deployment {
     /// With how many routees the pool of that actor starts, which starts by
     /// [`DeployPool::start_deployed`](crate::DeployPool). Spawning does not look at it.
     pub routees: Option<u32>,
+    /// On which shards the routees of the pool of that actor live, which starts by
+    /// [`DeployPool::start_deployed`](crate::DeployPool) and is a [`SpreadPool`](crate::SpreadPool). Spawning does not look
+    /// at it.
+    pub routees_on: Option<RouteesOn>,
+}
+
+/// On which shards the routees of a [`SpreadPool`](crate::SpreadPool) live. A new one comes where the fewest of its pool
+/// are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RouteesOn {
+    /// On their owner's.
+    Own,
+    /// On all, in numbers that differ by one at most.
+    Spread,
+    /// On those with these numbers, and those between them, likewise.
+    Shards {
+        /// The first.
+        first: usize,
+        /// The last, which is no smaller.
+        last: usize,
+    },
+}
+
+impl RouteesOn {
+    /// The shards of an owner on this one, of so many. None of them may exist, but there is always one.
+    pub(crate) fn range(self, own: usize, shards: usize) -> Range<usize> {
+        match self {
+            RouteesOn::Own => own..own + 1,
+            RouteesOn::Spread => 0..shards,
+            RouteesOn::Shards { first, last } => first..last.max(first).saturating_add(1),
+        }
+    }
 }
 
 impl Deployment {
@@ -95,6 +130,13 @@ impl Deployment {
         self
     }
 
+    /// Decides on which shards the routees of its pool live.
+    #[must_use]
+    pub fn routees_on(mut self, on: RouteesOn) -> Deployment {
+        self.routees_on = Some(on);
+        self
+    }
+
     /// Gives a kernel's spawner the group and the mailbox bound that are decided here: for an actor without a name. One
     /// with a name gets what is decided for its own path, whatever is said here.
     pub fn apply<'k>(&self, spawner: Spawner<'k>) -> Spawner<'k> {
@@ -116,6 +158,7 @@ impl Deployment {
             mailbox: self.mailbox.or(other.mailbox),
             router: self.router.or(other.router),
             routees: self.routees.or(other.routees),
+            routees_on: self.routees_on.or(other.routees_on),
         }
     }
 }
@@ -125,8 +168,15 @@ impl Deployment {
 pub(crate) struct Decision {
     pub(crate) path: String,
     pub(crate) deployment: Deployment,
-    /// The place of the shard in a file, for the error if there is no such shard.
-    pub(crate) origin: Option<String>,
+    /// The places in a file of what names shards, for the errors if there are no such shards.
+    pub(crate) origins: Origins,
+}
+
+/// Where a decision says on which shards.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origins {
+    pub(crate) on: Option<String>,
+    pub(crate) routees_on: Option<String>,
 }
 
 /// All deployments of a system, for look-up: an exact path costs one hash, patterns are tried from the most specific.
@@ -140,24 +190,36 @@ pub(crate) struct Deployments {
 impl Deployments {
     /// Of two decisions for one path, the later wins in each of its parts. The error is a text that names the path.
     pub(crate) fn new(decisions: &[Decision], shards: usize) -> Result<Deployments, String> {
-        let mut merged = HashMap::<DeployPath, (Deployment, &Decision)>::new();
+        let mut merged = HashMap::<DeployPath, (Deployment, Origins)>::new();
         for decision in decisions {
             let path = &decision.path;
             let parsed = DeployPath::parse(path).map_err(|error| format!("deploy {path:?}: {error}"))?;
-            let entry = merged.entry(parsed).or_insert((Deployment::new(), decision));
-            entry.0 = decision.deployment.or(entry.0);
+            let (deployment, origins) = merged.entry(parsed).or_default();
+            *deployment = decision.deployment.or(*deployment);
             if decision.deployment.on.is_some() {
-                entry.1 = decision;
+                origins.on = decision.origins.on.clone();
+            }
+            if decision.deployment.routees_on.is_some() {
+                origins.routees_on = decision.origins.routees_on.clone();
             }
         }
         let mut deployments = Deployments::default();
-        for (path, (deployment, decision)) in merged {
+        for (path, (deployment, origins)) in merged {
+            let refuse = |origin: Option<String>, what: String| {
+                let place = origin.map_or(String::new(), |origin| format!("{origin}: "));
+                Err(format!("{place}deploy {:?}: {what}", path.as_str()))
+            };
             if let Some(On::Shard(shard)) = deployment.on.filter(|on| !on.exists_among(shards)) {
-                let place = decision.origin.as_ref().map_or(String::new(), |origin| format!("{origin}: "));
-                let path = &decision.path;
-                return Err(format!(
-                    "{place}deploy {path:?}: there is no shard {shard}: {shards} run, from 0"
-                ));
+                return refuse(origins.on, format!("there is no shard {shard}: {shards} run, from 0"));
+            }
+            if let Some(RouteesOn::Shards { first, last }) = deployment.routees_on {
+                if last < first {
+                    return refuse(origins.routees_on, format!("shards {first}-{last} run backwards"));
+                }
+                if last >= shards {
+                    let what = format!("there is no shard {last}: {shards} run, from 0");
+                    return refuse(origins.routees_on, what);
+                }
             }
             if path.is_pattern() {
                 deployments.patterns.push((path, deployment));
@@ -194,7 +256,7 @@ mod tests {
         let decision = |&(path, mailbox): &(&str, u32)| Decision {
             path: path.to_owned(),
             deployment: Deployment::new().mailbox(mailbox),
-            origin: None,
+            origins: Origins::default(),
         };
         list.iter().map(decision).collect()
     }

@@ -61,6 +61,10 @@ impl DeployPath {
         Ok(DeployPath(text.to_owned()))
     }
 
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     fn names(&self) -> impl Iterator<Item = &str> {
         self.0[TOP.len()..].split('/')
     }

@@ -1,13 +1,16 @@
-//! Pools by configuration: how a pool routes and how many routees it has, decided for its owner by the owner's path.
+//! Pools by configuration: how a pool routes, how many routees it has and where they live, decided for its owner by the
+//! owner's path.
 
 use std::fmt;
 
 use corelane_kernel::router::{AnyStrategy, KeyOf, Pool, PoolError, UnfitKind};
 use corelane_kernel::{Actor, Ctx};
 
+use super::{Deployment, RouteesOn};
 use crate::local::ShardCtx;
+use crate::spread::SpreadPool;
 
-/// Lets operators say how a pool routes and how many routees it has. In scope with the prelude.
+/// Lets operators say how a pool routes and how many routees it has, and of a [`SpreadPool`], where they live.
 ///
 /// ```
 /// use corelane_kernel::router::{AnyStrategy, Evicted, Pool, RouterKind};
@@ -56,8 +59,9 @@ use crate::local::ShardCtx;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait DeployPool {
-    /// Takes what is decided for the owner's path, and [starts](Pool::start) the pool with it: to be called from the
-    /// owner's `started`, once. What is not decided is as the code says. A resizer's bounds hold for the size.
+    /// Takes what is decided for the owner's path, and starts the pool with it ([`Pool::start`], [`SpreadPool::start`]): to
+    /// be called from the owner's `started`, once. What is not decided is as the code says. A resizer's bounds hold for
+    /// the size.
     ///
     /// # Errors
     /// [`DeployPoolError`]: given on, it is the owner's failure at its start, and so are its words.
@@ -66,8 +70,8 @@ pub trait DeployPool {
     /// On a kernel that no system runs: nobody has decided anything there.
     fn start_deployed<B: Actor>(&mut self, ctx: &mut Ctx<'_, B>) -> Result<(), DeployPoolError>;
 
-    /// Takes what is decided for the owner's path, without starting the pool: for one whose routees are spawned
-    /// elsewhere, as many as [`Pool::size`] says.
+    /// Takes what is decided for the owner's path, without starting the pool: for an owner who looks at
+    /// [`Pool::size`] first.
     ///
     /// # Errors
     /// [`DeployPoolError`]; the pool is as it was.
@@ -97,6 +101,12 @@ pub enum DeployPoolError {
         /// How many there is room for.
         room: usize,
     },
+    /// The routees of a [`Pool`] are children of their owner, and live on its shard: it takes a [`SpreadPool`] to have
+    /// them elsewhere.
+    RouteesOn {
+        /// The owner's path.
+        path: String,
+    },
     /// The pool did not start, for a reason that nobody decided.
     Pool(PoolError),
 }
@@ -110,6 +120,9 @@ impl fmt::Display for DeployPoolError {
             }
             DeployPoolError::Routees { path, routees, room } => {
                 write!(f, "routees: {routees}, and the pool has room for {room}; deployed for {path:?}")
+            }
+            DeployPoolError::RouteesOn { path } => {
+                write!(f, "routees_on: this pool's live with their owner; deployed for {path:?}")
             }
             DeployPoolError::Pool(error) => error.fmt(f),
         }
@@ -136,20 +149,60 @@ where
     }
 
     fn deploy<B: Actor>(&mut self, ctx: &mut Ctx<'_, B>) -> Result<(), DeployPoolError> {
-        let path = ctx.path().to_string();
-        let Some(deployment) = ctx.system().deployment(&path) else { return Ok(()) };
-        let size = match deployment.routees {
-            Some(routees) => match usize::try_from(routees).ok().filter(|routees| *routees <= N) {
-                Some(size) => size,
-                None => return Err(DeployPoolError::Routees { path, routees, room: N }),
-            },
-            None => self.size(),
-        };
-        if let Some(kind) = deployment.router {
-            let chosen = self.strategy_mut().choose(kind, ctx.me());
-            chosen.map_err(|error| DeployPoolError::Router { path, error })?;
+        let Some((path, decided)) = decided(ctx) else { return Ok(()) };
+        if !matches!(decided.routees_on, None | Some(RouteesOn::Own)) {
+            return Err(DeployPoolError::RouteesOn { path });
         }
-        self.set_size(size);
+        let size = size_within::<N>(&path, &decided)?;
+        choose(self.strategy_mut(), &decided, path, ctx)?;
+        size.into_iter().for_each(|size| self.set_size(size));
         Ok(())
     }
+}
+
+impl<A, K, F, const N: usize> DeployPool for SpreadPool<A, AnyStrategy<K>, F, N>
+where
+    A: Actor,
+    K: KeyOf<A::Msg>,
+    F: FnMut() -> A + Clone + Send + 'static,
+{
+    fn start_deployed<B: Actor>(&mut self, ctx: &mut Ctx<'_, B>) -> Result<(), DeployPoolError> {
+        self.deploy(ctx)?;
+        Ok(self.start(ctx)?)
+    }
+
+    fn deploy<B: Actor>(&mut self, ctx: &mut Ctx<'_, B>) -> Result<(), DeployPoolError> {
+        let Some((path, decided)) = decided(ctx) else { return Ok(()) };
+        let size = size_within::<N>(&path, &decided)?;
+        choose(self.strategy_mut(), &decided, path, ctx)?;
+        size.into_iter().for_each(|size| self.set_size(size));
+        decided.routees_on.into_iter().for_each(|on| self.set_on(on));
+        Ok(())
+    }
+}
+
+/// The owner's path, and what is decided for it.
+fn decided<B: Actor>(ctx: &mut Ctx<'_, B>) -> Option<(String, Deployment)> {
+    let path = ctx.path().to_string();
+    let deployment = ctx.system().deployment(&path)?;
+    Some((path, deployment))
+}
+
+/// How many routees are decided, if that is decided and there is room for so many.
+fn size_within<const N: usize>(path: &str, decided: &Deployment) -> Result<Option<usize>, DeployPoolError> {
+    let Some(routees) = decided.routees else { return Ok(None) };
+    match usize::try_from(routees) {
+        Ok(size) if size <= N => Ok(Some(size)),
+        _ => Err(DeployPoolError::Routees { path: path.to_owned(), routees, room: N }),
+    }
+}
+
+fn choose<K, B: Actor>(
+    strategy: &mut AnyStrategy<K>,
+    decided: &Deployment,
+    path: String,
+    ctx: &Ctx<'_, B>,
+) -> Result<(), DeployPoolError> {
+    let Some(kind) = decided.router else { return Ok(()) };
+    strategy.choose(kind, ctx.me()).map_err(|error| DeployPoolError::Router { path, error })
 }

@@ -1,0 +1,520 @@
+//! Spread pools: routees on the shards that a configuration decides, whose owner knows nothing of shards; and a size that
+//! they keep.
+
+mod common;
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use common::{Census, Counted, LONG, await_some, builder, end, hush, next};
+use corelane_kernel::router::{AnyStrategy, Evicted, PoolError, Resizer, ResizerConfig};
+use corelane_kernel::{
+    Actor, ActorRef, Address, Backoff, Ctx, Failure, Group, Outcome, Strategy, Terminated,
+};
+use corelane_shard::{
+    Builder, CallError, DeployPool, DeployPoolError, Deployment, Gateway, On, RouteesOn, RouterKind,
+    SpawnOnError, SpreadPool, System,
+};
+
+enum Job {
+    /// To be answered with the routee's address and the number.
+    Do(u64, Sender<(Address, u64)>),
+    Fail,
+    Panic,
+    Stop,
+}
+
+struct Worker {
+    _counted: Counted,
+}
+
+impl Actor for Worker {
+    type Msg = Job;
+    fn receive(&mut self, job: Job, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        match job {
+            Job::Do(number, done) => done.send((ctx.me().address(), number))?,
+            Job::Fail => return Err(Failure::new("no more")),
+            Job::Panic => panic!("on purpose"),
+            Job::Stop => ctx.stop_self(),
+        }
+        Ok(())
+    }
+}
+
+type Workers = SpreadPool<Worker, AnyStrategy, Box<dyn Factory>, 8>;
+
+/// A factory whose type can be written down.
+trait Factory: FnMut() -> Worker + Send {
+    fn duplicate(&self) -> Box<dyn Factory>;
+}
+impl<F: FnMut() -> Worker + Clone + Send + 'static> Factory for F {
+    fn duplicate(&self) -> Box<dyn Factory> {
+        Box::new(self.clone())
+    }
+}
+impl Clone for Box<dyn Factory> {
+    fn clone(&self) -> Self {
+        (**self).duplicate()
+    }
+}
+
+enum Msg {
+    Job(Job),
+    Run(Order),
+}
+
+type Order = Box<dyn FnOnce(&mut Owner, &mut Ctx<'_, Owner>) -> Outcome + Send>;
+
+/// Starts its pool as it is deployed, routes jobs, and has who ends replaced, or only evicted.
+struct Owner {
+    pool: Workers,
+    replaces: bool,
+    gone: Sender<(Address, Evicted)>,
+}
+
+impl Actor for Owner {
+    type Msg = Msg;
+
+    fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        self.pool.start_deployed(ctx)?;
+        Ok(())
+    }
+
+    fn receive(&mut self, msg: Msg, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        match msg {
+            Msg::Job(job) => self.pool.tell(ctx, job),
+            Msg::Run(order) => order(self, ctx)?,
+        }
+        Ok(())
+    }
+
+    fn terminated(&mut self, gone: &Terminated, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        let evicted = if self.replaces {
+            assert!(self.pool.replace(ctx, gone.address)?);
+            Evicted::Left(self.pool.routees(ctx).len())
+        } else {
+            self.pool.evict(gone.address)
+        };
+        self.gone.send((gone.address, evicted))?;
+        Ok(())
+    }
+}
+
+/// An owner on shard 0, and what is heard of it.
+struct Stage {
+    system: System,
+    gateway: Gateway,
+    owner: ActorRef<Msg>,
+    census: Census,
+    gone: Receiver<(Address, Evicted)>,
+}
+
+impl Stage {
+    fn new(builder: Builder, settings: impl FnMut(Workers) -> Workers + Send + 'static) -> Stage {
+        Stage::with(builder, true, settings)
+    }
+
+    fn with(
+        builder: Builder,
+        replaces: bool,
+        mut settings: impl FnMut(Workers) -> Workers + Send + 'static,
+    ) -> Stage {
+        let system = builder.start().unwrap();
+        let census = Census::default();
+        let (is_gone, gone) = channel();
+        let counted = census.clone();
+        let owner = move || {
+            let counted = counted.clone();
+            let worker: Box<dyn Factory> = Box::new(move || Worker { _counted: counted.one() });
+            let pool = SpreadPool::from_factory(3, worker).strategy(AnyStrategy::new());
+            Owner { pool: settings(pool), replaces, gone: is_gone.clone() }
+        };
+        let owner = system.spawner("owner").on(On::Shard(0)).spawn(owner).unwrap();
+        let gateway = system.gateway().unwrap();
+        Stage { system, gateway, owner, census, gone }
+    }
+
+    fn tell(&mut self, job: Job) {
+        self.gateway.tell_within(self.owner, Msg::Job(job), LONG).unwrap();
+    }
+
+    /// What the owner makes of its pool.
+    fn ask<T: Send + 'static>(
+        &mut self,
+        what: impl FnOnce(&mut Owner, &mut Ctx<'_, Owner>) -> T + Send + 'static,
+    ) -> T {
+        let (sender, answer) = channel();
+        let order: Order = Box::new(move |owner, ctx| Ok(sender.send(what(owner, ctx))?));
+        self.gateway.tell_within(self.owner, Msg::Run(order), LONG).unwrap();
+        next(&answer)
+    }
+
+    /// Who did each of the next jobs.
+    fn share(&mut self, jobs: u64) -> Vec<Address> {
+        let (done, results) = channel();
+        for number in 0..jobs {
+            self.tell(Job::Do(number, done.clone()));
+        }
+        let mut by: Vec<_> = (0..jobs).map(|_| next(&results)).collect();
+        by.sort_by_key(|(_, number)| *number);
+        by.into_iter().map(|(who, _)| who).collect()
+    }
+
+    /// How many routees live on each shard.
+    fn spread(&mut self) -> Vec<usize> {
+        let shards = self.system.shards();
+        self.ask(move |owner, ctx| {
+            let routees = owner.pool.routees(ctx);
+            let at = |shard| routees.iter().filter(|to| to.address().place().shard() == shard).count();
+            (0..shards).map(at).collect()
+        })
+    }
+
+    /// Waits until so many workers live, in all.
+    fn await_workers(&self, wanted: usize) {
+        await_some(|| (self.census.count() == wanted).then_some(()));
+    }
+
+    fn actors(&self) -> Vec<u64> {
+        let actors = |shard| self.system.call(shard, |scope| scope.stats().actors).unwrap();
+        (0..self.system.shards()).map(actors).collect()
+    }
+}
+
+fn same(pool: Workers) -> Workers {
+    pool
+}
+
+#[cfg(feature = "config")]
+mod configured {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use corelane_shard::{Sources, StartError};
+
+    use super::*;
+
+    /// A file that is gone with the test.
+    struct Scratch(PathBuf);
+
+    impl Scratch {
+        fn new(name: &str, text: &str) -> Scratch {
+            let path =
+                std::env::temp_dir().join(format!("corelane-spread-{}-{name}.toml", std::process::id()));
+            fs::write(&path, text).unwrap();
+            Scratch(path)
+        }
+
+        fn builder(&self) -> Builder {
+            Sources::new().file(&self.0).load().unwrap().builder().shutdown_within(LONG)
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_file(&self.0);
+        }
+    }
+
+    const SYSTEM: &str = "shards = 3\npinned = false\nregion_bytes = \"16 MiB\"\n";
+
+    /// Conformance 21. One program, of which the code says nothing else each time.
+    #[test]
+    fn a_file_decides_how_a_pool_routes_how_many_routees_it_has_and_on_which_shards() {
+        for (name, deployed, router, spread) in [
+            ("none", "", RouterKind::RoundRobin, [1, 1, 1]),
+            ("all", "router = \"smallest-load\"\nroutees = 7", RouterKind::SmallestLoad, [3, 2, 2]),
+            ("word", "router = \"random\"\nroutees_on = \"spread\"", RouterKind::Random, [1, 1, 1]),
+            ("own", "routees_on = \"own\"", RouterKind::RoundRobin, [3, 0, 0]),
+            ("one", "routees = 2\nroutees_on = 2", RouterKind::RoundRobin, [0, 0, 2]),
+            ("some", "routees = 8\nroutees_on = \"1-2\"", RouterKind::RoundRobin, [0, 4, 4]),
+        ] {
+            let file = Scratch::new(name, &format!("{SYSTEM}[deploy.\"/user/owner\"]\n{deployed}\n"));
+            let mut stage = Stage::new(file.builder(), same);
+            assert_eq!(stage.spread(), spread, "{name}");
+            assert_eq!(stage.ask(|owner, _| owner.pool.strategy_mut().kind()), router, "{name}");
+            let routees = spread.iter().sum::<usize>();
+            let mut who = stage.share(100);
+            who.sort_by_key(|who| format!("{who:?}"));
+            who.dedup();
+            assert!(who.len() <= routees && (router != RouterKind::RoundRobin || who.len() == routees));
+            end(stage.system);
+        }
+    }
+
+    /// Conformance 21.
+    #[test]
+    fn shards_that_do_not_run_are_refused_with_their_place() {
+        for (name, value, words) in [
+            ("one", "3", "there is no shard 3: 3 run, from 0"),
+            ("some", "\"2-4\"", "there is no shard 4: 3 run, from 0"),
+        ] {
+            let text = format!("{SYSTEM}[deploy.\"/user/owner\"]\nroutees = 3\nroutees_on = {value}\n");
+            let file = Scratch::new(name, &text);
+            let error = file.builder().start().map(|_| ()).unwrap_err();
+            assert!(matches!(error, StartError::Config(_)), "{error:?}");
+            let text = error.to_string();
+            assert!(text.contains(".toml:6: deploy \"/user/owner\": ") && text.contains(words), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_names_no_shards_is_refused_with_what_may_stand_there() {
+        for (value, words) in [
+            ("\"spred\"", "did you mean \"spread\"?"),
+            ("\"4-2\"", "4-2 runs backwards"),
+            ("\"1-\"", "\"own\", \"spread\", or shards from 0 to"),
+            ("\"-1\"", "\"own\", \"spread\", or shards from 0 to"),
+            ("1024", "\"own\", \"spread\", or shards from 0 to 1023, like 2 or \"2-5\""),
+            ("[1, 2]", "\"own\", \"spread\", or shards from 0 to"),
+        ] {
+            let text = format!("[deploy.\"/user/owner\"]\nroutees_on = {value}\n");
+            let error = Sources::new().text("shop.toml", text).load().unwrap_err().to_string();
+            assert!(error.contains("shop.toml:2") && error.contains(words), "{value}: {error}");
+        }
+        let text =
+            "[deploy.\"/user/owner\"]\nroutees_on = \"0-2\"\n[deploy.\"/user/other\"]\nroutees_on = 4\n";
+        let shown = Sources::new().text("shop.toml", text).load().unwrap().to_string();
+        assert!(shown.contains("routees_on = \"0-2\"  #") && shown.contains("routees_on = 4  #"), "{shown}");
+    }
+}
+
+#[test]
+fn what_is_told_before_the_routees_have_come_waits_for_them() {
+    let system = builder(3).start().unwrap();
+    let census = Census::default();
+    let (is_gone, _gone) = channel();
+    let (done, results) = channel();
+    let mut gateway = system.gateway().unwrap();
+    let counted = census.clone();
+    let owner = move || {
+        let counted = counted.clone();
+        let worker: Box<dyn Factory> = Box::new(move || Worker { _counted: counted.one() });
+        let pool = SpreadPool::from_factory(3, worker).strategy(AnyStrategy::new());
+        Owner { pool, replaces: true, gone: is_gone.clone() }
+    };
+    for _ in 0..50 {
+        let owner = system.spawn_on(On::Shard(0), owner.clone()).unwrap();
+        for number in 0..3 {
+            gateway.tell_within(owner, Msg::Job(Job::Do(number, done.clone())), LONG).unwrap();
+        }
+        let mut shards: Vec<_> = (0..3).map(|_| next(&results).0.place().shard()).collect();
+        shards.sort_unstable();
+        assert_eq!(shards, [0, 1, 2]);
+    }
+    assert_eq!(end(system).dead_letters(), 0);
+}
+
+/// Conformance 28.
+#[test]
+fn one_that_stopped_is_replaced_where_it_was() {
+    let mut stage = Stage::new(builder(3), same);
+    let mut before = stage.share(3);
+    for left in [[0, 1, 2], [1, 2, 0], [2, 0, 1]] {
+        stage.tell(Job::Stop);
+        let (gone, evicted) = next(&stage.gone);
+        assert_eq!(evicted, Evicted::Left(2), "{left:?}");
+        let position = before.iter().position(|routee| *routee == gone);
+        before.remove(position.expect("a routee"));
+        assert_eq!(stage.ask(|owner, _| owner.pool.len()), 3);
+        await_some(|| (stage.spread() == [1, 1, 1]).then_some(()));
+        let new = stage.share(3);
+        assert!(before.iter().all(|routee| new.contains(routee)) && !new.contains(&gone));
+        before = new;
+    }
+    assert_eq!(stage.census.count(), 3);
+    // Owner, desk, leash and routee; then a leash and a routee each: those of who stopped are gone.
+    await_some(|| (stage.actors() == [4, 2, 2]).then_some(()));
+    end(stage.system);
+}
+
+#[test]
+fn with_the_last_one_replaced_messages_wait_for_the_new_one() {
+    let mut stage = Stage::new(builder(2), |pool| pool.on(RouteesOn::Shards { first: 1, last: 1 }));
+    stage.ask(|owner, ctx| owner.pool.resize(ctx, 1)).unwrap();
+    for round in 0..20 {
+        let [before] = stage.share(1)[..] else { unreachable!() };
+        stage.tell(Job::Stop);
+        assert_eq!(next(&stage.gone), (before, Evicted::Left(0)));
+        let [after] = stage.share(1)[..] else { unreachable!() };
+        assert_ne!(before, after, "{round}");
+    }
+    stage.await_workers(1);
+    assert_eq!(end(stage.system).dead_letters(), 0);
+}
+
+#[test]
+fn one_that_fails_is_dealt_with_on_its_own_shard_as_its_pool_says() {
+    hush();
+    let backoff = Backoff::fixed(Duration::from_millis(1));
+    let mut stage = Stage::new(builder(2), move |pool| {
+        let strategy = Strategy::one_for_one().backoff(backoff);
+        pool.on(RouteesOn::Shards { first: 1, last: 1 }).supervision(strategy)
+    });
+    stage.ask(|owner, ctx| owner.pool.resize(ctx, 1)).unwrap();
+    let before = stage.share(1);
+    for job in [Job::Fail, Job::Panic] {
+        stage.tell(job);
+        assert_eq!(stage.share(1), before, "restarted, it has its address");
+    }
+    let restarted = |shard| stage.system.call(shard, |scope| scope.stats().restarted).unwrap();
+    assert_eq!([0, 1].map(restarted), [0, 2]);
+    assert!(stage.gone.try_recv().is_err());
+    end(stage.system);
+}
+
+#[test]
+fn one_that_was_given_up_is_replaced() {
+    let mut stage = Stage::new(builder(2), |pool| pool.supervision(Strategy::stopping()));
+    let before = stage.share(3);
+    stage.tell(Job::Fail);
+    let (gone, _) = next(&stage.gone);
+    assert!(before.contains(&gone));
+    await_some(|| (stage.spread() == [2, 1]).then_some(()));
+    let after = stage.share(3);
+    assert_eq!(after.iter().filter(|routee| before.contains(routee)).count(), 2);
+    end(stage.system);
+}
+
+#[test]
+fn one_that_is_evicted_only_is_not_replaced() {
+    let mut stage = Stage::with(builder(2), false, same);
+    stage.share(3);
+    for evicted in [Evicted::Left(2), Evicted::Left(1), Evicted::Last] {
+        stage.tell(Job::Stop);
+        assert_eq!(next(&stage.gone).1, evicted);
+    }
+    assert!(stage.ask(|owner, _| owner.pool.is_empty()));
+    // A message finds nobody, and does not wait.
+    stage.tell(Job::Stop);
+    await_some(|| (stage.actors() == [2, 0]).then_some(()));
+    assert_eq!(end(stage.system).dead_letters(), 1);
+}
+
+#[test]
+fn a_pool_is_resized_evenly_and_nothing_that_was_told_is_lost() {
+    let mut stage = Stage::new(builder(3), same);
+    let (done, results) = channel();
+    let mut told = 0;
+    for (size, spread) in [(8, [3, 3, 2]), (4, [2, 1, 1]), (1, [1, 0, 0]), (5, [2, 2, 1])] {
+        let done = done.clone();
+        let resized = stage.ask(move |owner, ctx| {
+            for number in 0..40 {
+                owner.pool.tell(ctx, Job::Do(number, done.clone()));
+            }
+            owner.pool.resize(ctx, size)
+        });
+        assert_eq!(resized, Ok(()));
+        told += 40;
+        await_some(|| (stage.spread().iter().sum::<usize>() == size).then_some(()));
+        // Loads are even; the youngest go first, which came last where the fewest were.
+        assert_eq!(stage.spread(), spread, "{size}");
+    }
+    (0..told).for_each(|_| _ = next(&results));
+    stage.await_workers(5);
+    assert_eq!(stage.ask(|owner, ctx| owner.pool.resize(ctx, 9)), Err(PoolError::Full));
+    assert_eq!(end(stage.system).dead_letters(), 0);
+}
+
+#[test]
+fn one_that_is_too_many_when_it_comes_is_let_go() {
+    let mut stage = Stage::new(builder(2), same);
+    for _ in 0..20 {
+        let resized = stage.ask(|owner, ctx| owner.pool.resize(ctx, 8).and(owner.pool.resize(ctx, 2)));
+        assert_eq!(resized, Ok(()));
+        await_some(|| {
+            (stage.ask(|owner, ctx| owner.pool.routees(ctx).len() == owner.pool.len())).then_some(())
+        });
+        assert_eq!(stage.ask(|owner, _| owner.pool.len()), 2);
+    }
+    stage.await_workers(2);
+    end(stage.system);
+}
+
+#[test]
+fn pressure_grows_a_pool_over_the_shards() {
+    let config =
+        ResizerConfig { lower_bound: 2, upper_bound: 6, messages_per_resize: 4, ..ResizerConfig::default() };
+    let mut stage = Stage::new(builder(2), move |pool| pool.resizer(Resizer::new(config).unwrap()));
+    let (done, results) = channel();
+    // Nobody says that a job is done, so each burdens its routee for ever.
+    await_some(|| {
+        for number in 0..8 {
+            stage.tell(Job::Do(number, done.clone()));
+        }
+        (0..8).for_each(|_| _ = next(&results));
+        (stage.spread() == [3, 3]).then_some(())
+    });
+    for job in 0..40 {
+        stage.tell(Job::Do(job, done.clone()));
+    }
+    assert_eq!(stage.spread(), [3, 3], "no more than its upper bound");
+    end(stage.system);
+}
+
+#[test]
+fn routees_go_with_their_owner_and_a_restarted_one_has_new_ones() {
+    let mut stage = Stage::new(builder(3).kernel(Default::default()), same);
+    let before = stage.share(3);
+    let fails: Order = Box::new(|_, _| Err(Failure::new("the owner fails")));
+    stage.gateway.tell_within(stage.owner, Msg::Run(fails), LONG).unwrap();
+    let after = stage.share(3);
+    assert!(after.iter().all(|routee| !before.contains(routee)));
+    stage.await_workers(3);
+    stage.ask(|_, ctx| ctx.stop_self());
+    stage.await_workers(0);
+    await_some(|| (stage.actors() == [0, 0, 0]).then_some(()));
+    end(stage.system);
+}
+
+/// An owner below a puppet that hears of its failure.
+fn failure_of(deployment: Deployment, on: RouteesOn) -> Failure {
+    let system = builder(2).deploy("/user/top/owner", deployment).start().unwrap();
+    let (failed, failures) = channel();
+    let mut once = Some(common::Puppet::default().failures(failed));
+    let top = system.spawner("top").spawn(move || once.take().unwrap()).unwrap();
+    let mut gateway = system.gateway().unwrap();
+    let spawned = common::with(&mut gateway, top, move |ctx| {
+        let census = Census::default();
+        let (gone, _) = channel();
+        let worker: Box<dyn Factory> = Box::new(move || Worker { _counted: census.one() });
+        let pool = SpreadPool::from_factory(3, worker).strategy(AnyStrategy::new()).on(on);
+        ctx.spawner().name("owner").spawn(Owner { pool, replaces: true, gone })
+    });
+    spawned.unwrap();
+    let (_, failure) = next(&failures);
+    end(system);
+    failure
+}
+
+#[test]
+fn a_routee_that_cannot_be_spawned_and_a_deployment_that_cannot_be_honoured_fail_the_owner() {
+    let failure = failure_of(Deployment::new(), RouteesOn::Shards { first: 0, last: 2 });
+    assert!(failure.is::<SpawnOnError>(), "{failure}");
+    assert!(failure.to_string().contains(&CallError::NoSuchShard.to_string()), "{failure}");
+    let failure = failure_of(Deployment::new().routees(9), RouteesOn::Spread);
+    assert!(failure.is::<DeployPoolError>() && failure.to_string().contains("room for 8"), "{failure}");
+    let failure = failure_of(Deployment::new().router(RouterKind::ConsistentHash), RouteesOn::Spread);
+    assert!(failure.is::<DeployPoolError>() && failure.to_string().contains("no key"), "{failure}");
+}
+
+#[test]
+fn routees_have_the_group_and_mailbox_that_are_decided_for_their_names() {
+    let builder = builder(2)
+        .deploy("/user/owner/*", Deployment::new().group(Group::Background))
+        .deploy("/user/owner/worker-2", Deployment::new().mailbox(5));
+    let mut stage =
+        Stage::new(builder, |pool| pool.on(RouteesOn::Own).named("worker").group(Group::Bulk).mailbox(3));
+    let (done, _results) = channel();
+    let found = stage.ask(move |owner, ctx| {
+        let routees: Vec<_> = owner.pool.routees(ctx).iter().map(|routee| routee.to()).collect();
+        let takes = |routee: &ActorRef<Job>| {
+            (0..10).take_while(|number| ctx.try_tell(*routee, Job::Do(*number, done.clone())).is_ok()).count()
+        };
+        let taken: Vec<_> = routees.iter().map(takes).collect();
+        routees.iter().map(|routee| routee.address().group()).zip(taken).collect::<Vec<_>>()
+    });
+    // The second has a deployment of its own, which leaves the group to the code.
+    assert_eq!(found, [(Group::Background, 3), (Group::Bulk, 5), (Group::Background, 3)]);
+    end(stage.system);
+}
