@@ -32,7 +32,7 @@ impl Actor for Greeter {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<Report, Box<dyn Error>> {
     let system = System::builder().shards(1).start()?;
     let greeter = system.spawn(Greeter::default)?;
 
@@ -43,8 +43,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let guests = gateway.ask(greeter, Duration::from_secs(5), Msg::Recall)?;
     println!("Hello, {guests}!");
 
-    // Dropping the system would end it as well; this tells how that went.
+    // Dropping the system would end it as well; this tells how that went. Given back from `main`, the report is the exit
+    // code too: 0 if it is clean.
     let report = system.shutdown(Duration::from_secs(5));
     println!("{} dead letters, ended cleanly: {}", report.dead_letters(), report.is_clean());
-    Ok(())
+    Ok(report)
 }

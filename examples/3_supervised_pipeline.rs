@@ -212,7 +212,7 @@ impl Actor for Shop {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<Report, Box<dyn Error>> {
     // The line says what failed: no need to hear of panics twice.
     std::panic::set_hook(Box::new(|_| {}));
 
@@ -231,5 +231,5 @@ fn main() -> Result<(), Box<dyn Error>> {
     let report = system.shutdown(Duration::from_secs(5));
     println!("--- 10 orders, 4 parcels, {} dead letters", report.dead_letters());
     println!("ended cleanly: {}", report.is_clean());
-    Ok(())
+    Ok(report)
 }

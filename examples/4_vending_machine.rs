@@ -259,7 +259,7 @@ impl Actor for Customer {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<Report, Box<dyn Error>> {
     let system = System::builder().shards(1).start()?;
     let machine = system.spawn(Vending::new)?;
     let customer =
@@ -272,5 +272,5 @@ fn main() -> Result<(), Box<dyn Error>> {
         report.dead_letters(),
         report.is_clean()
     );
-    Ok(())
+    Ok(report)
 }

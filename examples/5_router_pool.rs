@@ -183,7 +183,7 @@ impl Actor for Studio {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<Report, Box<dyn Error>> {
     // Settings that make no sense are refused here, before there is an actor.
     Studio::new()?;
     let system = System::builder().shards(1).start()?;
@@ -206,5 +206,5 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let report = system.shutdown(PATIENCE);
     println!("{} dead letters, ended cleanly: {}", report.dead_letters(), report.is_clean());
-    Ok(())
+    Ok(report)
 }

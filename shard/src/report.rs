@@ -1,6 +1,8 @@
 //! Reports: what shards did, while they run and when they have ended.
 
 use std::fmt;
+use std::io::Write as _;
+use std::process::{ExitCode, Termination};
 use std::time::Duration;
 
 use corelane_kernel::{DeadReason, Failure};
@@ -108,6 +110,25 @@ impl fmt::Display for PhaseReport {
 }
 
 /// How a system ended.
+///
+/// A program whose `main` gives it back exits with its [`exit_code`](Report::exit_code), and says on standard error what
+/// was not clean; so whoever started the program, a supervisor of services for instance, knows that it failed:
+///
+/// ```
+/// use std::error::Error;
+/// use std::time::Duration;
+/// use corelane_shard::{Report, System};
+///
+/// fn main() -> Result<Report, Box<dyn Error>> {
+///     let system = System::builder().shards(1).pinned(false).start()?;
+///     // ...
+///     Ok(system.shutdown(Duration::from_secs(5)))
+/// }
+/// ```
+///
+/// With [`System::wait`](crate::System::wait) as its last line it ends by itself when a failure is escalated past all
+/// supervisors, with exit code 1 and, for example, `Error: 1 shard ran 2.0s: … stopped by a failure that no supervisor
+/// took: …`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
@@ -137,6 +158,12 @@ impl Report {
             && self.phases.iter().all(PhaseReport::is_clean)
     }
 
+    /// What a process should exit with whose system ended so: [`ExitCode::SUCCESS`] if it is [clean](Report::is_clean),
+    /// else [`ExitCode::FAILURE`], which is 1.
+    pub fn exit_code(&self) -> ExitCode {
+        if self.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
     /// Messages handled by all shards.
     pub fn handled(&self) -> u64 {
         self.shards.iter().map(|shard| shard.handled).sum()
@@ -148,13 +175,25 @@ impl Report {
     }
 }
 
+/// The [exit code](Report::exit_code), with the report on standard error if it is a failure.
+impl Termination for Report {
+    fn report(self) -> ExitCode {
+        if !self.is_clean() {
+            // As the standard library does for an error; where nobody listens, the code says it all.
+            let _ = writeln!(std::io::stderr(), "Error: {self}");
+        }
+        self.exit_code()
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shards = self.shards.len() + self.unfinished.len();
         let left: u64 = self.shards.iter().map(|shard| shard.actors_left).sum();
         write!(
             f,
-            "{} shards ran {:.1?}: {} messages handled, {} dead letters, {left} actors left",
-            self.shards.len() + self.unfinished.len(),
+            "{shards} {} ran {:.1?}: {} messages handled, {} dead letters, {left} actors left",
+            if shards == 1 { "shard" } else { "shards" },
             self.ran,
             self.handled(),
             self.dead_letters(),

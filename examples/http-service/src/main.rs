@@ -19,7 +19,7 @@ use tokio::signal::ctrl_c;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<Report, Box<dyn Error>> {
     let port = std::env::args().nth(1).unwrap_or_else(|| "8080".to_owned());
     let port = port.parse::<u16>().map_err(|error| format!("'{port}' is no port: {error}"))?;
     // Shards sleep when there is nothing to do: the cores are shared with the executor's threads.
@@ -41,5 +41,5 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Blocks until all shards have ended: not on one of the executor's own threads.
     let report = tokio::task::spawn_blocking(move || system.shutdown(Duration::from_secs(10))).await?;
     println!("{} dead letters, ended cleanly: {}", report.dead_letters(), report.is_clean());
-    Ok(())
+    Ok(report)
 }
