@@ -28,8 +28,15 @@ use crate::steward::{Desk, Errand};
 /// Types are matched exactly: related events are one `enum`.
 ///
 /// Every [`DeadLetter`] of the system is published here: what no actor was there for, what was dropped because a queue
-/// or mailbox was full, and what was [unhandled](corelane_kernel::Ctx::unhandled). A new subscriber hears of those from
-/// the next turn of each shard on. Dead letters that are dead letters again are counted, and not published.
+/// or mailbox was full, and what was [unhandled](corelane_kernel::Ctx::unhandled). Dead letters that are dead letters
+/// again are counted, and not published.
+///
+/// With dead letters alone, "from then on" begins late: a new subscriber hears of those from the **next turn** of each
+/// shard on. What becomes a dead letter in the turn that runs when [`subscribe`](EventStream::subscribe) returns is missed,
+/// even if it was told afterwards: an actor that subscribes in its `started` and then tells somebody who is gone does not
+/// hear of that. Who must miss none has two ways: [`Handle::subscribe_dead_letters`](crate::Handle::subscribe_dead_letters)
+/// blocks a thread that is no shard until all shards know; and on an actor's own shard
+/// [`Scope::subscribe_dead_letters`] holds at once. To all other types a subscription holds when `subscribe` returns.
 ///
 /// Publishing to a type that nobody subscribed to costs a look-up, about ten nanoseconds, and no message. The first event
 /// of a type after any subscription has changed copies the row of its subscribers. The table takes about a hundred bytes
@@ -82,7 +89,8 @@ impl EventStream {
         EventStream { desk }
     }
 
-    /// Tells an actor every event of type `E` that is published from now on. Subscribing twice is subscribing once.
+    /// Tells an actor every event of type `E` that is published from now on; of dead letters, from the next turn of each
+    /// shard on (see [`EventStream`]). Subscribing twice is subscribing once.
     ///
     /// # Errors
     /// [`CallError::ShuttingDown`].

@@ -334,7 +334,9 @@ impl Handle {
         Ok(self.call(on.choose(&self.shared), move |scope| scope.spawn_from(factory))??)
     }
 
-    /// Tells an actor of every dead letter of every shard from now on, as long as it can keep up.
+    /// Tells an actor of every dead letter of every shard from now on, as long as it can keep up. Blocks until each shard
+    /// knows, so that of what is told afterwards none is missed (an [`EventStream`](crate::EventStream) subscription may
+    /// miss some). Must not be called from an actor.
     ///
     /// # Errors
     /// [`CallError`].
