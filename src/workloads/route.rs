@@ -1,12 +1,13 @@
-//! One actor tells eight others through a router, each in turn, on one core: the workload `route.roundrobin`.
+//! One actor tells eight others through a router on one core, with each strategy: the workloads `route.*`.
 //!
 //! The stream of `local.tell` with a router in the teller's state: 256 numbers, then a message to itself to go on
-//! behind them. After the last number it asks all adders for their sums, by a broadcast. The clock runs from the first
+//! behind them. The key of a number is the number; no load is ever said to be less, so that the smallest is looked for
+//! among eight that differ by one at most. After the last number it asks all adders for their sums, by a broadcast. The clock runs from the first
 //! tell to the last sum.
 
 use std::time::Instant;
 
-use corelane_kernel::router::{RoundRobin, Router};
+use corelane_kernel::router::{ConsistentHash, Random, RoundRobin, Router, SmallestLoad, Strategy};
 use corelane_kernel::{Actor, ActorRef, Ctx, Outcome};
 
 use super::error::{check, sum_below};
@@ -51,8 +52,8 @@ enum Order {
 }
 
 /// Tells the numbers below a count.
-struct Teller {
-    adders: Router<u64, RoundRobin, ROUTEES>,
+struct Teller<S> {
+    adders: Router<u64, S, ROUTEES>,
     next: u64,
     count: u64,
     sums: usize,
@@ -61,10 +62,10 @@ struct Teller {
     reporter: Reporter,
 }
 
-impl Teller {
-    fn new(reporter: Reporter) -> Self {
+impl<S: Strategy<u64> + 'static> Teller<S> {
+    fn new(strategy: S, reporter: Reporter) -> Self {
         Self {
-            adders: Router::default(),
+            adders: Router::new(strategy),
             next: 0,
             count: 0,
             sums: 0,
@@ -90,7 +91,7 @@ impl Teller {
     }
 }
 
-impl Actor for Teller {
+impl<S: Strategy<u64> + 'static> Actor for Teller<S> {
     type Msg = Order;
 
     fn receive(&mut self, order: Order, ctx: &mut Ctx<'_, Self>) -> Outcome {
@@ -113,15 +114,46 @@ impl Actor for Teller {
     }
 }
 
-/// `route.roundrobin`: 10 M numbers.
+/// `route.roundrobin`: 10 M numbers, each routee in turn.
 ///
 /// # Errors
 /// See [`WorkloadError`].
 pub(super) fn round_robin(plan: &Plan) -> Result<Cost, WorkloadError> {
+    through(plan, RoundRobin::new())
+}
+
+/// `route.random`: 10 M numbers, each to any routee.
+///
+/// # Errors
+/// See [`WorkloadError`].
+pub(super) fn random(plan: &Plan) -> Result<Cost, WorkloadError> {
+    through(plan, Random::seeded(7))
+}
+
+/// `route.hash`: 10 M numbers, each to the routee that keeps it.
+///
+/// # Errors
+/// See [`WorkloadError`].
+pub(super) fn hash(plan: &Plan) -> Result<Cost, WorkloadError> {
+    through(plan, ConsistentHash::with(|number: &u64| *number))
+}
+
+/// `route.leastload`: 10 M numbers, each to the routee that was told the fewest.
+///
+/// # Errors
+/// See [`WorkloadError`].
+pub(super) fn least_load(plan: &Plan) -> Result<Cost, WorkloadError> {
+    through(plan, SmallestLoad::new())
+}
+
+fn through<S: Strategy<u64> + Clone + Send + 'static>(
+    plan: &Plan,
+    strategy: S,
+) -> Result<Cost, WorkloadError> {
     let count = plan.pick(10_000_000, 2_000_000);
     let mut stage = Stage::on(&[plan.core()])?;
     let reporter = stage.reporter();
-    let teller = stage.spawn(0, move || Teller::new(reporter.clone()))?;
+    let teller = stage.spawn(0, move || Teller::new(strategy.clone(), reporter.clone()))?;
     for _ in 0..ROUTEES {
         let adder = stage.spawn(0, move || Adder { sum: 0, asker: teller })?;
         stage.tell(teller, Order::Take(adder))?;

@@ -57,6 +57,11 @@ impl Workload {
         Self { raw: Some(Raw { what, run }), ..self }
     }
 
+    /// With a plain tell beside it.
+    const fn beside_tell(self) -> Self {
+        self.beside("local.tell: one told without a router", tell::local)
+    }
+
     /// With the loop that bounds every message on one core beside it.
     const fn beside_ring(self) -> Self {
         self.beside("ring push and pop of the same record, one indirect call", queue::tell)
@@ -74,7 +79,17 @@ pub const WORKLOADS: &[Workload] = &[
     message("local.ring.100", "a token around a ring of 100 actors", ring::hundred).beside_ring(),
     message("local.ring.10k", "a token around a ring of 10,000 actors", ring::ten_thousand).beside_ring(),
     message("route.roundrobin", "one actor tells eight through a router, each in turn", route::round_robin)
-        .beside("local.tell: one told without a router", tell::local),
+        .beside_tell(),
+    message("route.random", "one actor tells eight through a router, any of them", route::random)
+        .beside_tell(),
+    message("route.hash", "one actor tells eight through a router, by the hash of a key", route::hash)
+        .beside_tell(),
+    message(
+        "route.leastload",
+        "one actor tells eight through a router, who has least to do",
+        route::least_load,
+    )
+    .beside_tell(),
     actor("spawn", "actors spawned, told once and stopped", spawn::spawn)
         .beside("a vector's push of the same bytes", memory::push),
     Workload {
@@ -157,7 +172,7 @@ mod tests {
             assert!(cost.each() > 0.0, "{}", workload.name);
             measured += 1;
         }
-        assert_eq!(measured, 17);
+        assert_eq!(measured, 20);
     }
 
     #[test]
