@@ -12,6 +12,7 @@
 
 use core::fmt;
 use core::hash::{Hash, Hasher};
+use core::hint::select_unpredictable;
 
 use super::strategy::{Routee, Strategy};
 
@@ -57,6 +58,7 @@ impl Default for KeyHasher {
 }
 
 impl Hasher for KeyHasher {
+    #[inline]
     fn finish(&self) -> u64 {
         self.state
     }
@@ -78,23 +80,29 @@ impl Hasher for KeyHasher {
         self.state = mix((self.state ^ word).wrapping_add(GOLDEN));
     }
 
+    #[inline]
     fn write_u8(&mut self, n: u8) {
         self.write_u64(n.into());
     }
+    #[inline]
     fn write_u16(&mut self, n: u16) {
         self.write_u64(n.into());
     }
+    #[inline]
     fn write_u32(&mut self, n: u32) {
         self.write_u64(n.into());
     }
+    #[inline]
     fn write_u128(&mut self, n: u128) {
         self.write_u64(n as u64);
         self.write_u64((n >> 64) as u64);
     }
+    #[inline]
     fn write_usize(&mut self, n: usize) {
         self.write_u64(n as u64);
     }
     // The signed ones are written as their unsigned counterparts, but this, which a wider word would fill with its sign.
+    #[inline]
     fn write_isize(&mut self, n: isize) {
         self.write_u64(n as i64 as u64);
     }
@@ -192,15 +200,15 @@ impl<K> ConsistentHash<K> {
 /// The index of the routee with the highest weight for the hash of a key.
 #[inline]
 pub(super) fn keeper<M>(routees: &[Routee<M>], key: u64) -> Option<usize> {
-    let (mut heaviest, mut at) = (0, None);
-    for (index, routee) in routees.iter().enumerate() {
+    let (mut heaviest, mut keeper) = (0, 0);
+    for (at, routee) in routees.iter().enumerate() {
         // A bijection: no two routees weigh the same unless they are known by one number, so the order decides nothing.
         let weight = mix(key ^ routee.id());
-        if weight >= heaviest {
-            (heaviest, at) = (weight, Some(index));
-        }
+        // Which one is heavier is as good as random: a branch on it would be mispredicted two or three times a key.
+        keeper = select_unpredictable(weight >= heaviest, at, keeper);
+        heaviest = heaviest.max(weight);
     }
-    at
+    (!routees.is_empty()).then_some(keeper)
 }
 
 impl<M, K: KeyOf<M>> Strategy<M> for ConsistentHash<K> {

@@ -265,10 +265,15 @@ impl<M, S: Strategy<M>, const N: usize> Router<M, S, N> {
     where
         M: Send + 'static,
     {
-        let to = self.pick_for(&message);
-        if let Err(refused) = ctx.try_tell(to, message) {
-            self.done(to);
-            ctx.bury(to, refused);
+        // The address is read from the row where it is used. Were it picked first, as one of two, it would be put
+        // together on the stack, and telling would wait for that.
+        let at = self.strategy.pick(&self.routees, &message);
+        let Some(routee) = at.and_then(|at| self.routees.get_mut(at)) else {
+            return tell_nobody(ctx, message);
+        };
+        match ctx.try_tell(routee.to(), message) {
+            Ok(()) => routee.count(),
+            Err(refused) => ctx.bury(routee.to(), refused),
         }
     }
 
@@ -282,10 +287,13 @@ impl<M, S: Strategy<M>, const N: usize> Router<M, S, N> {
     where
         M: Send + 'static,
     {
-        let to = self.pick_for(&message);
-        let told = ctx.try_tell(to, message);
-        if told.is_err() {
-            self.done(to);
+        let at = self.strategy.pick(&self.routees, &message);
+        let Some(routee) = at.and_then(|at| self.routees.get_mut(at)) else {
+            return Err(TellError::Unreachable(message));
+        };
+        let told = ctx.try_tell(routee.to(), message);
+        if told.is_ok() {
+            routee.count();
         }
         told
     }
@@ -306,6 +314,12 @@ impl<M, S: Strategy<M>, const N: usize> Router<M, S, N> {
         last.count();
         ctx.tell(last.to(), message);
     }
+}
+
+#[cold]
+#[inline(never)]
+fn tell_nobody<A: Actor, M: Send + 'static>(ctx: &mut Ctx<'_, A>, message: M) {
+    ctx.tell(ActorRef::nobody(), message);
 }
 
 impl<M, K, const N: usize> Router<M, ConsistentHash<K>, N> {

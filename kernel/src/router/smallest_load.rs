@@ -4,6 +4,8 @@
 //! cores in a lane. So load is what the router itself can answer for: messages it has given to a routee, less those that
 //! were said to be done. Where routees of the same core have bounded mailboxes, their true number can be looked up.
 
+use core::hint::select_unpredictable;
+
 use super::strategy::{Blind, Routee, Strategy};
 
 /// Picks the routee with the smallest load; among equals, each in turn.
@@ -33,17 +35,19 @@ impl SmallestLoad {
     /// The index of the smallest of these loads, of equals the next around the row; `None` if there are none.
     #[inline]
     pub fn least(&mut self, loads: impl IntoIterator<Item = u32>) -> Option<usize> {
-        let (mut least, mut least_at) = (u64::MAX, None);
+        let (mut least, mut least_at) = (u64::MAX, usize::MAX);
         for (at, load) in loads.into_iter().enumerate() {
             // Those before the position come behind their equals.
             let rank = u64::from(load) << 1 | u64::from(at < self.next);
-            if rank < least {
-                (least, least_at) = (rank, Some(at));
-            }
+            // No branch: a new least one is news each time.
+            least_at = select_unpredictable(rank < least, at, least_at);
+            least = least.min(rank);
         }
-        let at = least_at?;
-        self.next = at + 1;
-        Some(at)
+        if least_at == usize::MAX {
+            return None;
+        }
+        self.next = least_at + 1;
+        Some(least_at)
     }
 }
 
