@@ -6,6 +6,10 @@
 //! by a router in its own state; every painted row says who has painted it, which takes one off that painter's load.
 //! Every fourth row, the resizer looks at the loads. In the rush all rows are told at once, so that loads pile up; when
 //! it is quiet, a row is told when the one before has been painted, and all painters but one are idle.
+//!
+//! A [`Pool`]'s routees are its owner's children and live on its shard. For routees on many shards there is
+//! `corelane::shard::SpreadPool`, which an owner uses likewise; started by `start_deployed`, it leaves to a configuration
+//! file how it routes, how many routees it has, and on which shards they live.
 
 use std::error::Error;
 use std::time::Duration;
@@ -77,7 +81,7 @@ enum Pace {
 enum Msg {
     Paint(Pace, ReplyTo<Picture>),
     Painted(Painted),
-    /// Lets a painter go, and answers with the number of those that are left.
+    /// Stops a painter, and answers with the number of those that are left.
     Dismiss(ReplyTo<usize>),
 }
 
@@ -165,6 +169,7 @@ impl Actor for Studio {
             Msg::Painted(painted) => self.hang(painted, ctx),
             Msg::Dismiss(reply) => {
                 self.dismissal = reply;
+                // As if it left by itself: what it had not painted would be lost. `Pool::retire` lets it finish.
                 if let Some(eldest) = self.painters.routees().first() {
                     ctx.stop(eldest.address());
                 }

@@ -18,7 +18,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 use corelane::prelude::*;
-use corelane::shard::{CallError, GatewayAskError, SpawnOnError};
+use corelane::shard::{GatewayAskError, SpawnOnError};
 
 use crate::polls::{Keeper, Msg, Tally};
 
@@ -39,7 +39,7 @@ impl Polls {
         let keepers = (0..system.shards())
             .map(|shard| system.spawn_on(On::Shard(shard), Keeper::default))
             .collect::<Result<_, _>>()?;
-        let gateway = system.gateway().map_err(|error: CallError| SpawnOnError::from(error))?;
+        let gateway = system.gateway()?;
         Ok(Arc::new(Polls { keepers, gateway: Mutex::new(gateway) }))
     }
 

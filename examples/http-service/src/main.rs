@@ -3,8 +3,23 @@
 //!
 //!     cargo run --release --manifest-path examples/http-service/Cargo.toml -- 8080
 //!
+//! From another terminal:
+//!
+//! ```text
+//! $ curl -d tea localhost:8080/polls/drinks
+//! 1
+//! $ curl -d tea localhost:8080/polls/drinks
+//! 2
+//! $ curl -d coffee localhost:8080/polls/drinks
+//! 1
+//! $ curl localhost:8080/polls/drinks
+//! 1 coffee
+//! 2 tea
+//! ```
+//!
 //! Ends in order on Ctrl-C or a termination signal: no more connections, requests under way are answered, then the
-//! actors stop.
+//! actors stop. If they did not end cleanly, that is on standard error, and the exit code is 1: a [`Report`] that `main`
+//! gives back does so.
 
 mod api;
 mod polls;
