@@ -79,6 +79,7 @@ pub mod prelude {
         TimerKey,
     };
     pub use corelane_shard::{
-        Builder, Deployment, Gateway, Handle, Idle, Key, Listing, On, Report, ShardCtx, System,
+        Builder, DeployPool, Deployment, Gateway, Handle, Idle, Key, Listing, On, Report, ShardCtx,
+        SpreadPool, System,
     };
 }
