@@ -8,8 +8,8 @@ use std::time::Duration;
 use common::family::failing;
 use common::{Census, Log, Order, Puppet, Token, World, attempt, lock, ms, order};
 use corelane_kernel::{
-    Actor, ActorRef, Ctx, DeadReason, Directive, Failure, KernelConfig, Outcome, ReplyTo, SpawnError,
-    Strategy, limits,
+    Actor, ActorRef, Backoff, Ctx, DeadReason, Directive, Failure, FailureKind, KernelConfig, Outcome,
+    ReplyTo, SpawnError, Strategy, limits,
 };
 
 /// A world with one actor `a` at its top, from a factory whose puppets are prepared like this.
@@ -490,6 +490,74 @@ fn a_child_that_could_not_be_made_is_made_when_its_parent_fails_with_it_and_goes
         assert!(events.ends_with(&["b started".to_owned(), "b 1".to_owned()]), "{events:?}");
         assert_eq!(world.stats().actors, 2);
     }
+}
+
+#[test]
+fn a_child_that_could_not_be_made_again_knows_when_it_is_that_it_was_restarted() {
+    let mut world = stubborn(|_| Directive::Restart);
+    let log = world.log.clone();
+    let strategy = Strategy::one_for_one().deciding(|failure| match failure.kind() {
+        FailureKind::Start => Directive::Escalate,
+        _ => Directive::Restart,
+    });
+    let factory = move || {
+        let puppet = Puppet::new("a", &log).looking_after(strategy);
+        puppet.at_restart(|me, _| me.say("leaves its child alone"))
+    };
+    let a = world.scope().spawn_from(factory).unwrap();
+    world.have(a, |me, ctx| {
+        let (log, mut made) = (me.log.clone(), 0);
+        let factory = move || {
+            made += 1;
+            if made == 2 { Err(Failure::new("not yet")) } else { Ok(Puppet::new("b", &log)) }
+        };
+        let b = ctx.spawner().try_spawn_from(factory).unwrap();
+        ctx.tell(b, failing("oops"));
+        ctx.tell(b, Order::Note(1));
+    });
+    let events = world.events();
+    let last = ["a started", "b restarted: failed start: not yet", "b started", "b 1"].map(str::to_owned);
+    assert!(events.ends_with(&last), "{events:?}");
+}
+
+#[test]
+fn what_waited_below_a_new_instance_goes_on_with_it_if_its_failed_start_is_let_pass() {
+    let backoff = Backoff::new(ms(10), ms(10)).jitter(0);
+    let supervision = Strategy::one_for_one().backoff(backoff);
+    let mut world = World::with(1 << 20, KernelConfig { supervision, ..KernelConfig::default() });
+    let log = world.log.clone();
+    let factory = move || {
+        let resumes = Strategy::one_for_one().deciding(|_| Directive::Resume);
+        let puppet = Puppet::new("a", &log).looking_after(resumes);
+        puppet.at_restart(|me, _| me.say("leaves its child alone"))
+    };
+    let a = world.scope().spawn_from(factory).unwrap();
+    let slot = Arc::new(Mutex::new(None));
+    let store = slot.clone();
+    world.have(a, move |me, ctx| {
+        let (log, mut made) = (me.log.clone(), 0);
+        let factory = move || {
+            made += 1;
+            let puppet = Puppet::new("b", &log).at_restart(|me, _| me.say("leaves its child alone"));
+            if made == 1 { puppet } else { puppet.at_start(|_, _| Err(Failure::new("not well"))) }
+        };
+        let b = ctx.spawn_from(factory).unwrap();
+        let below = order(move |me, ctx| {
+            let log = me.log.clone();
+            *lock(&store) = Some(ctx.spawn_from(move || Puppet::new("c", &log)).unwrap());
+        });
+        ctx.tell(b, below);
+    });
+    world.events();
+    let c = lock(&slot).expect("a grandchild");
+    // All below waits for the back-off, and then for the child, whose own restart is let pass half-way.
+    world.tell(a, failing("oops"));
+    world.tell(c, Order::Note(1));
+    world.pass(ms(11));
+    let events = world.events();
+    let last = ["b restarted: error: oops", "b started", "c 1"];
+    let told: Vec<_> = events.iter().filter(|event| last.contains(&event.as_str())).collect();
+    assert_eq!(told, last, "{events:?}");
 }
 
 #[test]

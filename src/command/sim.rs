@@ -23,9 +23,6 @@ use serde_json::{Map, Value, json};
 const BAD_ARGUMENTS: u8 = 2;
 /// The exit code of a process that an interrupt ended, by convention 128 and the signal's number.
 const EXIT_INTERRUPTED: u8 = 130;
-/// Events that are shown before the one that broke a rule.
-const SHOWN: usize = 40;
-
 /// Run random systems in simulations where everything goes wrong, and check that every rule holds.
 ///
 /// Each seed is a world of its own: a system of one to four shards, its actors, and all that goes wrong there. The
@@ -38,6 +35,9 @@ pub(crate) struct SimArgs {
     /// The first of them
     #[arg(long, value_name = "S", default_value_t = 0)]
     first: u64,
+    /// How many events before a broken rule to show
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    events: usize,
     /// One JSON object on standard output instead of the summary
     #[arg(long)]
     json: bool,
@@ -87,7 +87,7 @@ pub(crate) fn run(args: &SimArgs) -> ExitCode {
             eprintln!("interrupted after {} seeds", totals.seeds);
             return ExitCode::from(EXIT_INTERRUPTED);
         }
-        totals.failed = totals.take(seed, args.faulty).err();
+        totals.failed = totals.take(seed, args).err();
         totals.seeds += 1;
         bar.inc(1);
         if totals.failed.is_some() {
@@ -127,10 +127,10 @@ fn world(seed: u64, faulty: bool) -> RandomWorld {
 
 impl Totals {
     /// Runs the world of a seed and counts it.
-    fn take(&mut self, seed: u64, faulty: bool) -> Result<(), Failed> {
+    fn take(&mut self, seed: u64, args: &SimArgs) -> Result<(), Failed> {
         // A panic of what belongs to no actor ends the world, and not the command.
         let failed = |what: String, events| Failed { seed, what, events };
-        let outcome = catch_unwind(|| world(seed, faulty).run())
+        let outcome = catch_unwind(|| world(seed, args.faulty).run())
             .map_err(|_| failed("the simulation panicked".to_owned(), Vec::new()))?
             .map_err(|error| failed(error.to_string(), Vec::new()))?;
         self.messages += outcome.trace.messages;
@@ -138,7 +138,7 @@ impl Totals {
         self.trace = (self.trace ^ outcome.trace.hash).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(29);
         match outcome.broken {
             None => Ok(()),
-            Some(broken) => Err(failed(broken.to_string(), last_events(seed, faulty))),
+            Some(broken) => Err(failed(broken.to_string(), last_events(seed, args))),
         }
     }
 
@@ -175,9 +175,9 @@ impl Totals {
 }
 
 /// What happened last in a world until its rule was broken: it is run once more, and its events kept.
-fn last_events(seed: u64, faulty: bool) -> Vec<String> {
-    let Ok(outcome) = world(seed, faulty).record().run() else { return Vec::new() };
+fn last_events(seed: u64, args: &SimArgs) -> Vec<String> {
+    let Ok(outcome) = world(seed, args.faulty).record().run() else { return Vec::new() };
     let until = outcome.broken_after.unwrap_or(outcome.trace.events.len()).min(outcome.trace.events.len());
-    let from = until.saturating_sub(SHOWN);
+    let from = until.saturating_sub(args.events);
     outcome.trace.events[from..until].iter().map(|(at, event)| format!("{at:?}: {event}")).collect()
 }

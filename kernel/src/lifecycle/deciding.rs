@@ -54,6 +54,9 @@ impl Kernel {
             if !self.is_made(failed) {
                 // The note by which a restart above finds it: its start has been, and nothing else leads to another.
                 self.keep_failure(failed, failure.clone());
+                if let Some(side) = self.side_of(failed) {
+                    self.sides.get_mut(side).ward.lived |= failed == self.reborn;
+                }
             }
             if parent == self.root || parent == NONE {
                 self.probe.escalated(&failure);
@@ -130,6 +133,11 @@ impl Kernel {
         let wait = match directive {
             Directive::Resume if self.is_made(failed) => {
                 self.show_decision(failed, &failure, Decision::Resume);
+                if failure.kind() == FailureKind::Start {
+                    // What a new instance was to restart below it waits still, for somebody above perhaps who does no
+                    // more; it goes on with this one.
+                    self.hold_below(failed);
+                }
                 return self.go_on(failed);
             }
             // There is nothing to go on with: its making is tried again.
