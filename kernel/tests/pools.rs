@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use common::{Log, Realm, World, lock};
 use corelane_kernel::router::{Evicted, Pool, PoolError, Resizer, ResizerConfig, Routee, SmallestLoad};
 use corelane_kernel::{
-    Actor, ActorRef, Address, Ctx, DeadReason, Failure, Group, KernelConfig, Outcome, ReplyTo, SpawnError,
-    Strategy, Terminated,
+    Actor, ActorRef, Address, Ctx, DeadReason, Directive, Failure, Group, KernelConfig, Outcome, ReplyTo,
+    SpawnError, Strategy, Terminated,
 };
 use proptest::prelude::{Just, Strategy as _, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use proptest::sample::Index;
@@ -288,6 +288,28 @@ fn a_retired_routee_first_handles_what_it_was_told() {
     assert_eq!(world.events(), ["w-1 0", "w-2 1", "w-1 2", "w-2 3", "w-1 stopped", "w-2 4", "w-2 5"]);
     // No more than the owner and the other one, and nobody was told of an end.
     assert_eq!((world.stats().actors, world.letters()), (2, vec![]));
+}
+
+/// Whoever helps a routee to retire is restarted and stopped along with it, over the failure of another.
+#[test]
+fn a_routee_retires_also_if_its_siblings_are_restarted_or_stopped_meanwhile() {
+    let all = Strategy::all_for_one();
+    let rest = Strategy::rest_for_one().deciding(|_| Directive::Stop);
+    for (strategy, left) in [(all, 3), (rest, 2)] {
+        let mut world = World::new();
+        let owner = owner(&mut world, &Settings { size: 3, ..Settings::default() });
+        have(&mut world, owner, move |owner, ctx| {
+            owner.strategy = strategy;
+            let last = owner.pool.routees()[2].to();
+            ctx.tell(last, Job::Fail);
+            let first = owner.pool.routees()[0].address();
+            assert!(owner.pool.retire(ctx, first));
+        });
+        let events = world.events();
+        assert!(events.iter().any(|event| event == "w-1 stopped"), "{events:?}");
+        // The owner, the second, and the last where it was restarted.
+        assert_eq!(world.stats().actors, left, "{events:?}");
+    }
 }
 
 #[test]

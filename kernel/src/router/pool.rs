@@ -312,7 +312,8 @@ where
     }
 
     /// Lets a routee go: it handles what this actor has told it, then it stops, of which nobody is told. What it has
-    /// stashed, and what waits behind a suspension, becomes dead letters. Says whether it was a routee.
+    /// stashed, and what waits behind a suspension or behind what it took back from its stash, becomes dead letters; so may
+    /// all that waits, if this actor restarts or stops other children meanwhile over a failure. Says whether it was a routee.
     pub fn retire<B: Actor>(&mut self, ctx: &mut Ctx<'_, B>, routee: impl Into<Address>) -> bool {
         let routee = routee.into();
         let known = self.release(ctx, routee);
@@ -409,7 +410,8 @@ impl<A: Actor, S: fmt::Debug, F, const N: usize> fmt::Debug for Pool<A, S, F, N>
     }
 }
 
-/// Stops another actor when its turn comes.
+/// Stops another actor at its own end, which is when its turn comes; or before, where it is stopped with its siblings over
+/// the failure of one of them.
 struct Retirement {
     whom: Address,
 }
@@ -419,9 +421,11 @@ struct Due;
 impl Actor for Retirement {
     type Msg = Due;
     fn receive(&mut self, _: Due, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        ctx.stop(self.whom);
         ctx.stop_self();
         Ok(())
+    }
+    fn stopped(&mut self, ctx: &mut Ctx<'_, Self>) {
+        ctx.stop(self.whom);
     }
 }
 
