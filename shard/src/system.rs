@@ -387,6 +387,11 @@ impl Handle {
         self.asked.changed.notify_all();
     }
 
+    /// Whether somebody has asked for the end already.
+    pub(crate) fn is_asked_to_end(&self) -> bool {
+        *self.asked.flag.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn wait_until_asked(&self) {
         let mut asked = self.asked.flag.lock().unwrap_or_else(PoisonError::into_inner);
         while !*asked {

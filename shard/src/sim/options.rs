@@ -57,6 +57,10 @@ pub struct Options {
     pub clock_back: RangeInclusive<Duration>,
     /// Handlers of actors in a [`Chaos`](super::Chaos), one of which panics.
     pub panic_one_in: u32,
+    /// Steps, before one of which the system is asked to shut down, as by [`Handle::request_shutdown`](crate::Handle::request_shutdown),
+    /// whatever is under way: at most once. A story hears of it by
+    /// [`Simulation::is_asked_to_end`](super::Simulation::is_asked_to_end), and returns.
+    pub shutdown_one_in: u32,
     /// Events after which a simulation is taken for one that never ends.
     pub events_max: u64,
     /// How long the end of the system may take.
@@ -93,6 +97,7 @@ impl Options {
             clock_back_one_in: 0,
             clock_back: micros(0, 0),
             panic_one_in: 0,
+            shutdown_one_in: 0,
             events_max: 100_000_000,
             shutdown_within: Duration::from_secs(3600),
             record: true,

@@ -80,6 +80,8 @@ pub(super) struct Shards {
     shards: Vec<Shard>,
     links: Vec<Link>,
     next: Option<Next>,
+    /// The system was asked to end, as a fault.
+    shut_down: bool,
 }
 
 impl Shards {
@@ -91,7 +93,12 @@ impl Shards {
             stalled: Time::ZERO,
             spills: false,
         };
-        Shards { shards: workers.into_iter().map(shard).collect(), links: Vec::new(), next: None }
+        Shards {
+            shards: workers.into_iter().map(shard).collect(),
+            links: Vec::new(),
+            next: None,
+            shut_down: false,
+        }
     }
 
     /// Takes note of what was published and who was woken since the last look.
@@ -183,6 +190,10 @@ impl Shards {
                 link.relay.give_back();
             }
         }
+        if moment.one_in(options.shutdown_one_in) && !std::mem::replace(&mut self.shut_down, true) {
+            moment.fault(Fault::Shutdown, Some(number));
+            self.shards[number].worker.handle.request_shutdown();
+        }
         if moment.one_in(options.clock_jump_one_in) {
             moment.stage.set_now(moment.now() + moment.time(&options.clock_jump));
             moment.fault(Fault::ClockJump, None);
@@ -195,6 +206,8 @@ impl Shards {
         }
         let shard = &mut self.shards[number];
         shard.pace.rested(reading);
+        // To a kernel, time never goes back.
+        moment.stage.set_reading(reading.max(shard.worker.kernel.scope().now()));
         let before = shard.worker.kernel.stats().handled;
         let step = shard.worker.step(&mut shard.pace, || reading);
         let stats = shard.worker.kernel.stats();

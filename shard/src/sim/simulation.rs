@@ -111,6 +111,13 @@ impl Simulation {
         &self.handle
     }
 
+    /// Whether the system was asked to end: by an actor, a failure that was escalated past all supervisors, or a fault
+    /// (see [`Options::shutdown_one_in`]). It goes on until the story returns, as a system does until whoever waits for it
+    /// shuts it down.
+    pub fn is_asked_to_end(&self) -> bool {
+        self.handle.is_asked_to_end()
+    }
+
     fn gateway(&mut self) -> &mut Gateway {
         // It is taken at the end only.
         self.gateway.as_mut().expect("a gateway as long as the story runs")

@@ -74,6 +74,8 @@ impl Worlds {
 pub(crate) struct Stage {
     options: Options,
     now: Cell<Time>,
+    /// What the shard that runs takes for the time.
+    reading: Cell<Time>,
     events: Cell<u64>,
     dice: RefCell<Dice>,
     tracer: RefCell<Tracer>,
@@ -87,6 +89,7 @@ impl Stage {
     pub(super) fn new(seed: u64, options: Options) -> Stage {
         Stage {
             now: Cell::new(Time::ZERO),
+            reading: Cell::new(Time::ZERO),
             events: Cell::new(0),
             dice: RefCell::new(Dice::new(seed)),
             tracer: RefCell::new(Tracer::new(options.record)),
@@ -99,6 +102,14 @@ impl Stage {
 
     pub(crate) fn now(&self) -> Time {
         self.now.get()
+    }
+
+    pub(super) fn reading(&self) -> Time {
+        self.reading.get()
+    }
+
+    pub(super) fn set_reading(&self, reading: Time) {
+        self.reading.set(reading);
     }
 
     pub(super) fn set_now(&self, now: Time) {

@@ -26,12 +26,21 @@ pub enum Fault {
     ClockBack,
     /// A handler of a [`Chaos`](super::Chaos) panicked.
     Panic,
+    /// The system was asked to shut down, whatever was under way.
+    Shutdown,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Fault; 6] =
-        [Fault::LaneDelay, Fault::Spill, Fault::Stall, Fault::ClockJump, Fault::ClockBack, Fault::Panic];
+    pub const ALL: [Fault; 7] = [
+        Fault::LaneDelay,
+        Fault::Spill,
+        Fault::Stall,
+        Fault::ClockJump,
+        Fault::ClockBack,
+        Fault::Panic,
+        Fault::Shutdown,
+    ];
 
     /// Its name, as the `corelane sim` command prints it.
     pub const fn name(self) -> &'static str {
@@ -42,6 +51,7 @@ impl Fault {
             Fault::ClockJump => "clock_jump",
             Fault::ClockBack => "clock_back",
             Fault::Panic => "panic",
+            Fault::Shutdown => "shutdown",
         }
     }
 }

@@ -3,6 +3,7 @@
 use corelane_kernel::{ActorRef, AskError, ReplyTo};
 
 use super::super::rules::{Act, Id};
+use super::clockwork::Change;
 use super::town::Town;
 
 /// A message as the books know it: it is handled, or says as it is dropped that it was not.
@@ -47,6 +48,43 @@ impl Drop for Token {
     }
 }
 
+/// What is routed, as the books know it: whom it reaches is the router's to say.
+pub(super) struct Errand {
+    town: Town,
+    owner: Id,
+    pub(super) no: u32,
+    open: bool,
+}
+
+impl Errand {
+    /// The next one, which is routed now.
+    pub(super) fn new(town: &Town, owner: Id, all: bool) -> Errand {
+        let no = town.serial();
+        town.see(Act::Routed { owner, no, all });
+        Errand { town: town.clone(), owner, no, open: true }
+    }
+
+    pub(super) fn handled(mut self, by: Id) {
+        self.open = false;
+        self.town.see(Act::RoutedHandled { by, owner: self.owner, no: self.no });
+    }
+}
+
+impl Clone for Errand {
+    fn clone(&self) -> Errand {
+        self.town.see(Act::Copied { owner: self.owner, no: self.no });
+        Errand { town: self.town.clone(), owner: self.owner, no: self.no, open: self.open }
+    }
+}
+
+impl Drop for Errand {
+    fn drop(&mut self) {
+        if self.open {
+            self.town.see(Act::RoutedDropped { owner: self.owner, no: self.no });
+        }
+    }
+}
+
 pub(super) enum Msg {
     /// Do something.
     Talk(Token),
@@ -56,6 +94,12 @@ pub(super) enum Msg {
     Answer(u32, Result<u32, AskError>),
     /// Say how often you were told something.
     Count(ReplyTo<u32>),
+    /// Do what was routed to you.
+    Errand(Errand),
+    /// Say there which transitions you make.
+    Observe(Token, ActorRef<Change>),
+    /// A machine has made one.
+    Changed(Change),
     /// Another may run again.
     Resume(Token, Id, ActorRef<Msg>),
     /// A timer, by key and number.
@@ -68,11 +112,22 @@ pub(super) enum Msg {
     Came(Id, Option<ActorRef<Msg>>),
 }
 
+impl Msg {
+    /// A number to route it by.
+    pub(super) fn number(&self) -> u32 {
+        match self {
+            Msg::Errand(Errand { no, .. }) | Msg::Timer(_, no) => *no % 64,
+            _ => 0,
+        }
+    }
+}
+
 impl Clone for Msg {
-    /// Only timers are repeated.
+    /// Only timers are repeated, and what is routed to all is copied.
     fn clone(&self) -> Msg {
         match self {
             Msg::Timer(key, no) => Msg::Timer(*key, *no),
+            Msg::Errand(errand) => Msg::Errand(errand.clone()),
             _ => unreachable!("a message that is told once"),
         }
     }

@@ -2,8 +2,9 @@
 //! wrong, watched by the [rules](super::rules). What `corelane sim` runs, seed after seed.
 //!
 //! A seed decides all of it: how many shards, how small their lanes, what goes wrong how often, and what each actor does.
-//! `town` keeps the books, `dweller` is the actor, `parenting` how it looks after its children, `message` what it is
-//! told; the story is here.
+//! `town` keeps the books; `dweller`, `clockwork` and `foreman` are the actors (plain ones, state machines, owners of pools),
+//! `habits` what all of them do, `parenting` how they look after their children, `message` what they are told; the story
+//! is here. Many a world ends in the middle of things: somebody asks for it, or a failure is escalated past the top.
 //!
 //! ```
 //! use corelane_shard::sim::random::RandomWorld;
@@ -15,7 +16,10 @@
 //! # Ok::<(), corelane_shard::sim::SimError>(())
 //! ```
 
+mod clockwork;
 mod dweller;
+mod foreman;
+mod habits;
 mod message;
 mod parenting;
 mod town;
@@ -26,13 +30,13 @@ use std::time::Duration;
 
 use corelane_kernel::{ActorRef, Scope, TellError};
 
-use self::dweller::Dweller;
+use self::habits::spawn_at_top;
 use self::message::{Msg, Token};
-use self::parenting::Parenting;
 use self::town::{Person, Town};
 use super::rules::{Act, Broken, OUTSIDE};
 use super::{Dice, Options, Sim, SimError, Simulation, Trace};
 use crate::error::GatewayAskError;
+use crate::report::Report;
 
 /// Messages that are told in one world, at most.
 const MESSAGES: u32 = 3000;
@@ -88,13 +92,19 @@ impl RandomWorld {
         let shards = 1 + dice.index(4);
         let options = Options { record: self.record, ..draw(&mut dice) };
         let town = Town::new(dice.fork(), self.faulty, MESSAGES, POPULATION);
-        let told = town.clone();
+        let (told, _here) = (town.clone(), town.settle());
         let trace = Sim::new(self.seed)
             .shards(shards)
             .options(options)
             .run(move |sim| tell(sim, &told, shards, &mut dice))?;
-        if !trace.report.is_clean() {
-            town.broken("a system ends in order", format!("{}", trace.report));
+        let report = &trace.report;
+        if report.escalated.is_some() != town.is_escalated() {
+            town.broken("a system says which failure it ended with", format!("{report}"));
+        }
+        // Jobs that nobody has begun when all actors are gone are given up, and counted.
+        let in_order = Report { escalated: None, jobs_left: 0, ..report.clone() };
+        if !in_order.is_clean() {
+            town.broken("a system ends in order", format!("{report}"));
         }
         let on_purpose = |text: &&String| text.ends_with(": on purpose");
         if let Some(text) = trace.failures.keys().find(|text| !on_purpose(text)) {
@@ -123,7 +133,8 @@ fn draw(dice: &mut Dice) -> Options {
     options.step_time = Duration::from_nanos(100)..=Duration::from_micros([2, 20, 200][dice.index(3)]);
     options.generations = [None, None, Some(0), Some(1 + dice.below(20) as u32)][dice.index(4)];
     options.region_bytes = 2 << 20;
-    options.supervision = Parenting::of_a_kernel(dice.index(5));
+    options.supervision = parenting::of_kernels(dice.index(parenting::KINDS));
+    options.shutdown_one_in = [0, 0, 0, 4000][dice.index(4)];
     options.events_max = 3_000_000;
     options
 }
@@ -134,8 +145,19 @@ fn holdings(scope: &mut Scope<'_>) -> [u32; 3] {
     [holdings.cells, holdings.parcels, holdings.records]
 }
 
-/// The story of a world: some who live there at first, some rounds of messages from outside, and the end of all.
+/// The story of a world, which ends at once where the system is asked to end.
 fn tell(sim: &mut Simulation, town: &Town, shards: usize, dice: &mut Dice) -> Result<(), Box<dyn Error>> {
+    match live(sim, town, shards, dice) {
+        Err(error) if !sim.is_asked_to_end() => Err(error),
+        _ => {
+            town.see(Act::StopAsked { id: OUTSIDE });
+            Ok(())
+        }
+    }
+}
+
+/// The story of a world that goes on to its end: some who live there at first, some rounds of messages from outside, and the end of all.
+fn live(sim: &mut Simulation, town: &Town, shards: usize, dice: &mut Dice) -> Result<(), Box<dyn Error>> {
     let mut at_first = Vec::new();
     for shard in 0..shards {
         at_first.push(sim.call(shard, holdings)?);
@@ -143,10 +165,13 @@ fn tell(sim: &mut Simulation, town: &Town, shards: usize, dice: &mut Dice) -> Re
     for _ in 0..4 + dice.index(12) {
         let (shard, at) = (dice.index(shards), town.clone());
         let id = town.expect(OUTSIDE, shard);
-        sim.spawn_on(shard, move || Dweller::make(&at, id))?;
+        sim.call(shard, move |scope| spawn_at_top(scope, &at, id))??;
     }
     for _ in 0..3 + dice.index(8) {
         for _ in 0..1 + dice.index(80) {
+            if sim.is_asked_to_end() {
+                return Ok(());
+            }
             let Some(person) = town.somebody() else { break };
             say(sim, town, person);
             if dice.one_in(20) {
@@ -156,7 +181,8 @@ fn tell(sim: &mut Simulation, town: &Town, shards: usize, dice: &mut Dice) -> Re
                 let answer = gateway.ask_future(person.at, Duration::from_millis(50), question);
                 drop(gateway);
                 // That nobody answers in time is an answer as well; that nobody can be asked is none.
-                if dice.one_in(2) && sim.block_on(answer) == Err(GatewayAskError::Unreachable) {
+                let unasked = dice.one_in(2) && sim.block_on(answer) == Err(GatewayAskError::Unreachable);
+                if unasked && !sim.is_asked_to_end() {
                     let what = "a gateway's question is not asked".to_owned();
                     town.broken("what was told before a gateway is dropped is delivered", what);
                 }
@@ -174,6 +200,7 @@ fn tell(sim: &mut Simulation, town: &Town, shards: usize, dice: &mut Dice) -> Re
         rest(sim, town);
     }
     sim.run_for(Duration::from_millis(200));
+    town.see(Act::StopAsked { id: OUTSIDE });
     // Again for those that were on their way to another shard.
     let mut living = u64::MAX;
     while living > 0 {
@@ -186,7 +213,7 @@ fn tell(sim: &mut Simulation, town: &Town, shards: usize, dice: &mut Dice) -> Re
             living += sim.call(shard, |scope| scope.stats().actors)?;
         }
     }
-    town.check(|rules| rules.at_rest(sim.now()));
+    rest(sim, town);
     town.check(|rules| rules.at_end());
     for (shard, before) in at_first.into_iter().enumerate() {
         let after = sim.call(shard, holdings)?;
@@ -212,7 +239,9 @@ fn say(sim: &mut Simulation, town: &Town, person: Person) {
 /// Lets everything arrive, and sees whether it did.
 fn rest(sim: &mut Simulation, town: &Town) {
     sim.run_until_idle();
-    town.check(|rules| rules.at_rest(sim.now()));
+    if !sim.is_asked_to_end() {
+        town.check(|rules| rules.at_rest(sim.now()));
+    }
 }
 
 impl fmt::Display for Outcome {

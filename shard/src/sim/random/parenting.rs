@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use corelane_kernel::{Backoff, Directive, Strategy};
+use corelane_kernel::{Backoff, Directive, Failure, Strategy};
 
 use super::super::rules::{Decision, Id, Reach};
+use super::town::Town;
 
 const FIRST: Duration = Duration::from_millis(1);
 const MOST: Duration = Duration::from_millis(8);
@@ -57,20 +58,53 @@ impl Parenting {
             Directive::Restart if self.backs_off => (FIRST - FIRST * JITTER / 100, MOST),
             Directive::Restart => (Duration::ZERO, Duration::ZERO),
         };
-        let may_stop = self.limit.is_some() || self.gives_up;
-        let limit = self.limit.filter(|_| self.reach == Reach::One);
-        Decision::Restart { wait, at_most: (!may_stop).then_some(longest), limit }
+        Decision::Restart { wait, at_most: (!self.gives_up).then_some(longest), limit: self.limit }
     }
 
     /// How a kernel looks after its top-level actors.
-    pub(super) fn of_a_kernel(kind: usize) -> Strategy {
-        let backoff = Backoff::new(FIRST, MOST).jitter(JITTER);
-        match kind {
-            0 => Strategy::stopping(),
-            1 => Strategy::one_for_one(),
-            2 => Strategy::one_for_one().restarts(3, 6 * MOST).backoff(backoff),
-            3 => Strategy::rest_for_one().backoff(backoff).give_up_after(2),
-            _ => Strategy::one_for_one().deciding(|_| Directive::Resume),
-        }
+    const fn of_a_kernel(kind: usize) -> Parenting {
+        let within = Some((3, Duration::from_millis(48)));
+        let (reach, limit, backs_off, gives_up) = match kind {
+            0 | 1 => (Reach::One, None, false, false),
+            2 => (Reach::One, within, true, false),
+            3 => (Reach::Rest, None, true, true),
+            4 => (Reach::All, within, false, false),
+            _ => (Reach::Rest, within, false, false),
+        };
+        Parenting { reach, limit, backs_off, gives_up }
     }
+}
+
+/// The strategies of kernels: what each decides is drawn, and noted in the books of the world of this thread.
+pub(super) fn of_kernels(kind: usize) -> Strategy {
+    let (decider, kind): (fn(&Failure) -> Directive, usize) = match kind % KINDS {
+        0 => (decide_at_top::<0>, 0),
+        1 => (decide_at_top::<1>, 1),
+        2 => (decide_at_top::<2>, 2),
+        3 => (decide_at_top::<3>, 3),
+        4 => (decide_at_top::<4>, 4),
+        _ => (decide_at_top::<5>, 5),
+    };
+    Parenting::of_a_kernel(kind).strategy().deciding(decider)
+}
+
+/// How many strategies of kernels there are.
+pub(super) const KINDS: usize = 6;
+
+/// Decides about a top-level actor: the one that failed last, as a failure is decided about at once.
+fn decide_at_top<const KIND: usize>(failure: &Failure) -> Directive {
+    // A kernel that outlives its world decides for nobody.
+    let Some(town) = Town::of_this_thread() else { return Directive::for_failure(failure) };
+    let parenting = Parenting::of_a_kernel(KIND);
+    let directive = match (KIND, town.below(20)) {
+        (0, _) => Directive::Stop,
+        (_, 0..4) => Directive::Resume,
+        (_, 4..14) => Directive::Restart,
+        (_, 14..17) => Directive::RestartAfter(Duration::from_micros(town.below(20_000))),
+        (1, 17) if town.one_in(4) => Directive::Escalate,
+        _ => Directive::Stop,
+    };
+    let (decision, reach) = (parenting.decision(directive), parenting.reach);
+    town.decided_at_top(decision, reach);
+    directive
 }

@@ -1,11 +1,12 @@
 //! The town: who lives in a random world, what is still to be said, and the books that the rules are checked with.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use corelane_kernel::Address;
 
-use super::super::rules::{Act, Broken, Id, Rules};
+use super::super::rules::{Act, Broken, Decision, Id, OUTSIDE, Reach, Rules};
 use super::super::stage;
 use super::{Dice, Where, digest};
 
@@ -16,6 +17,19 @@ pub(super) struct Person {
     pub(super) at: Where,
 }
 
+thread_local! {
+    static HERE: RefCell<Option<Town>> = const { RefCell::new(None) };
+}
+
+/// The town is that of this thread, until this is dropped.
+pub(super) struct Settled;
+
+impl Drop for Settled {
+    fn drop(&mut self) {
+        HERE.set(None);
+    }
+}
+
 pub(super) struct Books {
     rules: Rules,
     broken: Option<Broken>,
@@ -23,6 +37,10 @@ pub(super) struct Books {
     broken_after: Option<usize>,
     dice: Dice,
     faulty: bool,
+    /// Who failed last.
+    failed: Id,
+    /// A failure was escalated past all supervisors.
+    escalated: bool,
     people: Vec<Person>,
     ids: HashMap<Address, Id>,
     last: Id,
@@ -54,6 +72,8 @@ impl Town {
             broken_after: None,
             dice,
             faulty,
+            failed: 0,
+            escalated: false,
             people: Vec::new(),
             ids: HashMap::new(),
             last: 0,
@@ -63,6 +83,17 @@ impl Town {
             told: HashMap::new(),
             serial: 0,
         })))
+    }
+
+    /// Those who decide without an actor find this town from here on.
+    pub(super) fn settle(&self) -> Settled {
+        HERE.set(Some(self.clone()));
+        Settled
+    }
+
+    pub(super) fn of_this_thread() -> Option<Town> {
+        // A kernel may be dropped while the thread ends.
+        HERE.try_with(|here| here.borrow().clone()).ok().flatten()
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
@@ -77,6 +108,7 @@ impl Town {
         let books = &mut *self.books();
         match act {
             Act::Made { .. } => books.living += 1,
+            Act::Fails { id } => books.failed = id,
             Act::Ended { .. } => books.living = books.living.saturating_sub(1),
             _ => {}
         }
@@ -86,6 +118,25 @@ impl Town {
         {
             books.break_rule(broken);
         }
+    }
+
+    /// Something was decided about a top-level actor.
+    pub(super) fn decided_at_top(&self, decision: Decision, reach: Reach) {
+        let child = {
+            let mut books = self.books();
+            books.escalated |= decision == Decision::Escalate;
+            books.failed
+        };
+        let now = stage::try_current().map(|stage| stage.reading()).unwrap_or_default();
+        self.see(Act::ChildFailed { parent: OUTSIDE, child, now, decision, reach });
+        if decision == Decision::Escalate {
+            // The system stops.
+            self.see(Act::StopAsked { id: OUTSIDE });
+        }
+    }
+
+    pub(super) fn is_escalated(&self) -> bool {
+        self.books().escalated
     }
 
     pub(super) fn check(&self, look: impl FnOnce(&Rules) -> Result<(), Broken>) {

@@ -9,14 +9,18 @@
 //! | `watches` | one notice for each watch, not before the end, and after all that was told before it |
 //! | `timers` | none fires early, twice, or after it was cancelled or replaced; none is forgotten |
 //! | `answers` | each ask and each future has one outcome, its own |
+//! | `machines` | a machine is in the state that its last transition led to; each transition is the one that a step announced; observers hear of transitions in order, each once; a state time-out comes after so long without an event, and is not forgotten |
+//! | `routing` | what is routed reaches one routee, what is broadcast each of them once; nobody gets it who was no routee then; a pool counts its routees and keeps its bounds; who retires handles what it was told, and ends |
 //!
 //! A restart is none of these ends: its actor keeps its number, the messages that wait for it in their order (with what
 //! was stashed before them) and its watchers. Its timers, watches, asks and futures end with the instance: all that may
 //! come of them later is a message that waited already.
 
 mod answers;
+mod machines;
 mod order;
 mod restarts;
+mod routing;
 #[cfg(test)]
 mod tests;
 mod timers;
@@ -30,7 +34,9 @@ use std::time::Duration;
 use corelane_kernel::Time;
 
 use self::answers::Answers;
+use self::machines::Machines;
 use self::order::Order;
+use self::routing::Routing;
 use self::timers::Timers;
 use self::tree::Lives;
 use self::watches::Watches;
@@ -63,9 +69,10 @@ pub enum Decision {
     Restart {
         /// After so long at least.
         wait: Duration,
-        /// After so long at most, if it is certain that it is made again.
+        /// After so long at most, if it is certain that it is made again as long as the limit allows it.
         at_most: Option<Duration>,
-        /// So many restarts within so long, where that is counted for this child alone.
+        /// So many restarts within so long, counted for each whom a decision concerns; one more for any of them, and all
+        /// are stopped.
         limit: Option<(u32, Duration)>,
     },
     /// It is stopped.
@@ -156,6 +163,37 @@ pub enum Act {
     FutureBegun { id: Id, no: u32, waits: bool },
     /// It hears that the future has ended, for which it `waits`.
     FutureDone { id: Id, no: u32, waits: bool },
+    /// A machine handles an event or a hook in this state. States have numbers that are given once; a machine begins in
+    /// state 0.
+    InState { id: Id, state: u32 },
+    /// A machine's handler answers: it goes to a state or stays, for so long without an event; or it stops.
+    Stepped { id: Id, to: Option<u32>, limit: Option<Duration>, stops: bool, now: Time },
+    /// A machine's transition is made.
+    Transition { id: Id, from: u32, to: u32 },
+    /// A machine's state time-out runs.
+    StateTimeout { id: Id, state: u32, now: Time },
+    /// A machine's last hook runs, and says whether a step of its own led there.
+    Finished { id: Id, state: u32, normal: bool },
+    /// Somebody hears of a machine's transition; or in which state it is, from where it begins to observe.
+    Observed { observer: Id, machine: Id, from: Option<u32>, to: u32 },
+    /// A pool is started, with bounds to its size.
+    PoolStarted { owner: Id, least: u32, most: u32 },
+    /// A routee was added to the pool of its owner, which watches it.
+    Joined { owner: Id, routee: Id },
+    /// It was taken out, watched no more, and is to stop once it has handled what it was told.
+    Retired { owner: Id, routee: Id },
+    /// How many routees a pool says that it has.
+    PoolSize { owner: Id, size: u32 },
+    /// The owner of a pool routes a message to one routee, or to `all`.
+    Routed { owner: Id, no: u32, all: bool },
+    /// It has been told to those who are routees now.
+    Spread { owner: Id, no: u32 },
+    /// A message that is routed was copied, for one more routee.
+    Copied { owner: Id, no: u32 },
+    /// A routee handles what was routed.
+    RoutedHandled { by: Id, owner: Id, no: u32 },
+    /// What was routed was dropped unhandled.
+    RoutedDropped { owner: Id, no: u32 },
 }
 
 /// A rule that was broken.
@@ -207,6 +245,8 @@ pub struct Rules {
     watches: Watches,
     timers: Timers,
     answers: Answers,
+    machines: Machines,
+    routing: Routing,
 }
 
 impl Rules {
@@ -219,7 +259,9 @@ impl Rules {
         self.order.see(act, &self.lives)?;
         self.watches.see(act, &self.lives, &self.order)?;
         self.timers.see(act)?;
-        self.answers.see(act, &self.lives)
+        self.answers.see(act, &self.lives)?;
+        self.machines.see(act, &self.lives)?;
+        self.routing.see(act)
     }
 
     /// Nothing is under way at this time: what had to come has come.
@@ -231,7 +273,9 @@ impl Rules {
         self.order.at_rest(&self.lives)?;
         self.watches.at_rest(&self.lives)?;
         self.timers.at_rest(now, &self.lives)?;
-        self.answers.at_rest(now, &self.lives)
+        self.answers.at_rest(now, &self.lives)?;
+        self.machines.at_rest(now, &self.lives)?;
+        self.routing.at_rest(&self.lives)
     }
 
     /// All actors have been stopped, and nothing is under way.
@@ -240,6 +284,7 @@ impl Rules {
     /// [`Broken`]: something is left.
     pub fn at_end(&self) -> Verdict {
         self.lives.at_end()?;
-        self.order.at_end()
+        self.order.at_end()?;
+        self.routing.at_end()
     }
 }

@@ -21,6 +21,8 @@ struct Message {
     at: Where,
     /// It was told on the core of its target, before that ended.
     before_end: bool,
+    /// It was told by the owner of its target, which retires and handles it before.
+    before_retirement: bool,
 }
 
 /// Receiver, sender, and the message's number in the pair.
@@ -43,7 +45,7 @@ impl Order {
     pub(super) fn see(&mut self, act: Act, lives: &Lives) -> Verdict {
         match act {
             Act::Told { from, to, no } => {
-                let message = Message { at: Where::UnderWay, before_end: false };
+                let message = Message { at: Where::UnderWay, before_end: false, before_retirement: false };
                 let new = self.messages.insert((to, from, no), message).is_none();
                 check(new, "a message is told once", || format!("{no} from {from} to {to}"))?;
             }
@@ -81,6 +83,9 @@ impl Order {
                 let Some(message) = self.messages.get(&key) else { return check(false, ONCE, name) };
                 let life = lives.of(to);
                 check(message.at != Where::Stashed || !life.lives(), LOST, name)?;
+                let due = message.before_retirement && message.at == Where::UnderWay;
+                let kept = !due || lives.is_disturbed(to);
+                check(kept, "who retires handles what it was told", name)?;
                 if life.between && message.at == Where::Unstashed {
                     self.lost.insert(to, key);
                 }
@@ -90,6 +95,11 @@ impl Order {
                     }
                 }
                 self.forget(key);
+            }
+            Act::Retired { owner, routee } => {
+                for (_, message) in self.messages.range_mut((routee, owner, 0)..(routee, owner + 1, 0)) {
+                    message.before_retirement = message.at == Where::UnderWay;
+                }
             }
             Act::Made { id } => {
                 check(!self.lost.contains_key(&id), LOST, || format!("{id} is made again without it"))?;

@@ -33,10 +33,6 @@ impl Life {
 }
 
 impl Lives {
-    fn children_of(&self, parent: Id) -> Vec<Id> {
-        (1..self.lives.len() as Id).filter(|id| self.lives[*id as usize].parent == parent).collect()
-    }
-
     /// Somebody fails. Where no parent is asked, the default may restart it.
     pub(super) fn fails(&mut self, id: Id, asked: bool) {
         let ward = &mut self.at(id).ward;
@@ -45,14 +41,27 @@ impl Lives {
     }
 
     pub(super) fn decide(&mut self, child: Id, now: Time, decision: Decision, reach: Reach) {
-        let parent = self.of(child).parent;
+        let Life { parent, shard, rank, .. } = self.of(child);
         let stops = self.of(parent).restarting;
         let concerned: Vec<_> = match reach {
             _ if matches!(decision, Decision::Resume | Decision::Escalate) => Vec::new(),
             Reach::One => vec![child],
-            Reach::All => self.children_of(parent),
-            Reach::Rest => self.children_of(parent).into_iter().filter(|id| *id >= child).collect(),
+            // The top of each shard is a parent of its own.
+            Reach::All | Reach::Rest => self
+                .children_of(parent)
+                .into_iter()
+                .filter(|id| {
+                    self.of(*id).shard == shard && (reach == Reach::All || self.of(*id).rank >= rank)
+                })
+                .collect(),
         };
+        if reach != Reach::One {
+            // What helps one that is not concerned may be.
+            for id in self.children_of(parent) {
+                self.at(id).disturbed = true;
+            }
+        }
+        let decision = self.within_limit(child, now, decision, &concerned);
         for id in concerned {
             // A sibling that is being restarted already, or never lived, is none of this decision's.
             let apt = id == child || self.of(id).is_up_and_running() && !self.of(id).ward.to_follow;
@@ -60,9 +69,9 @@ impl Lives {
             let to_follow = apt && life.lives();
             let ward = &mut life.ward;
             match decision {
-                Decision::Restart { wait, at_most, limit } => {
+                Decision::Restart { wait, at_most, .. } => {
                     if apt {
-                        ward.may_restart = limit.is_none_or(|limit| ward.permits(limit, now));
+                        ward.may_restart = true;
                         ward.not_before = now + wait;
                         // A parent that is restarted has told its children to stop.
                         ward.due = at_most.map(|at_most| now + at_most).filter(|_| !stops);
@@ -72,10 +81,13 @@ impl Lives {
                         ward.may_restart = true;
                         ward.due = None;
                     }
+                    // Where too many restarts may stop all, the stop of one that has begun since comes as well.
+                    ward.is_to_stop |= id != child && at_most.is_none();
                 }
                 _ => {
                     (ward.may_restart, ward.due) = (false, None);
                     ward.to_follow |= to_follow;
+                    ward.is_to_stop |= id != child;
                 }
             }
         }
@@ -92,10 +104,35 @@ impl Lives {
         }
     }
 
+    /// What becomes of a decision to restart: too many restarts of one whom it concerns, and all are stopped.
+    fn within_limit(&mut self, child: Id, now: Time, decision: Decision, concerned: &[Id]) -> Decision {
+        let Decision::Restart { wait, limit: Some(limit), .. } = decision else { return decision };
+        let (mut permitted, mut certain) = (true, true);
+        for id in concerned {
+            let life = self.of(*id);
+            if *id != child && !life.is_up_and_running() {
+                continue;
+            }
+            if *id != child && life.ward.to_follow {
+                // A restart that has begun is not counted again. Of one that is to stop as well nobody knows here which
+                // comes first.
+                certain &= !life.ward.is_to_stop;
+                continue;
+            }
+            permitted &= self.at(*id).ward.permits(limit, now);
+        }
+        match (permitted, certain) {
+            (false, true) => Decision::Stop,
+            (true, true) => decision,
+            (_, false) => Decision::Restart { wait, at_most: None, limit: None },
+        }
+    }
+
     pub(super) fn begin_restart(&mut self, id: Id) -> Verdict {
         let life = self.of(id);
-        let may = life.ward.may_restart || life.parent == OUTSIDE;
-        check(may, "nobody is restarted whom no decision concerns", || format!("{id}: {life:?}"))?;
+        check(life.ward.may_restart, "nobody is restarted whom no decision concerns", || {
+            format!("{id}: {life:?}")
+        })?;
         let ward = &mut self.at(id).ward;
         (ward.may_restart, ward.to_follow) = (false, false);
         for child in self.children_of(id) {
@@ -118,7 +155,8 @@ impl Lives {
     pub(super) fn let_restart_below(&mut self, id: Id) {
         for child in self.children_of(id) {
             let up = self.of(child).is_up_and_running();
-            self.at(child).ward.may_restart |= up;
+            let ward = &mut self.at(child).ward;
+            (ward.may_restart, ward.to_follow) = (ward.may_restart || up, ward.to_follow || up);
         }
     }
 
@@ -132,6 +170,7 @@ impl Lives {
     }
 
     pub(super) fn decisions_are_done(&self, now: Time) -> Verdict {
+        let all_stop = self.of(OUTSIDE).ward.is_to_stop;
         for id in 1..self.lives.len() as Id {
             let life = self.of(id);
             let parent = self.of(life.parent);
@@ -141,9 +180,9 @@ impl Lives {
                 format!("{id} is neither restarted nor stopped: {life:?}")
             })?;
             let late = life.ward.due.is_some_and(|due| due + LATE < now) && life.is_to_be_made();
-            let stops = life.gone || life.ward.is_to_stop;
+            let stops = life.gone || life.ward.is_to_stop || all_stop;
             check(
-                waits || stops || !late || !parent.lives() || !parent.started,
+                waits || stops || !late || life.parent != OUTSIDE && !(parent.lives() && parent.started),
                 "no restart is forgotten",
                 || format!("{id} at {now:?}: {life:?}"),
             )?;

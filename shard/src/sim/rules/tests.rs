@@ -226,11 +226,69 @@ fn decisions_are_done_as_often_and_as_late_as_they_say() {
 }
 
 #[test]
+fn what_is_decided_at_the_top_is_checked_as_well() {
+    let failed = Act::Fails { id: 1 };
+    let heard =
+        |decision| Act::ChildFailed { parent: OUTSIDE, child: 1, now: NOW, decision, reach: Reach::One };
+    let restarting = Act::Restarting { id: 1, keeps: true };
+    assert_eq!(broken(&[failed, restarting]), Some("a parent hears once of each child that failed"));
+    let nobody = Some("nobody is restarted whom no decision concerns");
+    assert_eq!(broken(&[restarting]), nobody);
+    assert_eq!(broken(&[failed, heard(Decision::Resume), restarting]), nobody);
+    assert_eq!(broken(&[failed, heard(Decision::Stop)]), Some("what was decided is done"));
+    // The top of another shard is another parent.
+    let all = Act::ChildFailed { parent: OUTSIDE, child: 1, now: NOW, decision: RESTART, reach: Reach::All };
+    assert_eq!(broken(&[failed, all, Act::Restarting { id: 3, keeps: true }]), nobody);
+}
+
+#[test]
+fn a_limit_is_counted_for_each_whom_a_decision_concerns() {
+    let born = |id| [Act::Spawned { id, parent: 1, shard: 0 }, Act::Made { id }, Act::Started { id }];
+    let limit = Some((1, Duration::from_secs(1)));
+    let decision = Decision::Restart { wait: Duration::ZERO, at_most: Some(Duration::ZERO), limit };
+    let fails = |child, reach| {
+        [Act::Fails { id: child }, Act::ChildFailed { parent: 1, child, now: NOW, decision, reach }]
+    };
+    let again = |id| {
+        [
+            Act::Restarting { id, keeps: false },
+            Act::Stopped { id },
+            Act::Ended { id },
+            Act::Made { id },
+            Act::Restarted { id, now: NOW },
+            Act::Started { id },
+        ]
+    };
+    let all = [&born(4)[..], &fails(2, Reach::All), &again(2), &again(4)].concat();
+    assert_eq!(broken(&all), None);
+    let nobody = Some("nobody is restarted whom no decision concerns");
+    // The one that failed has had as many as it may; so has the other, which did not fail.
+    for failed in [2, 4] {
+        assert_eq!(broken(&[&all[..], &fails(failed, Reach::All), &again(2)[..1]].concat()), nobody);
+    }
+    // The first is none of the rest, and the second has had one.
+    let rest = [&born(4)[..], &fails(4, Reach::Rest), &again(4)].concat();
+    assert_eq!(broken(&[&rest[..], &fails(2, Reach::One), &again(2)].concat()), None);
+    assert_eq!(broken(&[&rest[..], &fails(2, Reach::Rest), &again(2)[..1]].concat()), nobody);
+    assert_eq!(
+        broken(&[&born(4)[..], &fails(2, Reach::All), &again(2)].concat()),
+        Some("what was decided is done")
+    );
+}
+
+#[test]
+fn one_that_is_being_restarted_handles_nothing_more() {
+    let story = [&[told(1, 2, 1)][..], &fails(RESTART), &RESTARTS[..1], &[handled(1, 2, 1)]].concat();
+    assert_eq!(broken(&story), Some("one that is being restarted handles nothing more"));
+}
+
+#[test]
 fn children_that_are_left_alone_wait_and_are_restarted_after_their_parent() {
     let mut rules = Rules::default();
     let born = |id, parent| [Act::Spawned { id, parent, shard: 0 }, Act::Made { id }, Act::Started { id }];
     let again = [
         Act::Fails { id: 1 },
+        Act::ChildFailed { parent: OUTSIDE, child: 1, now: NOW, decision: RESTART, reach: Reach::One },
         Act::Restarting { id: 1, keeps: true },
         Act::Stopped { id: 1 },
         Act::Ended { id: 1 },
@@ -330,4 +388,173 @@ fn nothing_is_left_at_the_end() {
     assert_eq!(rules.at_end(), Ok(()));
     rules.see(told(1, 2, 1)).expect("it may be told");
     assert_eq!(rules.at_end().unwrap_err().rule, "no message is forgotten");
+}
+
+// --- machines ----------------------------------------------------------------------------------------------------
+
+fn in_state(state: u32) -> Act {
+    Act::InState { id: 2, state }
+}
+
+fn stepped(to: Option<u32>, limit: Option<Duration>) -> Act {
+    Act::Stepped { id: 2, to, limit, stops: false, now: NOW }
+}
+
+fn transition(from: u32, to: u32) -> Act {
+    Act::Transition { id: 2, from, to }
+}
+
+#[test]
+fn a_machine_is_where_its_last_transition_led() {
+    let goes = [in_state(0), stepped(Some(7), None), transition(0, 7)];
+    assert_eq!(broken(&[&goes[..], &[in_state(7)]].concat()), None);
+    let state = Some("a machine is in the state that its last transition led to");
+    assert_eq!(broken(&[&goes[..], &[in_state(0)]].concat()), state);
+    assert_eq!(broken(&[in_state(3)]), state);
+    let announced = Some("a transition is made once, as a step announced it");
+    assert_eq!(broken(&[&goes[..], &[transition(7, 7)]].concat()), announced);
+    assert_eq!(broken(&[in_state(0), stepped(Some(7), None), transition(0, 8)]), announced);
+    assert_eq!(broken(&[in_state(0), stepped(None, None), transition(0, 8)]), announced);
+    assert_eq!(broken(&[in_state(0), stepped(Some(7), None), in_state(0)]), announced);
+    // Another instance begins anew; a failure on the way leaves the state as it was.
+    assert_eq!(broken(&[&goes[..], &fails(RESTART), &RESTARTS, &[in_state(0)]].concat()), None);
+    let failed = [&goes[..2], &fails(Decision::Resume), &[in_state(0)]].concat();
+    assert_eq!(broken(&failed), None);
+}
+
+#[test]
+fn a_state_time_out_comes_after_its_time_without_an_event_and_is_not_forgotten() {
+    let limit = Some(Duration::from_millis(10));
+    let over = |state, millis| Act::StateTimeout { id: 2, state, now: Time::from_millis(millis) };
+    let rule = Some("a state time-out comes after so long without an event");
+    assert_eq!(broken(&[stepped(None, limit), over(0, 1010), in_state(0)]), None);
+    assert_eq!(broken(&[stepped(None, limit), over(0, 1009)]), rule);
+    assert_eq!(broken(&[stepped(None, limit), in_state(0), over(0, 1010)]), rule);
+    assert_eq!(broken(&[stepped(None, None), over(0, 1010)]), rule);
+    let goes = [stepped(Some(7), limit), transition(0, 7)];
+    assert_eq!(broken(&[&goes[..], &[over(7, 1010), in_state(7)]].concat()), None);
+    assert_eq!(
+        broken(&[&goes[..], &[over(0, 1010)]].concat()),
+        Some("a machine is in the state that its last transition led to")
+    );
+    let mut rules = Rules::default();
+    for act in [three(), vec![stepped(None, limit)]].concat() {
+        rules.see(act).expect("a rule holds");
+    }
+    assert_eq!(rules.at_rest(Time::from_millis(1010)), Ok(()));
+    let broken = rules.at_rest(Time::from_millis(1012)).unwrap_err();
+    assert_eq!(broken.rule, "no state time-out is forgotten");
+}
+
+#[test]
+fn a_machine_ends_normally_only_by_a_step_of_its_own() {
+    let finished = |normal| Act::Finished { id: 2, state: 0, normal };
+    let stops = Act::Stepped { id: 2, to: None, limit: None, stops: true, now: NOW };
+    assert_eq!(broken(&[&[stops, finished(true)][..], &ends(2)].concat()), None);
+    assert_eq!(broken(&[&[finished(false)][..], &ends(2)].concat()), None);
+    assert_eq!(broken(&[finished(true)]), Some("a machine says why it ends"));
+}
+
+#[test]
+fn observers_hear_of_transitions_in_order_and_once() {
+    let made =
+        [stepped(Some(7), None), transition(0, 7), in_state(7), stepped(Some(9), None), transition(7, 9)];
+    let heard = |from, to| Act::Observed { observer: 3, machine: 2, from, to };
+    let story = |heard: &[Act]| broken(&[&made[..], heard].concat());
+    assert_eq!(story(&[heard(None, 0), heard(Some(0), 7), heard(Some(7), 9)]), None);
+    assert_eq!(story(&[heard(None, 7), heard(None, 7), heard(Some(7), 9)]), None);
+    let once = Some("observers hear of each transition at most once, and in order");
+    assert_eq!(story(&[heard(Some(0), 7), heard(Some(0), 7)]), once);
+    assert_eq!(story(&[heard(Some(7), 9), heard(Some(0), 7)]), once);
+    let was = Some("observers hear of what was");
+    assert_eq!(story(&[heard(Some(0), 9)]), was);
+    assert_eq!(story(&[heard(None, 8)]), was);
+}
+
+// --- pools -------------------------------------------------------------------------------------------------------
+
+/// Two routees of the first, which may have one to three.
+fn pool() -> Vec<Act> {
+    let born = |id| [Act::Spawned { id, parent: 1, shard: 0 }, Act::Made { id }, Act::Started { id }];
+    let started = [Act::PoolStarted { owner: 1, least: 1, most: 3 }];
+    let joined = [joins(4), joins(5)];
+    [&born(4)[..], &born(5), &started, &joined].concat()
+}
+
+fn joins(routee: Id) -> Act {
+    Act::Joined { owner: 1, routee }
+}
+
+fn retires(routee: Id) -> Act {
+    Act::Retired { owner: 1, routee }
+}
+
+fn spread(all: bool) -> [Act; 2] {
+    [Act::Routed { owner: 1, no: 8, all }, Act::Spread { owner: 1, no: 8 }]
+}
+
+fn errand(by: Id) -> Act {
+    Act::RoutedHandled { by, owner: 1, no: 8 }
+}
+
+#[test]
+fn what_is_routed_reaches_one_routee_and_what_is_broadcast_each_once() {
+    let story = |acts: &[Act]| broken(&[&pool()[..], acts].concat());
+    let [routed, told] = spread(false);
+    let one = Some("what is routed reaches one routee, what is broadcast each of them once");
+    assert_eq!(story(&[routed, told, errand(5)]), None);
+    assert_eq!(story(&[routed, told, errand(5), errand(4)]), one);
+    let copied = Act::Copied { owner: 1, no: 8 };
+    assert_eq!(story(&[routed, copied]), one);
+    let dropped = Act::RoutedDropped { owner: 1, no: 8 };
+    assert_eq!(story(&[routed, told, errand(5), dropped]), one);
+    let [routed, told] = spread(true);
+    assert_eq!(story(&[routed, copied, told, errand(5), errand(4)]), None);
+    assert_eq!(story(&[routed, copied, told, errand(5), dropped]), None);
+    assert_eq!(story(&[routed, copied, told, errand(5), errand(5)]), one);
+    assert_eq!(story(&[routed, told]), one, "one of them is left out");
+    let forgotten = Some("nothing that is routed is forgotten");
+    assert_eq!(story(&[routed, copied, told, errand(5)]), forgotten);
+}
+
+#[test]
+fn what_is_routed_goes_to_routees_only() {
+    let story = |acts: &[Act]| broken(&[&pool()[..], acts].concat());
+    let [routed, told] = spread(false);
+    let rule = Some("what is routed goes to who is a routee then");
+    assert_eq!(story(&[routed, told, errand(2)]), rule);
+    assert_eq!(story(&[&[retires(5)][..], &ends(5), &[routed, told, errand(4)]].concat()), None);
+    assert_eq!(story(&[retires(5), routed, told, errand(5)]), rule);
+    assert_eq!(story(&[&[routed, told, retires(5), errand(5)][..], &ends(5)].concat()), None);
+}
+
+#[test]
+fn a_pool_counts_its_routees_and_keeps_its_bounds() {
+    let size = |size| Act::PoolSize { owner: 1, size };
+    let story = |acts: &[Act]| broken(&[&pool()[..], acts].concat());
+    assert_eq!(story(&[size(2)]), None);
+    assert_eq!(story(&[size(3)]), Some("a pool knows its routees"));
+    let bounds = Some("a pool keeps within its bounds");
+    assert_eq!(story(&[retires(4), retires(5), size(0)]), bounds);
+    assert_eq!(story(&[joins(6), joins(7), size(4)]), bounds);
+    // Those that end by themselves are missed until the pool looks again.
+    let lost = [&ends(4)[..], &[notice(1, 4)], &ends(5), &[notice(1, 5), size(0)]].concat();
+    assert_eq!(story(&lost), None);
+}
+
+#[test]
+fn who_retires_handles_what_it_was_told_and_ends() {
+    let story = |acts: &[Act]| broken(&[&pool()[..], acts].concat());
+    let [telling, handling] = [told(1, 5, 1), handled(1, 5, 1)];
+    let dropped = Act::Dropped { from: 1, to: 5, no: 1 };
+    assert_eq!(story(&[&[telling, retires(5), handling][..], &ends(5)].concat()), None);
+    let rule = Some("who retires handles what it was told");
+    assert_eq!(story(&[&[telling, retires(5)][..], &ends(5), &[dropped]].concat()), rule);
+    let asked = [&[telling, retires(5), Act::StopAsked { id: 5 }][..], &ends(5), &[dropped]].concat();
+    assert_eq!(story(&asked), None, "somebody stops it before");
+    assert_eq!(story(&[retires(5)]), Some("who retires ends"));
+    assert_eq!(
+        story(&[&[retires(5)][..], &ends(5), &[notice(1, 5)]].concat()),
+        Some("each watch has one notice")
+    );
 }

@@ -10,6 +10,8 @@ const UNHEARD: &str = "a parent hears once of each child that failed";
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Life {
     pub(super) parent: Id,
+    /// Its place among its siblings, oldest first.
+    pub(super) rank: u32,
     pub(super) shard: usize,
     spawned: bool,
     made: bool,
@@ -41,6 +43,8 @@ pub(super) struct Life {
     pub(super) waits: u32,
     /// Children whose state is there.
     children: u32,
+    /// Something has come in the way of what it does: a failure, a stop, a wait.
+    pub(super) disturbed: bool,
 }
 
 impl Life {
@@ -84,12 +88,23 @@ impl Life {
 #[derive(Debug, Default)]
 pub(super) struct Lives {
     pub(super) lives: Vec<Life>,
+    /// Whoever was spawned below somebody, by the number of that.
+    below: Vec<Vec<Id>>,
+    /// Ranks given so far.
+    ranked: u32,
 }
+
+/// Of one that is younger than all who have begun.
+const UNBEGUN: u32 = u32::MAX;
 
 impl Lives {
     pub(super) fn of(&self, id: Id) -> Life {
         let life = self.lives.get(id as usize).copied().unwrap_or_default();
         Life { held: self.is_anybody_above_between(life.parent), ..life }
+    }
+
+    pub(super) fn children_of(&self, parent: Id) -> Vec<Id> {
+        self.below.get(parent as usize).cloned().unwrap_or_default()
     }
 
     fn is_anybody_above_between(&self, mut id: Id) -> bool {
@@ -116,7 +131,14 @@ impl Lives {
             Act::Spawned { id, parent, shard } => {
                 let known = self.of(id);
                 check(!known.spawned && id != OUTSIDE, "a number is given once", || format!("{id}"))?;
-                *self.at(id) = Life { parent, shard, spawned: true, ..Life::default() };
+                *self.at(id) = Life { parent, shard, rank: UNBEGUN, spawned: true, ..Life::default() };
+                if parent != OUTSIDE {
+                    self.rank(id);
+                }
+                if self.below.len() <= parent as usize {
+                    self.below.resize(parent as usize + 1, Vec::new());
+                }
+                self.below[parent as usize].push(id);
                 // What is spawned when the children have been told to stop is left alone.
                 let above = self.at(parent);
                 above.keeps |= above.restarting;
@@ -128,6 +150,7 @@ impl Lives {
                     "a state is made once, and again by a restart",
                     || format!("{id} is made: {life:?}"),
                 )?;
+                self.rank(id);
                 let fresh = !life.made || life.ended;
                 let life = self.at(id);
                 *life = Life {
@@ -179,16 +202,20 @@ impl Lives {
                     format!("{} was not told of {id}", life.parent)
                 })?;
                 self.begin_restart(id)?;
+                self.disturb_below(id);
                 let life = self.at(id);
-                (life.restarting, life.keeps) = (true, keeps);
+                (life.restarting, life.keeps, life.disturbed) = (true, keeps, true);
             }
             Act::Fails { id } => {
+                self.rank(id);
                 let life = self.of(id);
                 let parent = self.of(life.parent);
-                let asked = parent.lives() && parent.started && !parent.stopped;
+                let above = life.parent == OUTSIDE;
+                let asked = above || parent.lives() && parent.started && !parent.stopped;
                 let excused = life.ward.to_follow || life.restarting || !asked;
                 let life = self.at(id);
                 (life.failed, life.failure_told, life.excused) = (true, false, excused);
+                life.disturbed = true;
                 self.fails(id, asked);
             }
             Act::ChildFailed { parent, child, now, decision, reach } => {
@@ -196,11 +223,18 @@ impl Lives {
                 check(life.parent == parent && life.failed && !life.failure_told, UNHEARD, || {
                     format!("{parent} hears of {child}: {life:?}")
                 })?;
-                self.may_act(parent, "hears of a child")?;
+                if parent != OUTSIDE {
+                    self.may_act(parent, "hears of a child")?;
+                }
                 self.at(child).failure_told = true;
                 self.decide(child, now, decision, reach);
             }
-            Act::StopAsked { id } => self.at(id).ward.is_to_stop = true,
+            Act::StopAsked { id } => {
+                self.disturb_below(id);
+                let life = self.at(id);
+                (life.ward.is_to_stop, life.disturbed) = (true, true);
+            }
+            Act::Retired { routee, .. } => self.at(routee).ward.is_to_stop = true,
             Act::Stopped { id } => {
                 let life = self.of(id);
                 check(life.lives() && life.started && !life.stopped, "an actor stops once", || {
@@ -209,6 +243,7 @@ impl Lives {
                 check(life.children == 0 || life.keeps_children(), "a child ends before its parent", || {
                     format!("{id} stops, and {} children live", life.children)
                 })?;
+                self.disturb_below(id);
                 let life = self.at(id);
                 life.stopped = true;
                 life.ward.to_follow = false;
@@ -235,8 +270,11 @@ impl Lives {
             }
             Act::Handled { by, .. } | Act::Stashed { by, .. } => {
                 self.may_act(by, "handles a message")?;
-                let held = self.of(by).held;
-                check(!held, "messages wait while somebody above is made again", || format!("{by}"))?;
+                let life = self.of(by);
+                check(!life.held, "messages wait while somebody above is made again", || format!("{by}"))?;
+                check(!life.restarting, "one that is being restarted handles nothing more", || {
+                    format!("{by}: {life:?}")
+                })?;
             }
             Act::TimerFired { id, .. }
             | Act::Answered { id, .. }
@@ -251,8 +289,16 @@ impl Lives {
                 self.may_act(watcher, "hears of an end")?;
                 self.at(target).gone = true;
             }
-            Act::FutureBegun { id, waits: true, .. } => self.at(id).waits += 1,
-            Act::Suspended { id } => self.at(id).suspended += 1,
+            Act::FutureBegun { id, waits: true, .. } => {
+                let life = self.at(id);
+                (life.waits, life.disturbed) = (life.waits + 1, true);
+            }
+            Act::Suspended { id } => {
+                let life = self.at(id);
+                (life.suspended, life.disturbed) = (life.suspended + 1, true);
+            }
+            // What it takes back waits, and what comes later waits behind that.
+            Act::Unstashed { by, .. } => self.at(by).disturbed = true,
             Act::Resumed { id } => self.at(id).take_reason_away(false),
             _ => {}
         }
@@ -270,8 +316,32 @@ impl Lives {
 
     /// It failed, and its parent, who was there to be asked, has not heard of it.
     fn must_be_told(&self, life: &Life) -> bool {
-        let unheard = life.failed && !life.failure_told && !life.excused && life.parent != OUTSIDE;
-        unheard && self.of(life.parent).lives() && self.of(life.parent).started
+        let unheard = life.failed && !life.failure_told && !life.excused;
+        let parent = self.of(life.parent);
+        unheard && (life.parent == OUTSIDE || parent.lives() && parent.started)
+    }
+
+    /// Has its place among its siblings from here on. At the top that is when it begins: who is spawned from elsewhere
+    /// comes when it does.
+    fn rank(&mut self, id: Id) {
+        if self.at(id).rank == UNBEGUN {
+            self.ranked += 1;
+            self.at(id).rank = self.ranked;
+        }
+    }
+
+    /// Whether something has come in the way of what an actor does, or of what lives above it.
+    pub(super) fn is_disturbed(&self, id: Id) -> bool {
+        let life = self.of(id);
+        life.disturbed || life.held || self.of(OUTSIDE).disturbed
+    }
+
+    /// Something befalls all that lives below.
+    pub(super) fn disturb_below(&mut self, id: Id) {
+        for child in self.children_of(id) {
+            self.at(child).disturbed = true;
+            self.disturb_below(child);
+        }
     }
 
     pub(super) fn at_rest(&self, now: Time) -> Verdict {

@@ -27,6 +27,13 @@ struct Watch {
 impl Watches {
     pub(super) fn see(&mut self, act: Act, lives: &Lives, order: &Order) -> Verdict {
         match act {
+            Act::Joined { owner: watcher, routee: target } => {
+                self.open.insert((watcher, target), Watch { with: false, due: true, more: 0 });
+            }
+            Act::Retired { owner: watcher, routee: target } => {
+                let open = self.open.remove(&(watcher, target));
+                check(open.is_some(), ONE, || format!("{watcher} did not watch its {target}"))?;
+            }
             Act::Watching { watcher, target, with } => {
                 let more = |open: &Watch| open.more + u32::from(open.with && !lives.of(target).lives());
                 let more = self.open.get(&(watcher, target)).map_or(0, more);

@@ -1,0 +1,472 @@
+//! What those who live in a random world do, whatever kind of actor they are: one thing or another, at random, and they
+//! say what they do.
+
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use corelane_kernel::fsm::StateChange;
+use corelane_kernel::{
+    Actor, ActorRef, Address, AskError, Ctx, Directive, Group, Outcome, ReplyTo, Scope, SpawnError,
+    StopReason, TellError, Terminated, TimerKey,
+};
+
+use super::super::rules::{Act, Decision, Id, OUTSIDE, Reply};
+use super::Where;
+use super::clockwork::{Change, Clockwork};
+use super::dweller::{ALARMS, Dweller};
+use super::foreman::foreman;
+use super::message::{Msg, Token};
+use super::parenting::Parenting;
+use super::town::{Person, Town};
+use crate::local::ShardCtx;
+use crate::spawn::On;
+
+/// What somebody is: their number decides.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trade {
+    /// An actor that makes all it does up as it goes.
+    Dweller,
+    /// A state machine.
+    Clockwork,
+    /// The owner of a pool.
+    Foreman,
+}
+
+impl Trade {
+    const fn of(id: Id) -> Trade {
+        // A prime: each trade has parents of each kind.
+        match id % 11 {
+            3 | 7 | 9 => Trade::Clockwork,
+            5 => Trade::Foreman,
+            _ => Trade::Dweller,
+        }
+    }
+}
+
+/// Spawns somebody at the top of a shard, from a factory.
+pub(super) fn spawn_at_top(scope: &mut Scope<'_>, town: &Town, id: Id) -> Result<Where, SpawnError> {
+    let (town, shard) = (town.clone(), scope.place().shard());
+    match Trade::of(id) {
+        Trade::Dweller => scope.spawn_from(move || Dweller::make(&town, id)),
+        Trade::Clockwork => scope.spawn_from(move || Clockwork::make(&town, id)),
+        Trade::Foreman => scope.spawn_from(move || foreman(&town, id, shard)),
+    }
+}
+
+impl Dweller {
+    pub(super) fn tell<A: Actor<Msg = Msg>>(&self, ctx: &mut Ctx<'_, A>, to: Person) {
+        if !self.town.may_tell() {
+            return;
+        }
+        let token = Token::new(&self.town, self.id, to.id);
+        self.send(ctx, to.at, Msg::Talk(token));
+    }
+
+    pub(super) fn send<A: Actor<Msg = Msg>>(&self, ctx: &mut Ctx<'_, A>, to: ActorRef<Msg>, message: Msg) {
+        let refused = ctx.try_tell(to, message).map_err(TellError::into_inner);
+        if let Err(Msg::Talk(token) | Msg::Resume(token, ..)) = refused {
+            token.refused();
+        }
+    }
+
+    fn spawn<A: Actor<Msg = Msg>>(&self, ctx: &mut Ctx<'_, A>) {
+        if !self.town.has_room() {
+            return;
+        }
+        let here = ctx.me().place().shard();
+        let id = self.town.expect(self.id, here);
+        let group = [Group::Normal, Group::Normal, Group::Urgent, Group::Bulk, Group::Background]
+            [self.town.below(5) as usize];
+        let bound = if self.town.one_in(4) { 1 + self.town.below(8) as u32 } else { 0 };
+        let name = format!("{id}");
+        let mut spawner = ctx.spawner().group(group).mailbox(bound);
+        if self.town.one_in(4) {
+            spawner = spawner.name(&name);
+        }
+        let given = self.town.one_in(2);
+        let town = self.town.clone();
+        let spawned = match Trade::of(id) {
+            Trade::Dweller if given => spawner.spawn(Dweller::new(&town, id)),
+            Trade::Dweller => spawner.spawn_from(move || Dweller::make(&town, id)),
+            Trade::Clockwork if given => spawner.spawn(Clockwork::new(&town, id)),
+            Trade::Clockwork => spawner.spawn_from(move || Clockwork::make(&town, id)),
+            Trade::Foreman => spawner.spawn_from(move || foreman(&town, id, here)),
+        };
+        if let Ok(at) = spawned {
+            self.town.enter(Person { id, at });
+        }
+    }
+
+    fn spawn_away<A: Actor<Msg = Msg>>(&self, ctx: &mut Ctx<'_, A>) {
+        if !self.town.has_room() {
+            return;
+        }
+        let shards = ctx.system().shards();
+        let shard = self.town.below(shards as u64) as usize;
+        let (id, town) = (self.town.expect(OUTSIDE, shard), self.town.clone());
+        let came = move |at: Result<Where, _>| Msg::Came(id, at.ok());
+        let on = On::Shard(shard);
+        match Trade::of(id) {
+            Trade::Dweller => ctx.spawn_on(on, move || Dweller::make(&town, id), came),
+            Trade::Clockwork => ctx.spawn_on(on, move || Clockwork::make(&town, id), came),
+            Trade::Foreman => ctx.spawn_on(on, move || foreman(&town, id, shard), came),
+        }
+    }
+
+    fn watch<A: Actor<Msg = Msg>>(&self, ctx: &mut Ctx<'_, A>, target: Person) -> Outcome {
+        // Whom it has hired it watches already, and goes on to.
+        if target.id == self.id || self.has_hired(target.id) {
+            return Ok(());
+        }
+        let with = self.town.one_in(3);
+        self.town.see(Act::Watching { watcher: self.id, target: target.id, with });
+        if with {
+            ctx.watch_with(target.at, Msg::Gone(target.id))?
+        } else {
+            ctx.watch(target.at)?
+        }
+        Ok(())
+    }
+
+    fn ask<A: Actor<Msg = Msg>>(&self, ctx: &mut Ctx<'_, A>, to: Person) {
+        if !self.town.may_tell() {
+            return;
+        }
+        let no = self.town.serial();
+        let within = Duration::from_micros(1 + self.town.below(20_000));
+        self.town.see(Act::Asked { id: self.id, no, deadline: ctx.now() + within });
+        let token = Token::new(&self.town, self.id, to.id);
+        ctx.ask(to.at, within, |reply| Msg::Ask(token, no, reply), move |answer| Msg::Answer(no, answer));
+    }
+
+    fn set_timer<A: Actor<Msg = Msg>>(&self, ctx: &mut Ctx<'_, A>) -> Outcome {
+        let (key, no) = (self.town.below(3) as u8, self.town.serial());
+        let after = Duration::from_micros(1 + self.town.below(30_000));
+        let every = self.town.one_in(4);
+        let due = ctx.now() + after;
+        self.town.see(Act::TimerSet { id: self.id, key, no, due, every });
+        let number = u64::from(key);
+        if every {
+            ctx.set_periodic(number, after, Msg::Timer(key, no))?;
+        } else {
+            ctx.set_timer(number, after, Msg::Timer(key, no))?;
+        }
+        Ok(())
+    }
+
+    fn set_alarm<A: Actor<Msg = Msg>>(&mut self, ctx: &mut Ctx<'_, A>) -> Outcome {
+        let (at, no) = (self.town.below(2) as usize, self.town.serial());
+        let after = Duration::from_micros(1 + self.town.below(30_000));
+        let key = ALARMS + at as u8;
+        self.town.see(Act::TimerSet { id: self.id, key, no, due: ctx.now() + after, every: false });
+        self.alarms[at] = no;
+        ctx.set_alarm(u64::from(key), after)?;
+        Ok(())
+    }
+
+    fn cancel_timer<A: Actor<Msg = Msg>>(&self, ctx: &mut Ctx<'_, A>) {
+        let key = self.town.below(5) as u8;
+        let was = ctx.cancel_timer(u64::from(key));
+        self.town.see(Act::TimerCancelled { id: self.id, key, was });
+    }
+
+    fn reply<A: Actor<Msg = Msg>>(&self, ctx: &mut Ctx<'_, A>, no: u32, reply: ReplyTo<u32>) {
+        self.town.see(Act::Replied { no });
+        ctx.tell(reply, no);
+    }
+
+    /// One who lives on this shard is to have this one run again.
+    fn suspend<A: Actor<Msg = Msg>>(&self, ctx: &mut Ctx<'_, A>, by: Person) -> Outcome {
+        if by.id == self.id || by.at.place() != ctx.me().place() || !self.town.may_tell() {
+            return Ok(());
+        }
+        let token = Token::new(&self.town, self.id, by.id);
+        let resume = Msg::Resume(token, self.id, ctx.me());
+        self.send(ctx, by.at, resume);
+        ctx.suspend_self()?;
+        self.town.see(Act::Suspended { id: self.id });
+        Ok(())
+    }
+
+    fn begin_future<A: Actor<Msg = Msg>>(&self, ctx: &mut Ctx<'_, A>) -> Outcome {
+        let (no, polls) = (self.town.serial(), self.town.below(4));
+        let mut left = polls;
+        let future = poll_fn(move |cx| {
+            if left == 0 {
+                return Poll::Ready(());
+            }
+            left -= 1;
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        });
+        match self.town.below(3) {
+            0 => {
+                self.town.see(Act::FutureBegun { id: self.id, no, waits: false });
+                ctx.spawn_future(future, move |()| Msg::Future(no, false))?;
+            }
+            1 => {
+                ctx.wait_for(future, move |()| Msg::Future(no, true))?;
+                self.town.see(Act::FutureBegun { id: self.id, no, waits: true });
+            }
+            _ => {
+                self.town.see(Act::FutureBegun { id: self.id, no, waits: false });
+                ctx.offload(move || no, move |no| Msg::Future(no.unwrap_or(0), false))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn unstash<A: Actor<Msg = Msg>>(&mut self, ctx: &mut Ctx<'_, A>) {
+        let count = if self.town.one_in(2) { ctx.unstash_all() } else { u32::from(ctx.unstash()) };
+        self.stashed -= count.min(self.stashed);
+        self.town.see(Act::Unstashed { by: self.id, count });
+    }
+
+    /// Does one thing or another.
+    pub(super) fn do_something<A: Actor<Msg = Msg>>(&mut self, ctx: &mut Ctx<'_, A>) -> Outcome {
+        let Some(other) = self.town.somebody() else { return Ok(()) };
+        match self.town.below(100) {
+            0..40 => self.tell(ctx, other),
+            40 => (0..20 + self.town.below(60)).for_each(|_| self.tell(ctx, other)),
+            41..48 => self.spawn(ctx),
+            48..51 => self.spawn_away(ctx),
+            51..58 => self.watch(ctx, other)?,
+            58..61 if !self.has_hired(other.id) => {
+                let was = ctx.unwatch(other.at);
+                self.town.see(Act::Unwatched { watcher: self.id, target: other.id, was });
+            }
+            61..70 => self.ask(ctx, other),
+            70..74 => self.set_timer(ctx)?,
+            74..76 => self.set_alarm(ctx)?,
+            76..79 => self.cancel_timer(ctx),
+            79..82 => self.suspend(ctx, other)?,
+            82..87 => self.begin_future(ctx)?,
+            87..90 => {
+                let after = Duration::from_micros(500 + self.town.below(20_000));
+                let after = (!self.town.one_in(3)).then_some(after);
+                ctx.set_receive_timeout(after)?;
+                self.town.see(Act::Heard { id: self.id, now: ctx.now() });
+                self.town.see(Act::SilenceSet { id: self.id, after });
+            }
+            90..92 if self.town.one_in(2) => {
+                self.leave();
+                ctx.stop_self();
+            }
+            92..94 if self.town.one_in(2) => {
+                self.leaves |= other.id == self.id;
+                self.town.see(Act::StopAsked { id: other.id });
+                ctx.stop(other.at);
+            }
+            94..95 => self.observe(ctx, other)?,
+            95..97 => {
+                while let Some((no, reply)) = self.open.pop() {
+                    self.reply(ctx, no, reply);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn has_hired(&self, whom: Id) -> bool {
+        self.hired.iter().any(|(_, id)| *id == whom)
+    }
+
+    fn hear_of_change(&self, change: Change) {
+        let (machine, from, to) = match change {
+            StateChange::Current { machine, state } => (machine, None, state),
+            StateChange::Transition { machine, from, to } => (machine, Some(from.no), to),
+        };
+        let machine = self.town.at(machine);
+        self.town.see(Act::Observed { observer: self.id, machine, from, to: to.no });
+    }
+
+    /// What it does before another state takes the place of this one.
+    pub(super) fn take_leave<A: Actor<Msg = Msg>>(&self, ctx: &mut Ctx<'_, A>) {
+        let keeps = self.town.one_in(3);
+        self.town.see(Act::Restarting { id: self.id, keeps });
+        if !keeps {
+            ctx.stop_children();
+        }
+        if self.town.one_in(3) {
+            // What it sets up here ends with this instance.
+            let _ = self.set_timer(ctx);
+        }
+    }
+
+    /// It has asked to stop, or does now.
+    pub(super) fn leave(&mut self) {
+        self.leaves = true;
+        self.town.see(Act::StopAsked { id: self.id });
+    }
+
+    /// Asks somebody to say which transitions they make, in case they are a machine.
+    fn observe<A: Actor<Msg = Msg>>(&mut self, ctx: &mut Ctx<'_, A>, other: Person) -> Outcome {
+        if Trade::of(other.id) != Trade::Clockwork || !self.town.may_tell() {
+            return Ok(());
+        }
+        let observer = match self.observer {
+            Some(observer) => observer,
+            None => *self.observer.insert(ctx.adapter(Msg::Changed)?),
+        };
+        let token = Token::new(&self.town, self.id, other.id);
+        self.send(ctx, other.at, Msg::Observe(token, observer));
+        Ok(())
+    }
+
+    fn handle<A: Actor<Msg = Msg>>(&mut self, token: Token, ctx: &mut Ctx<'_, A>) -> Outcome {
+        token.handled(self.id);
+        self.heard += 1;
+        if self.stashed > 0 && self.town.one_in(6) {
+            self.unstash(ctx);
+        }
+        for _ in 0..self.town.below(5) {
+            self.do_something(ctx)?;
+        }
+        self.perhaps_fail()
+    }
+
+    /// Puts a message aside, now and then; gives it back otherwise.
+    fn perhaps_stash<A: Actor<Msg = Msg>>(&mut self, msg: Msg, ctx: &mut Ctx<'_, A>) -> Option<Msg> {
+        let Msg::Talk(Token { from, to, no, .. }) = msg else { return Some(msg) };
+        if !self.town.one_in(12) {
+            return Some(msg);
+        }
+        if let Err(back) = ctx.stash(msg) {
+            return Some(back.into_inner());
+        }
+        self.stashed += 1;
+        self.town.see(Act::Stashed { by: self.id, from, to, no });
+        None
+    }
+
+    // --- what is heard ---------------------------------------------------------------------------------------------------
+
+    pub(super) fn hear<A: Actor<Msg = Msg>>(&mut self, msg: Msg, ctx: &mut Ctx<'_, A>) -> Outcome {
+        self.town.see(Act::Heard { id: self.id, now: ctx.now() });
+        let Some(msg) = self.perhaps_stash(msg, ctx) else { return Ok(()) };
+        if matches!(msg, Msg::Talk(_) | Msg::Ask(..)) {
+            // The others are outcomes, which would be lost with the message.
+            self.perhaps_fail()?;
+        }
+        match msg {
+            Msg::Talk(token) => return self.handle(token, ctx),
+            Msg::Ask(token, no, reply) => {
+                match self.town.below(4) {
+                    0 => self.open.push((no, reply)),
+                    1 if self.town.one_in(4) => {}
+                    _ => self.reply(ctx, no, reply),
+                }
+                return self.handle(token, ctx);
+            }
+            Msg::Answer(no, answer) => {
+                let reply = match answer {
+                    Ok(of) => Reply::Answer(of),
+                    Err(AskError::Timeout) => Reply::Timeout,
+                    Err(_) => Reply::NotSent,
+                };
+                self.town.see(Act::Answered { id: self.id, no, reply, now: ctx.now() });
+            }
+            Msg::Count(reply) => ctx.tell(reply, self.heard),
+            Msg::Resume(token, id, at) => {
+                token.handled(self.id);
+                self.town.see(Act::Resumed { id });
+                ctx.scope().resume(at);
+            }
+            Msg::Timer(key, no) => {
+                self.town.see(Act::TimerFired { id: self.id, key, no, now: ctx.now() });
+                self.do_something(ctx)?;
+            }
+            Msg::Gone(target) => {
+                self.town.see(Act::Notice { watcher: self.id, target, found: false });
+            }
+            Msg::Future(no, waits) => {
+                self.town.see(Act::FutureDone { id: self.id, no, waits });
+                self.do_something(ctx)?;
+            }
+            Msg::Errand(errand) => {
+                errand.handled(self.id);
+                self.do_something(ctx)?;
+            }
+            // Nobody but a machine has states to be observed.
+            Msg::Observe(token, _) => token.handled(self.id),
+            Msg::Changed(change) => self.hear_of_change(change),
+            Msg::Came(id, at) => {
+                if let Some(at) = at {
+                    self.town.enter(Person { id, at });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn begin<A: Actor<Msg = Msg>>(&mut self, ctx: &mut Ctx<'_, A>) -> Outcome {
+        self.announce(ctx);
+        self.go_on(ctx)
+    }
+
+    /// Says that it has started, and where it lives.
+    pub(super) fn announce<A: Actor<Msg = Msg>>(&self, ctx: &mut Ctx<'_, A>) {
+        self.town.see(Act::Started { id: self.id });
+        self.town.enter(Person { id: self.id, at: ctx.me() });
+    }
+
+    /// Does something at its start.
+    pub(super) fn go_on<A: Actor<Msg = Msg>>(&mut self, ctx: &mut Ctx<'_, A>) -> Outcome {
+        if self.town.one_in(4) {
+            self.do_something(ctx)?;
+        }
+        self.perhaps_fail()
+    }
+
+    pub(super) fn end<A: Actor<Msg = Msg>>(&mut self, ctx: &mut Ctx<'_, A>) {
+        self.town.see(Act::Stopped { id: self.id });
+        if self.town.one_in(3)
+            && let Some(other) = self.town.somebody()
+        {
+            self.tell(ctx, other);
+        }
+    }
+
+    pub(super) fn mourn<A: Actor<Msg = Msg>>(&mut self, gone: &Terminated, ctx: &mut Ctx<'_, A>) -> Outcome {
+        let target = self.town.at(gone.address);
+        let found = matches!(gone.reason, StopReason::Stopped | StopReason::Failed(_));
+        self.town.see(Act::Notice { watcher: self.id, target, found });
+        self.do_something(ctx)?;
+        self.perhaps_fail()
+    }
+
+    pub(super) fn judge<A: Actor<Msg = Msg>>(&self, child: Address, ctx: &mut Ctx<'_, A>) -> Directive {
+        let (parenting, child) = (Parenting::of(self.id), self.town.at(child));
+        let directive = match self.town.below(20) {
+            0..4 => Directive::Resume,
+            4..12 => Directive::Restart,
+            12..14 => Directive::RestartAfter(Duration::from_micros(self.town.below(20_000))),
+            // One that has asked to stop does, and nobody would hear of its own failure.
+            14..16 if !self.leaves => Directive::Escalate,
+            _ => Directive::Stop,
+        };
+        let (decision, reach) = (parenting.decision(directive), parenting.reach);
+        self.town.see(Act::ChildFailed { parent: self.id, child, now: ctx.now(), decision, reach });
+        if decision == Decision::Escalate {
+            self.town.see(Act::Fails { id: self.id });
+        }
+        directive
+    }
+
+    pub(super) fn ring<A: Actor<Msg = Msg>>(&mut self, key: TimerKey, ctx: &mut Ctx<'_, A>) -> Outcome {
+        let TimerKey::Number(key) = key else { return Ok(()) };
+        let key = key as u8;
+        let no = self.alarms[usize::from(key - ALARMS)];
+        self.town.see(Act::TimerFired { id: self.id, key, no, now: ctx.now() });
+        self.do_something(ctx)?;
+        self.perhaps_fail()
+    }
+
+    pub(super) fn silence<A: Actor<Msg = Msg>>(&mut self, ctx: &mut Ctx<'_, A>) -> Outcome {
+        self.town.see(Act::Silence { id: self.id, now: ctx.now() });
+        self.town.see(Act::Heard { id: self.id, now: ctx.now() });
+        self.do_something(ctx)
+    }
+}
