@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use corelane::shard::sim::random::RandomWorld;
 use corelane::workloads::WORKLOADS;
 use serde_json::Value;
 
@@ -123,13 +124,46 @@ fn sim_runs_seeds_and_gives_the_same_trace_again() {
     assert_eq!([&result["seeds"], &result["first"], &result["failed"]], [10, 5, 0]);
     assert_eq!(result["broken"], Value::Null);
     assert!(result["messages"].as_u64().is_some_and(|messages| messages > 1000), "{result}");
-    for fault in ["lane_delay", "spill", "stall", "clock_jump", "clock_back", "panic"] {
+    for fault in ["lane_delay", "spill", "stall", "clock_jump", "clock_back", "panic", "shutdown"] {
         assert!(result["faults"][fault].is_u64(), "{fault}: {result}");
     }
     let trace = result["trace"].as_str().expect("a hash");
     assert!(trace.len() == 16 && trace.bytes().all(|digit| digit.is_ascii_hexdigit()), "{trace}");
     assert_eq!(run("5"), result);
     assert_ne!(run("6")["trace"], result["trace"]);
+}
+
+/// Reliability 7: 200 seeds in two processes, in two orders, beside each other and with other threads about: hash maps have
+/// other keys there, memory lies elsewhere, and systems other numbers. Each trace is the same.
+#[test]
+fn sim_gives_each_of_200_seeds_the_same_trace_in_another_process_and_order() {
+    let traces = |firsts: Vec<u64>| -> Vec<(u64, String)> {
+        let run = |first: u64| {
+            let first = first.to_string();
+            let result = json(&corelane(["sim", "--seeds", "20", "--first", &first, "--json"]));
+            assert_eq!([&result["seeds"], &result["failed"]], [20, 0], "{result}");
+            result["trace"].as_str().expect("a hash").to_owned()
+        };
+        firsts.into_iter().map(|first| (first, run(first))).collect()
+    };
+    let firsts = || (0..10).map(|nth| nth * 20);
+    let (forward, mut backward) = std::thread::scope(|scope| {
+        let forward = scope.spawn(|| traces(firsts().collect()));
+        let backward = traces(firsts().rev().collect());
+        (forward.join().expect("the seeds run"), backward)
+    });
+    backward.reverse();
+    assert_eq!(forward, backward);
+    // In one process, after other worlds and before others, each seed by itself.
+    let here = |seed| RandomWorld::new(seed).run().expect("a world").trace.hash;
+    let before: Vec<_> = (0..20).rev().map(here).collect();
+    let mut after: Vec<_> = (0..20).map(here).collect();
+    after.reverse();
+    assert_eq!(before, after);
+    let all = after.iter().rev().fold(0xcbf2_9ce4_8422_2325_u64, |all, hash| {
+        (all ^ hash).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(29)
+    });
+    assert_eq!(format!("{all:016x}"), forward[0].1);
 }
 
 #[test]

@@ -150,7 +150,7 @@ fn tell(sim: &mut Simulation, town: &Town, shards: usize, dice: &mut Dice) -> Re
     match live(sim, town, shards, dice) {
         Err(error) if !sim.is_asked_to_end() => Err(error),
         _ => {
-            town.see(Act::StopAsked { id: OUTSIDE });
+            town.end();
             Ok(())
         }
     }

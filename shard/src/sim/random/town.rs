@@ -39,8 +39,10 @@ pub(super) struct Books {
     faulty: bool,
     /// Who failed last.
     failed: Id,
-    /// A failure was escalated past all supervisors.
+    /// A failure was escalated past all supervisors, while the world went on.
     escalated: bool,
+    /// The world ends.
+    over: bool,
     people: Vec<Person>,
     ids: HashMap<Address, Id>,
     last: Id,
@@ -74,6 +76,7 @@ impl Town {
             faulty,
             failed: 0,
             escalated: false,
+            over: false,
             people: Vec::new(),
             ids: HashMap::new(),
             last: 0,
@@ -124,7 +127,7 @@ impl Town {
     pub(super) fn decided_at_top(&self, decision: Decision, reach: Reach) {
         let child = {
             let mut books = self.books();
-            books.escalated |= decision == Decision::Escalate;
+            books.escalated |= decision == Decision::Escalate && !books.over;
             books.failed
         };
         let now = stage::try_current().map(|stage| stage.reading()).unwrap_or_default();
@@ -133,6 +136,12 @@ impl Town {
             // The system stops.
             self.see(Act::StopAsked { id: OUTSIDE });
         }
+    }
+
+    /// The world ends from here on: all are to stop.
+    pub(super) fn end(&self) {
+        self.books().over = true;
+        self.see(Act::StopAsked { id: OUTSIDE });
     }
 
     pub(super) fn is_escalated(&self) -> bool {
