@@ -119,15 +119,19 @@ fn every_kind_of_fault_is_injected_and_counted() {
         clock_jump_one_in: 20,
         clock_back_one_in: 20,
         panic_one_in: 20,
+        shutdown_one_in: 20,
         ..Options::default()
     };
     let trace = Sim::new(1).shards(3).options(often).run(|sim| {
         let flood = sim.spawn_on(0, || Puppet)?;
         let sink = sim.spawn_on(1, || Puppet)?;
         sim.tell(flood, job(move |ctx| (0..1000).for_each(|_| ctx.tell(sink, job(|_| ())))));
-        story(sim)
+        story(sim)?;
+        assert!(sim.is_asked_to_end());
+        Ok(())
     });
     let trace = trace.expect("it runs");
+    assert_eq!(trace.faults.count(Fault::Shutdown), 1, "a system ends once");
     for (fault, count) in trace.faults.iter() {
         let listed =
             |(_, event): &&(Time, Event)| matches!(event, Event::Fault { fault: one, .. } if *one == fault);
