@@ -37,7 +37,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 #[test]
 fn the_architecture_lists_the_modules_where_unsafe_is_allowed() {
     let mut files = Vec::new();
-    for folder in ["src", "kernel/src", "shard/src"] {
+    for folder in ["src", "kernel/src", "net/src", "shard/src"] {
         sources(&root().join(folder), &mut files);
     }
     let allow = "allow(unsafe_code)";
@@ -103,7 +103,7 @@ fn about<'a>(line: &'a str, list: &str) -> Option<&'a str> {
 /// The tests whose documentation has the number of a row of a list, by that number.
 fn tests_by_number(list: &str) -> BTreeMap<usize, BTreeSet<Test>> {
     let mut files = Vec::new();
-    for folder in ["kernel/src", "kernel/tests", "shard/src", "shard/tests"] {
+    for folder in ["kernel/src", "kernel/tests", "net/src", "shard/src", "shard/tests"] {
         sources(&root().join(folder), &mut files);
     }
     let mut tests: BTreeMap<usize, BTreeSet<Test>> = BTreeMap::new();

@@ -1,0 +1,148 @@
+//! What a backend does for the engine: it begins operations, and says how they end.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::address::Address;
+use super::config::{Backend, Options};
+use super::slab::Key;
+use super::store::Store;
+use crate::buffers::Chunk;
+
+/// A socket as its backend knows it. Dropped, it is closed.
+#[derive(Debug)]
+pub(crate) enum Descriptor {
+    #[cfg(unix)]
+    System(socket2::Socket),
+    Simulated(super::sim::End),
+}
+
+/// What is to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Make {
+    /// A stream that is to be connected to the address.
+    Stream,
+    /// A listener at the address.
+    Listener,
+    /// A datagram socket at the address.
+    Datagrams,
+}
+
+/// A word about an operation.
+#[derive(Debug)]
+pub(crate) struct Completion {
+    pub(crate) key: Key,
+    pub(crate) outcome: Outcome,
+    /// It is not the last: the operation still owns what it was given.
+    pub(crate) more: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Accepted(Descriptor),
+    Connected,
+    Received(Chunk),
+    ReceivedFrom {
+        from: SocketAddr,
+        bytes: Chunk,
+        truncated: bool,
+    },
+    /// No more will come.
+    EndOfStream,
+    Sent(usize),
+    /// The memory of a send without a copy is no longer in use.
+    Released {
+        copied: bool,
+    },
+    /// No chunk was left to receive into.
+    NoChunk,
+    /// It was cancelled, or ended by itself with nothing to say.
+    Cancelled,
+    Failed(io::Error),
+}
+
+/// What an engine stands on.
+///
+/// An operation is [started](Drive::start) once, and again only after its last completion. Whatever is wrong with it comes as
+/// a completion. Until its last completion it stands in the store, with all that it uses.
+pub(crate) trait Drive {
+    fn kind(&self) -> Backend;
+
+    /// Makes a socket.
+    fn make(&mut self, what: Make, address: &Address, options: &Options) -> io::Result<Descriptor>;
+
+    /// Begins an operation of the store, now or at the next [submission](Drive::submit).
+    fn start(&mut self, key: Key, store: &mut Store);
+
+    /// Asks for the end of an operation in flight, which comes as a completion; what it did before counts.
+    fn cancel(&mut self, key: Key, store: &mut Store);
+
+    /// No operation of this socket is in flight: its descriptor is about to be closed. `reset`: so that the peer is told of
+    /// a failure.
+    fn retire(&mut self, socket: Key, descriptor: &Descriptor, reset: bool);
+
+    /// Closes the sending half of a stream.
+    fn finish(&mut self, descriptor: &Descriptor) -> io::Result<()>;
+
+    /// Breaks a connection so that the operating system lets go of what it still holds for it.
+    fn disconnect(&mut self, descriptor: &Descriptor) {
+        let _ = descriptor;
+    }
+
+    /// Passes on what was started.
+    fn submit(&mut self, store: &mut Store);
+
+    /// Collects what has come.
+    fn reap(&mut self, store: &mut Store, out: &mut VecDeque<Completion>);
+
+    /// Whether something may have come. Cheap enough to be asked while spinning.
+    fn has_input(&mut self, store: &mut Store) -> bool;
+
+    /// Whether there is a chunk to receive into. If not, the next that is given back wakes the reactor.
+    fn has_chunks(&mut self) -> bool;
+
+    /// Waits until something comes or the reactor is woken. May return early.
+    fn park(&mut self, timeout: Option<Duration>, store: &mut Store);
+
+    fn waker(&self) -> Waker;
+
+    fn local_address(&self, descriptor: &Descriptor) -> io::Result<Address>;
+
+    fn peer_address(&self, descriptor: &Descriptor) -> io::Result<Address>;
+
+    /// Nothing is in flight: the operating system may hold nothing any more.
+    fn end(&mut self);
+
+    /// Something may still be in flight and will not end: whatever the operating system may still use is never freed.
+    fn leak(&mut self);
+
+    /// Chunks that are held outside the reactor.
+    #[cfg(test)]
+    fn chunks_held(&mut self) -> usize;
+}
+
+/// Ends a reactor's wait, from any thread. Cheap to clone.
+#[derive(Clone)]
+pub struct Waker(Arc<dyn Fn() + Send + Sync>);
+
+impl Waker {
+    pub(crate) fn new(wake: impl Fn() + Send + Sync + 'static) -> Waker {
+        Waker(Arc::new(wake))
+    }
+
+    /// Has the reactor's [wait](super::Reactor::park) return; if it does not wait, then its next. Costs a system call, so
+    /// it is for those who know that the reactor's thread sleeps.
+    pub fn wake(&self) {
+        (self.0)();
+    }
+}
+
+impl fmt::Debug for Waker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Waker")
+    }
+}

@@ -1,0 +1,96 @@
+//! Sockets of the operating system: how both real backends make them.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
+
+use super::address::Address;
+use super::backend::Make;
+use super::config::Options;
+
+pub(super) fn native(address: &Address) -> io::Result<SockAddr> {
+    match address {
+        Address::Ip(address) => Ok(SockAddr::from(*address)),
+        Address::Unix(path) => SockAddr::unix(path),
+    }
+}
+
+fn foreign(address: &SockAddr) -> Address {
+    match address.as_socket() {
+        Some(address) => Address::Ip(address),
+        None => Address::Unix(address.as_pathname().map(Into::into).unwrap_or_default()),
+    }
+}
+
+pub(super) fn local_address(socket: &Socket) -> io::Result<Address> {
+    Ok(foreign(&socket.local_addr()?))
+}
+
+pub(super) fn peer_address(socket: &Socket) -> io::Result<Address> {
+    Ok(foreign(&socket.peer_addr()?))
+}
+
+/// Makes a socket, and all of it but the connection of a stream. It blocks or not, as its backend needs it.
+pub(super) fn make(
+    what: Make,
+    address: &Address,
+    options: &Options,
+    nonblocking: bool,
+) -> io::Result<Socket> {
+    let (domain, protocol) = match address {
+        Address::Ip(SocketAddr::V4(_)) => (Domain::IPV4, true),
+        Address::Ip(SocketAddr::V6(_)) => (Domain::IPV6, true),
+        Address::Unix(_) => (Domain::UNIX, false),
+    };
+    let (kind, protocol) = match what {
+        Make::Datagrams => (Type::DGRAM, protocol.then_some(Protocol::UDP)),
+        Make::Stream | Make::Listener => (Type::STREAM, protocol.then_some(Protocol::TCP)),
+    };
+    let socket = Socket::new(domain, kind, protocol)?;
+    socket.set_nonblocking(nonblocking)?;
+    if let Some(bytes) = options.receive_buffer {
+        socket.set_recv_buffer_size(bytes)?;
+    }
+    if let Some(bytes) = options.send_buffer {
+        socket.set_send_buffer_size(bytes)?;
+    }
+    if protocol == Some(Protocol::TCP) {
+        // What is accepted has what its listener has.
+        socket.set_tcp_nodelay(options.no_delay)?;
+        if let Some(after) = options.keep_alive {
+            let every = (after / 4).max(Duration::from_secs(1));
+            socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(after).with_interval(every))?;
+        }
+    }
+    match what {
+        Make::Stream => {
+            if let (Some(local), Address::Ip(_)) = (options.local, address) {
+                socket.bind(&local.into())?;
+            }
+        }
+        Make::Listener | Make::Datagrams => {
+            if domain == Domain::IPV6 {
+                socket.set_only_v6(options.only_v6)?;
+            }
+            if what == Make::Listener && domain != Domain::UNIX {
+                socket.set_reuse_address(true)?;
+            }
+            if options.reuse_port && domain != Domain::UNIX {
+                socket.set_reuse_port(true)?;
+            }
+            socket.bind(&native(address)?)?;
+            if what == Make::Listener {
+                socket.listen(options.backlog.max(1))?;
+            }
+        }
+    }
+    Ok(socket)
+}
+
+/// Has the peer of a stream be told of a failure when it is closed.
+pub(super) fn reset_at_close(socket: &Socket) {
+    // Where it cannot be done the peer sees an end.
+    let _ = socket.set_linger(Some(Duration::ZERO));
+}

@@ -1,0 +1,694 @@
+//! The reactor as its caller sees it: sockets are made, written, paused and closed here; `complete` says what follows from
+//! the ends of operations.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::address::Address;
+use super::backend::{Completion, Drive, Make, Waker};
+use super::config::{Backend, Options, ReactorConfig};
+use super::counters::Counters;
+use super::event::{Event, EventKind, SocketId};
+use super::slab::Key;
+use super::store::{Finish, Life, Outgoing, SocketKind, Store, Work};
+use crate::buffers::Buffer;
+
+/// Buffers that one send gathers at most.
+pub(super) const GATHER: usize = 64;
+/// Bytes that one send gathers, until no further buffer is added.
+const GATHER_BYTES: usize = 1 << 20;
+/// Datagrams of one socket that are in flight at most.
+const DATAGRAMS: u32 = 64;
+/// How long a reactor that is dropped waits for what is in flight. What was cancelled ends at once; more than this is
+/// taken only by a send without a copy whose memory the network holds.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// A core's sockets. Lives on one thread. See the [module](super).
+pub struct Reactor {
+    pub(super) store: Store,
+    pub(super) backend: Box<dyn Drive>,
+    pub(super) completions: VecDeque<Completion>,
+    /// Sockets whose queue is to be looked at.
+    pub(super) dirty: Vec<Key>,
+    /// Sockets that wait for a chunk.
+    pub(super) starved: VecDeque<Key>,
+    pub(super) sockets_max: usize,
+    pub(super) send_bytes: usize,
+    pub(super) zero_copy_from: Option<usize>,
+    reason: String,
+}
+
+/// Why a socket could not be made.
+#[derive(Debug)]
+pub enum SocketError {
+    /// The reactor has as many as it may.
+    TooMany,
+    /// The operating system refused.
+    Refused {
+        /// The address that it was to have, or to be connected to.
+        address: Address,
+        /// Why.
+        error: io::Error,
+    },
+    /// No such socket, or none of that kind.
+    NoSuch,
+}
+
+impl fmt::Display for SocketError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SocketError::TooMany => f.write_str("the reactor has as many sockets as it may"),
+            SocketError::Refused { address, error } => write!(f, "{address}: {error}"),
+            SocketError::NoSuch => f.write_str("there is no such socket"),
+        }
+    }
+}
+
+impl std::error::Error for SocketError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            SocketError::Refused { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Why a write was refused. The buffer comes back.
+#[derive(Debug)]
+pub enum WriteError {
+    /// As many bytes wait as may. Some time after a write with a token was answered there is room.
+    Full(Buffer),
+    /// The socket is closed, has failed, or its sending half was finished.
+    Closed(Buffer),
+}
+
+impl WriteError {
+    /// What was to be written.
+    pub fn into_buffer(self) -> Buffer {
+        match self {
+            WriteError::Full(buffer) | WriteError::Closed(buffer) => buffer,
+        }
+    }
+}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            WriteError::Full(_) => "as many bytes wait to be sent as may",
+            WriteError::Closed(_) => "the socket sends nothing any more",
+        })
+    }
+}
+
+impl std::error::Error for WriteError {}
+
+impl Reactor {
+    pub(super) fn on(backend: Box<dyn Drive>, config: &ReactorConfig, reason: String) -> Reactor {
+        Reactor {
+            store: Store::new(),
+            backend,
+            completions: VecDeque::new(),
+            dirty: Vec::new(),
+            starved: VecDeque::new(),
+            sockets_max: config.sockets,
+            send_bytes: config.send_bytes,
+            zero_copy_from: config.zero_copy_from,
+            reason,
+        }
+    }
+
+    /// What moves the bytes.
+    pub fn backend(&self) -> Backend {
+        self.backend.kind()
+    }
+
+    /// Why this backend was chosen, for a log.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// What was counted so far.
+    pub fn counters(&self) -> Counters {
+        self.store.counters
+    }
+
+    /// Operations that have not ended.
+    pub fn in_flight(&self) -> usize {
+        self.store.operations.len()
+    }
+
+    /// Sockets that are not closed yet.
+    pub fn sockets(&self) -> usize {
+        self.store.sockets.len()
+    }
+
+    /// Ends a [wait](Reactor::park) from another thread.
+    pub fn waker(&self) -> Waker {
+        self.backend.waker()
+    }
+
+    // ---- making sockets ----
+
+    /// Listens at an address, and accepts what comes. Port 0 has the operating system choose; the file of a Unix socket
+    /// must not exist yet, and is left to the caller to remove.
+    ///
+    /// # Errors
+    /// [`SocketError`].
+    pub fn listen(&mut self, address: &Address, options: &Options) -> Result<SocketId, SocketError> {
+        let key = self.make(Make::Listener, address, options)?;
+        self.store.sockets[key].wanted = true;
+        self.await_input(key);
+        Ok(SocketId(key))
+    }
+
+    /// Connects to an address: [`EventKind::Connected`] or [`EventKind::Failed`] follows. What is written meanwhile waits.
+    ///
+    /// # Errors
+    /// [`SocketError`].
+    pub fn connect(&mut self, address: &Address, options: &Options) -> Result<SocketId, SocketError> {
+        let key = self.make(Make::Stream, address, options)?;
+        let operation = self.begin(Work::Connect, key);
+        self.store.operations[operation].to = Some(address.clone());
+        self.store.sockets[key].sending = Some(operation);
+        self.backend.start(operation, &mut self.store);
+        Ok(SocketId(key))
+    }
+
+    /// A UDP socket at an address. Its reading begins paused.
+    ///
+    /// # Errors
+    /// [`SocketError`].
+    pub fn datagrams(&mut self, address: SocketAddr, options: &Options) -> Result<SocketId, SocketError> {
+        Ok(SocketId(self.make(Make::Datagrams, &address.into(), options)?))
+    }
+
+    fn make(&mut self, what: Make, address: &Address, options: &Options) -> Result<Key, SocketError> {
+        if self.store.sockets.len() >= self.sockets_max {
+            return Err(SocketError::TooMany);
+        }
+        let descriptor = self
+            .backend
+            .make(what, address, options)
+            .map_err(|error| SocketError::Refused { address: address.clone(), error })?;
+        let (kind, life) = match what {
+            Make::Stream => (SocketKind::Stream, Life::Connecting),
+            Make::Listener => (SocketKind::Listener, Life::Open),
+            Make::Datagrams => (SocketKind::Datagrams, Life::Open),
+        };
+        let key = self.store.sockets.take();
+        self.store.sockets[key].begin(kind, life, descriptor);
+        Ok(key)
+    }
+
+    /// Notes a word at a socket, which its events carry.
+    pub fn set_tag(&mut self, socket: SocketId, tag: u64) {
+        if let Some(socket) = self.store.sockets.get_mut(socket.0) {
+            socket.tag = tag;
+        }
+    }
+
+    /// The address of a socket's own end.
+    ///
+    /// # Errors
+    /// [`SocketError`].
+    pub fn local_address(&self, socket: SocketId) -> Result<Address, SocketError> {
+        self.ask(socket, |backend, descriptor| backend.local_address(descriptor))
+    }
+
+    /// The address of the other end of a stream.
+    ///
+    /// # Errors
+    /// [`SocketError`]; also for a connection that is over already.
+    pub fn peer_address(&self, socket: SocketId) -> Result<Address, SocketError> {
+        self.ask(socket, |backend, descriptor| backend.peer_address(descriptor))
+    }
+
+    fn ask(
+        &self,
+        socket: SocketId,
+        ask: impl FnOnce(&dyn Drive, &super::backend::Descriptor) -> io::Result<Address>,
+    ) -> Result<Address, SocketError> {
+        let socket = self.store.sockets.get(socket.0).ok_or(SocketError::NoSuch)?;
+        let descriptor = socket.descriptor.as_ref().ok_or(SocketError::NoSuch)?;
+        ask(&*self.backend, descriptor)
+            .map_err(|error| SocketError::Refused { address: Address::Unix("".into()), error })
+    }
+
+    // ---- using sockets ----
+
+    /// Goes on receiving, or accepting. First comes what waits since it was paused.
+    pub fn resume(&mut self, socket: SocketId) {
+        let Some(entry) = self.store.sockets.get_mut(socket.0) else { return };
+        if std::mem::replace(&mut entry.wanted, true) {
+            return;
+        }
+        let tag = entry.tag;
+        while let Some(kind) = entry.held.pop_back() {
+            self.store.events.push_front(Event { socket, tag, kind });
+        }
+        self.await_input(socket.0);
+    }
+
+    /// Receives nothing more, or accepts nothing more, until it is resumed. The peer notices when the operating system's
+    /// buffer is full.
+    pub fn pause(&mut self, socket: SocketId) {
+        let Some(entry) = self.store.sockets.get_mut(socket.0) else { return };
+        if std::mem::replace(&mut entry.wanted, false)
+            && let Some(operation) = entry.incoming
+        {
+            self.backend.cancel(operation, &mut self.store);
+        }
+    }
+
+    /// Queues bytes to be sent over a stream; they leave with the next [`Reactor::submit`]. With a token, the caller is told
+    /// when the buffer is needed no more, and is given it back. Writes of one turn leave together.
+    ///
+    /// # Errors
+    /// [`WriteError`], with the buffer. A socket takes one buffer of any size when nothing else waits.
+    pub fn write(
+        &mut self,
+        socket: SocketId,
+        bytes: impl Into<Buffer>,
+        token: Option<u64>,
+    ) -> Result<(), WriteError> {
+        self.enqueue(socket, bytes.into(), token, None)
+    }
+
+    /// Queues a datagram. As [`Reactor::write`]; a datagram that the operating system cannot send is
+    /// [`EventKind::NotWritten`] if it has a token, and lost otherwise.
+    ///
+    /// # Errors
+    /// [`WriteError`], with the buffer.
+    pub fn send_to(
+        &mut self,
+        socket: SocketId,
+        to: SocketAddr,
+        bytes: impl Into<Buffer>,
+        token: Option<u64>,
+    ) -> Result<(), WriteError> {
+        self.enqueue(socket, bytes.into(), token, Some(to))
+    }
+
+    fn enqueue(
+        &mut self,
+        socket: SocketId,
+        buffer: Buffer,
+        token: Option<u64>,
+        to: Option<SocketAddr>,
+    ) -> Result<(), WriteError> {
+        let kind = if to.is_some() { SocketKind::Datagrams } else { SocketKind::Stream };
+        let entry = match self.store.sockets.get_mut(socket.0) {
+            Some(entry)
+                if entry.kind == kind
+                    && matches!(entry.life, Life::Open | Life::Connecting)
+                    && entry.finish == Finish::No =>
+            {
+                entry
+            }
+            _ => return Err(WriteError::Closed(buffer)),
+        };
+        if entry.outgoing_bytes > 0 && entry.outgoing_bytes + buffer.len() > self.send_bytes {
+            return Err(WriteError::Full(buffer));
+        }
+        entry.outgoing_bytes += buffer.len();
+        entry.outgoing.push_back(Outgoing { buffer, token, to });
+        self.soil(socket.0);
+        Ok(())
+    }
+
+    /// Bytes of a socket that wait to be sent or are in flight.
+    pub fn unsent(&self, socket: SocketId) -> usize {
+        self.store.sockets.get(socket.0).map_or(0, |entry| entry.outgoing_bytes)
+    }
+
+    /// Closes the sending half of a stream after what is queued: the peer sees the end, and may go on sending.
+    pub fn finish(&mut self, socket: SocketId) {
+        let Some(entry) = self.store.sockets.get_mut(socket.0) else { return };
+        if entry.kind == SocketKind::Stream
+            && entry.finish == Finish::No
+            && matches!(entry.life, Life::Open | Life::Connecting)
+        {
+            entry.finish = Finish::Wanted;
+            self.soil(socket.0);
+        }
+    }
+
+    /// Closes a socket: what is queued is sent first, and nothing is received any more. Answered by [`EventKind::Closed`].
+    /// As long as the peer does not read, what is queued waits; whoever has no patience [aborts](Reactor::abort).
+    ///
+    /// What has come and was not read may have the peer see a reset instead of an end, as TCP has it; for an end that
+    /// cannot, [finish](Reactor::finish), and close when the peer has finished, too.
+    pub fn close(&mut self, socket: SocketId) {
+        let Some(entry) = self.store.sockets.get_mut(socket.0) else { return };
+        match entry.life {
+            Life::Open => entry.life = Life::Closing,
+            Life::Connecting | Life::Failed => {
+                self.give_back_unsent(socket.0);
+                self.store.sockets[socket.0].life = Life::Aborting;
+            }
+            Life::Closing | Life::Aborting => return,
+        }
+        self.silence(socket.0, |kind| {
+            !matches!(kind, EventKind::Written { .. } | EventKind::NotWritten { .. })
+        });
+        let entry = &mut self.store.sockets[socket.0];
+        let orphans = match entry.life {
+            Life::Closing => [entry.incoming.take(), None],
+            _ => [entry.incoming.take(), entry.sending.take()],
+        };
+        orphans.into_iter().flatten().for_each(|operation| self.orphan(operation));
+        self.soil(socket.0);
+    }
+
+    /// Closes a socket at once: what is queued is thrown away, and the peer of a stream sees a reset. Answered by
+    /// [`EventKind::Closed`] alone, when nothing is in flight any more.
+    pub fn abort(&mut self, socket: SocketId) {
+        let Some(entry) = self.store.sockets.get_mut(socket.0) else { return };
+        if entry.life == Life::Aborting && entry.reset {
+            return;
+        }
+        entry.life = Life::Aborting;
+        entry.reset = true;
+        entry.outgoing.clear();
+        let orphans = [entry.incoming.take(), entry.sending.take()];
+        if entry.zero_copy
+            && let Some(descriptor) = &entry.descriptor
+        {
+            self.backend.disconnect(descriptor);
+        }
+        self.silence(socket.0, |_| true);
+        orphans.into_iter().flatten().for_each(|operation| self.orphan(operation));
+        if self.store.sockets[socket.0].kind == SocketKind::Datagrams {
+            self.orphan_all(socket.0);
+        }
+        self.soil(socket.0);
+    }
+
+    // ---- driving ----
+
+    /// Collects what has come to an end. Gives how many events wait to be [taken](Reactor::next_event).
+    pub fn turn(&mut self) -> usize {
+        self.backend.reap(&mut self.store, &mut self.completions);
+        while let Some(completion) = self.completions.pop_front() {
+            self.complete(completion);
+        }
+        if !self.starved.is_empty() && self.backend.has_chunks() {
+            // In the order in which they ran out; who runs out again waits behind the others.
+            for _ in 0..self.starved.len() {
+                let Some(key) = self.starved.pop_front() else { break };
+                if let Some(entry) = self.store.sockets.get_mut(key) {
+                    entry.starved = false;
+                    self.await_input(key);
+                }
+            }
+        }
+        self.store.events.len()
+    }
+
+    /// The next thing that has happened.
+    pub fn next_event(&mut self) -> Option<Event> {
+        loop {
+            let event = self.store.events.pop_front()?;
+            let may_wait = matches!(
+                event.kind,
+                EventKind::Received(_)
+                    | EventKind::ReceivedFrom { .. }
+                    | EventKind::Finished
+                    | EventKind::Accepted(_)
+            );
+            if may_wait
+                && let Some(entry) = self.store.sockets.get_mut(event.socket.0)
+                && !entry.wanted
+            {
+                entry.held.push_back(event.kind);
+                continue;
+            }
+            return Some(event);
+        }
+    }
+
+    /// Passes on what was asked for since the last time. To be called once after each turn's events.
+    pub fn submit(&mut self) {
+        // What ends here may soil others.
+        let mut at = 0;
+        while at < self.dirty.len() {
+            let key = self.dirty[at];
+            at += 1;
+            if let Some(entry) = self.store.sockets.get_mut(key) {
+                entry.dirty = false;
+                self.pump(key);
+            }
+        }
+        self.dirty.clear();
+        self.backend.submit(&mut self.store);
+    }
+
+    /// Whether [`Reactor::turn`] or [`Reactor::next_event`] may have something. Cheap enough to be asked while spinning.
+    pub fn has_input(&mut self) -> bool {
+        !self.store.events.is_empty()
+            || self.backend.has_input(&mut self.store)
+            || (!self.starved.is_empty() && self.backend.has_chunks())
+    }
+
+    /// Whether something waits for [`Reactor::submit`].
+    pub fn has_output(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// Submits, and waits until something comes, somebody uses the [`Waker`], or the time is over; for ever without one. May
+    /// return early.
+    pub fn park(&mut self, timeout: Option<Duration>) {
+        self.submit();
+        if self.has_input() {
+            return;
+        }
+        self.store.counters.parks += 1;
+        self.backend.park(timeout, &mut self.store);
+    }
+
+    /// Aborts every socket, and waits until nothing is in flight or the time is over; gives whether nothing is.
+    fn drain(&mut self, within: Duration) -> bool {
+        for key in self.store.sockets.keys() {
+            self.abort(SocketId(key));
+        }
+        let until = Instant::now() + within;
+        loop {
+            self.submit();
+            self.turn();
+            self.store.events.clear();
+            if self.store.operations.len() == 0 {
+                return true;
+            }
+            if Instant::now() >= until {
+                return false;
+            }
+            if !self.backend.has_input(&mut self.store) {
+                self.backend.park(Some(Duration::from_millis(10)), &mut self.store);
+            }
+        }
+    }
+}
+
+impl Drop for Reactor {
+    fn drop(&mut self) {
+        if self.drain(DRAIN) {
+            self.submit();
+            self.backend.end();
+            return;
+        }
+        let left = self.store.operations.len();
+        tracing::warn!(left, "operations are still in flight: their memory is left to them for ever");
+        self.backend.leak();
+        std::mem::forget(std::mem::replace(&mut self.store, Store::new()));
+    }
+}
+
+impl Reactor {
+    // ---- inside ----
+
+    /// Takes a slot for an operation on a socket.
+    pub(super) fn begin(&mut self, work: Work, socket: Key) -> Key {
+        let key = self.store.operations.take();
+        let operation = &mut self.store.operations[key];
+        debug_assert!(operation.buffers.is_empty());
+        operation.work = work;
+        operation.socket = socket;
+        operation.orphaned = false;
+        operation.failed = false;
+        operation.zero_copy = false;
+        operation.to = None;
+        (operation.sent, operation.bytes) = (0, 0);
+        self.store.sockets[socket].operations += 1;
+        self.store.counters.operations += 1;
+        key
+    }
+
+    /// Accepts or receives, if somebody wants to hear it.
+    pub(super) fn await_input(&mut self, key: Key) {
+        let Some(entry) = self.store.sockets.get(key) else { return };
+        if !entry.wanted
+            || entry.over
+            || entry.life != Life::Open
+            || entry.incoming.is_some()
+            || entry.starved
+        {
+            return;
+        }
+        let work = match entry.kind {
+            SocketKind::Stream => Work::Receive,
+            SocketKind::Listener => Work::Accept,
+            SocketKind::Datagrams => Work::ReceiveFrom,
+        };
+        let operation = self.begin(work, key);
+        self.store.sockets[key].incoming = Some(operation);
+        self.backend.start(operation, &mut self.store);
+    }
+
+    /// Has a socket's queue looked at before the next submission.
+    pub(super) fn soil(&mut self, key: Key) {
+        let entry = &mut self.store.sockets[key];
+        if !std::mem::replace(&mut entry.dirty, true) {
+            self.dirty.push(key);
+        }
+    }
+
+    /// Nobody waits for an operation any more: it ends as soon as it can.
+    fn orphan(&mut self, key: Key) {
+        if let Some(operation) = self.store.operations.get_mut(key)
+            && !std::mem::replace(&mut operation.orphaned, true)
+        {
+            self.store.counters.orphaned += 1;
+            self.backend.cancel(key, &mut self.store);
+        }
+    }
+
+    fn orphan_all(&mut self, socket: Key) {
+        for key in self.store.operations.keys() {
+            if self.store.operations[key].socket == socket {
+                self.orphan(key);
+            }
+        }
+    }
+
+    /// Drops what was to be told about a socket.
+    pub(super) fn silence(&mut self, key: Key, what: impl Fn(&EventKind) -> bool) {
+        let mut strangers = Vec::new();
+        let mut dispose = |kind: &EventKind| {
+            if let EventKind::Accepted(stranger) = kind {
+                strangers.push(*stranger);
+            }
+        };
+        self.store.events.retain(|event| {
+            let drops = event.socket.0 == key && what(&event.kind);
+            if drops {
+                dispose(&event.kind);
+            }
+            !drops
+        });
+        let held = &mut self.store.sockets[key].held;
+        held.iter().for_each(&mut dispose);
+        held.clear();
+        for stranger in strangers {
+            if let Some(entry) = self.store.sockets.get_mut(stranger.0) {
+                entry.unknown = true;
+                self.abort(stranger);
+            }
+        }
+    }
+
+    /// Nothing of a socket's queue will be sent.
+    pub(super) fn give_back_unsent(&mut self, key: Key) {
+        while let Some(outgoing) = self.store.sockets[key].outgoing.pop_front() {
+            let entry = &mut self.store.sockets[key];
+            entry.outgoing_bytes = entry.outgoing_bytes.saturating_sub(outgoing.buffer.len());
+            if let Some(token) = outgoing.token {
+                self.store.tell(key, EventKind::NotWritten { token, buffer: outgoing.buffer });
+            }
+        }
+    }
+
+    /// Sends what waits, finishes, closes: whatever is next.
+    fn pump(&mut self, key: Key) {
+        let entry = &self.store.sockets[key];
+        match entry.kind {
+            SocketKind::Datagrams => self.pump_datagrams(key),
+            SocketKind::Stream if entry.may_send() && entry.sending.is_none() => self.pump_stream(key),
+            _ => {}
+        }
+        self.settle(key);
+    }
+
+    fn pump_stream(&mut self, key: Key) {
+        if self.store.sockets[key].outgoing.is_empty() {
+            let entry = &mut self.store.sockets[key];
+            if entry.finish == Finish::Wanted {
+                entry.finish = Finish::Done;
+                if let Some(descriptor) = &entry.descriptor {
+                    // A connection that has failed meanwhile says so elsewhere.
+                    let _ = self.backend.finish(descriptor);
+                }
+            }
+            return;
+        }
+        let operation = self.begin(Work::Send, key);
+        let entry = &mut self.store.sockets[key];
+        let send = &mut self.store.operations[operation];
+        while send.buffers.len() < GATHER
+            && send.bytes < GATHER_BYTES
+            && let Some(outgoing) = entry.outgoing.pop_front()
+        {
+            send.bytes += outgoing.buffer.len();
+            send.buffers.push(outgoing);
+        }
+        send.zero_copy = entry.zero_copy
+            && send.buffers.len() == 1
+            && self.zero_copy_from.is_some_and(|from| send.bytes >= from);
+        entry.sending = Some(operation);
+        self.backend.start(operation, &mut self.store);
+    }
+
+    fn pump_datagrams(&mut self, key: Key) {
+        while self.store.sockets[key].may_send()
+            && self.store.sockets[key].operations < DATAGRAMS
+            && let Some(outgoing) = self.store.sockets[key].outgoing.pop_front()
+        {
+            let operation = self.begin(Work::SendTo, key);
+            let send = &mut self.store.operations[operation];
+            send.bytes = outgoing.buffer.len();
+            send.buffers.push(outgoing);
+            self.backend.start(operation, &mut self.store);
+        }
+    }
+
+    /// Closes a socket that is to be closed, if nothing stands against it.
+    pub(super) fn settle(&mut self, key: Key) {
+        let Some(entry) = self.store.sockets.get_mut(key) else { return };
+        let ends = matches!(entry.life, Life::Closing | Life::Aborting);
+        if !ends || entry.operations > 0 || !entry.outgoing.is_empty() || entry.dirty {
+            return;
+        }
+        let (unknown, tag) = (entry.unknown, entry.tag);
+        let reset = entry.reset && entry.kind == SocketKind::Stream;
+        if let Some(descriptor) = entry.descriptor.take() {
+            self.backend.retire(key, &descriptor, reset);
+        }
+        self.store.sockets.free(key);
+        if !unknown {
+            self.store.events.push_back(Event { socket: SocketId(key), tag, kind: EventKind::Closed });
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn chunks_held(&mut self) -> usize {
+        self.backend.chunks_held()
+    }
+}
+
+impl fmt::Debug for Reactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reactor({}, {} sockets, {} operations)", self.backend(), self.sockets(), self.in_flight())
+    }
+}

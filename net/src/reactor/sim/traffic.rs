@@ -1,0 +1,418 @@
+//! What is under way in a simulated network, and what has arrived at its ends.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use super::NetworkOptions;
+use crate::reactor::address::Address;
+use crate::reactor::backend::Make;
+use crate::reactor::config::Options;
+
+/// Ports that are given to those who ask for none in particular begin here.
+const FIRST_PORT: u16 = 32_768;
+
+/// Where something listens, or takes datagrams.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Spot {
+    host: IpAddr,
+    datagrams: bool,
+    port: u16,
+    path: PathBuf,
+}
+
+/// One end of a connection, a listener or a socket for datagrams; dropped, it is closed.
+pub(crate) struct End {
+    traffic: Rc<RefCell<Traffic>>,
+    pub(super) number: u32,
+}
+
+impl std::fmt::Debug for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "End({})", self.number)
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.traffic.borrow_mut().close(self.number);
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    local: Address,
+    remote: Option<Address>,
+    spot: Option<Spot>,
+    peer: Option<u32>,
+    pub(super) connected: Option<Result<(), io::ErrorKind>>,
+    pub(super) inbox: VecDeque<u8>,
+    pub(super) datagrams: VecDeque<(SocketAddr, Vec<u8>)>,
+    /// Connections that wait to be accepted.
+    pub(super) backlog: VecDeque<u32>,
+    backlog_max: usize,
+    /// Bytes under way to this end.
+    in_transit: usize,
+    /// Bytes that were sent to a peer that is gone.
+    unheard: usize,
+    /// When the last thing under way to this end arrives: a connection keeps its order.
+    last_arrival: u64,
+    /// The peer sends nothing more.
+    pub(super) finished: bool,
+    pub(super) broken: Option<io::ErrorKind>,
+    write_closed: bool,
+    pub(super) reset_at_close: bool,
+}
+
+#[derive(Debug)]
+enum Happening {
+    Connect { from: u32, to: Spot },
+    Established(u32),
+    Refused(u32),
+    Bytes { from: u32, to: u32, bytes: Vec<u8> },
+    Finish(u32),
+    Reset(u32),
+    Datagram { from: SocketAddr, to: Spot, bytes: Vec<u8> },
+}
+
+pub(super) struct Traffic {
+    pub(super) now: u64,
+    random: u64,
+    options: NetworkOptions,
+    ends: BTreeMap<u32, State>,
+    last_end: u32,
+    spots: BTreeMap<Spot, u32>,
+    next_port: u16,
+    /// By time, then in the order in which it was sent.
+    under_way: BTreeMap<(u64, u64), Happening>,
+    sent: u64,
+}
+
+impl Traffic {
+    pub(super) fn new(seed: u64, options: NetworkOptions) -> Traffic {
+        Traffic {
+            now: 0,
+            random: seed,
+            options,
+            ends: BTreeMap::new(),
+            last_end: 0,
+            spots: BTreeMap::new(),
+            next_port: FIRST_PORT,
+            under_way: BTreeMap::new(),
+            sent: 0,
+        }
+    }
+
+    /// The next word of SplitMix64.
+    fn draw(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut word = self.random;
+        word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        word ^ (word >> 31)
+    }
+
+    fn one_in(&mut self, n: u32) -> bool {
+        n > 0 && self.draw().is_multiple_of(n.into())
+    }
+
+    /// As much as could be done, or less.
+    pub(super) fn part(&mut self, most: usize) -> usize {
+        if most > 1 && self.one_in(self.options.short_one_in) {
+            1 + (self.draw() % most as u64) as usize
+        } else {
+            most
+        }
+    }
+
+    fn send_at(&mut self, at: u64, what: Happening) {
+        self.sent += 1;
+        self.under_way.insert((at, self.sent), what);
+    }
+
+    fn arrival(&mut self) -> u64 {
+        let (from, to) =
+            (self.options.delay.start.as_nanos() as u64, self.options.delay.end.as_nanos() as u64);
+        let spread = to.saturating_sub(from).max(1);
+        self.now + from + self.draw() % spread
+    }
+
+    /// Sends something to an end, behind all that is under way to it.
+    fn send(&mut self, to: u32, what: Happening) {
+        let mut at = self.arrival();
+        if let Some(state) = self.ends.get_mut(&to) {
+            at = at.max(state.last_arrival);
+            state.last_arrival = at;
+        }
+        self.send_at(at, what);
+    }
+
+    pub(super) fn next_due(&self) -> Option<u64> {
+        self.under_way.keys().next().map(|(at, _)| *at)
+    }
+
+    pub(super) fn advance_to(&mut self, now: u64) {
+        self.now = self.now.max(now);
+        while let Some(entry) = self.under_way.first_entry()
+            && entry.key().0 <= self.now
+        {
+            let what = entry.remove();
+            self.happen(what);
+        }
+    }
+
+    fn happen(&mut self, what: Happening) {
+        match what {
+            Happening::Connect { from, to } => self.arrive_at_listener(from, &to),
+            Happening::Established(end) => {
+                if let Some(state) = self.ends.get_mut(&end) {
+                    state.connected = Some(Ok(()));
+                }
+            }
+            Happening::Refused(end) => {
+                if let Some(state) = self.ends.get_mut(&end) {
+                    state.connected = Some(Err(io::ErrorKind::ConnectionRefused));
+                }
+            }
+            Happening::Bytes { from, to, bytes } => match self.ends.get_mut(&to) {
+                Some(state) => {
+                    state.in_transit -= bytes.len();
+                    state.inbox.extend(bytes);
+                }
+                // Nobody is there any more, and says so.
+                None => self.send(from, Happening::Reset(from)),
+            },
+            Happening::Finish(end) => {
+                if let Some(state) = self.ends.get_mut(&end) {
+                    state.finished = true;
+                }
+            }
+            Happening::Reset(end) => {
+                if let Some(state) = self.ends.get_mut(&end) {
+                    state.broken = Some(io::ErrorKind::ConnectionReset);
+                    state.inbox.clear();
+                }
+            }
+            Happening::Datagram { from, to, bytes } => {
+                let end = self.spots.get(&to).copied();
+                if let Some(state) = end.and_then(|end| self.ends.get_mut(&end)) {
+                    let waits: usize = state.datagrams.iter().map(|(_, bytes)| bytes.len()).sum();
+                    // A socket's buffer is full at some time, and what comes then is lost.
+                    if waits + bytes.len() <= self.options.window {
+                        state.datagrams.push_back((from, bytes));
+                    }
+                }
+            }
+        }
+    }
+
+    fn arrive_at_listener(&mut self, from: u32, to: &Spot) {
+        let Some(client) = self.ends.get(&from) else { return };
+        let remote = client.local.clone();
+        let listener = self.spots.get(to).copied().filter(|listener| {
+            let state = &self.ends[listener];
+            state.backlog.len() < state.backlog_max
+        });
+        let Some(listener) = listener else {
+            return self.send(from, Happening::Refused(from));
+        };
+        let local = self.ends[&listener].local.clone();
+        let server = self.add(local, None);
+        if let Some(state) = self.ends.get_mut(&server) {
+            state.peer = Some(from);
+            state.remote = Some(remote);
+            state.connected = Some(Ok(()));
+        }
+        if let Some(state) = self.ends.get_mut(&from) {
+            state.peer = Some(server);
+        }
+        if let Some(state) = self.ends.get_mut(&listener) {
+            state.backlog.push_back(server);
+        }
+        self.send(from, Happening::Established(from));
+    }
+
+    fn add(&mut self, local: Address, spot: Option<Spot>) -> u32 {
+        self.last_end += 1;
+        let state = State {
+            local,
+            remote: None,
+            spot,
+            peer: None,
+            connected: None,
+            inbox: VecDeque::new(),
+            datagrams: VecDeque::new(),
+            backlog: VecDeque::new(),
+            backlog_max: 0,
+            in_transit: 0,
+            unheard: 0,
+            last_arrival: self.now,
+            finished: false,
+            broken: None,
+            write_closed: false,
+            reset_at_close: false,
+        };
+        self.ends.insert(self.last_end, state);
+        self.last_end
+    }
+
+    fn free_port(&mut self) -> u16 {
+        let port = self.next_port;
+        self.next_port = self.next_port.checked_add(1).unwrap_or(FIRST_PORT);
+        port
+    }
+
+    pub(super) fn state(&mut self, end: &End) -> &mut State {
+        self.ends.get_mut(&end.number).expect("an end that is not closed is there")
+    }
+
+    pub(super) fn make(
+        traffic: &Rc<RefCell<Traffic>>,
+        host: IpAddr,
+        what: Make,
+        address: &Address,
+        options: &Options,
+    ) -> io::Result<End> {
+        let mut this = traffic.borrow_mut();
+        let number = if what == Make::Stream {
+            let local = match address {
+                Address::Ip(_) => options.local.unwrap_or_else(|| (host, this.free_port()).into()).into(),
+                Address::Unix(_) => Address::Unix(PathBuf::new()),
+            };
+            let end = this.add(local, None);
+            if let Some(state) = this.ends.get_mut(&end) {
+                state.remote = Some(address.clone());
+            }
+            end
+        } else {
+            let mut local = address.clone();
+            if let Address::Ip(address) = &mut local
+                && address.port() == 0
+            {
+                address.set_port(this.free_port());
+            }
+            let spot = spot(host, &local, what == Make::Datagrams);
+            if this.spots.contains_key(&spot) {
+                return Err(io::ErrorKind::AddrInUse.into());
+            }
+            let end = this.add(local, Some(spot.clone()));
+            this.spots.insert(spot, end);
+            if let Some(state) = this.ends.get_mut(&end) {
+                state.backlog_max = options.backlog.max(1) as usize;
+            }
+            end
+        };
+        Ok(End { traffic: traffic.clone(), number })
+    }
+
+    pub(super) fn connect(&mut self, host: IpAddr, end: &End, to: &Address) {
+        let (from, to) = (end.number, spot(host, to, false));
+        self.send(from, Happening::Connect { from, to });
+    }
+
+    /// A connection that waits to be accepted.
+    pub(super) fn accept(traffic: &Rc<RefCell<Traffic>>, listener: &End) -> Option<End> {
+        let number = traffic.borrow_mut().state(listener).backlog.pop_front()?;
+        Some(End { traffic: traffic.clone(), number })
+    }
+
+    /// How many bytes a stream takes now.
+    pub(super) fn room(&mut self, end: &End) -> Result<usize, io::ErrorKind> {
+        let window = self.options.window;
+        let state = self.state(end);
+        if let Some(error) = state.broken {
+            return Err(error);
+        }
+        if state.write_closed {
+            return Err(io::ErrorKind::BrokenPipe);
+        }
+        let unheard = state.unheard;
+        let peer = state.peer.and_then(|peer| self.ends.get(&peer));
+        // To nobody, too, a window can be sent, until it is known.
+        let waits = peer.map_or(unheard, |peer| peer.inbox.len() + peer.in_transit);
+        Ok(window.saturating_sub(waits))
+    }
+
+    /// Sends bytes over a stream that has [room](Traffic::room) for them.
+    pub(super) fn push(&mut self, end: &End, bytes: Vec<u8>) {
+        let from = end.number;
+        let Some(to) = self.state(end).peer else { return };
+        if self.one_in(self.options.reset_one_in) {
+            self.send(to, Happening::Reset(to));
+            self.send(from, Happening::Reset(from));
+            return;
+        }
+        match self.ends.get_mut(&to) {
+            Some(peer) => peer.in_transit += bytes.len(),
+            None => self.state(end).unheard += bytes.len(),
+        }
+        self.send(to, Happening::Bytes { from, to, bytes });
+    }
+
+    pub(super) fn push_datagram(&mut self, host: IpAddr, end: &End, to: SocketAddr, bytes: &[u8]) {
+        let Some(mut from) = self.state(end).local.ip() else { return };
+        if from.ip().is_unspecified() {
+            from.set_ip(host);
+        }
+        if self.one_in(self.options.lose_one_in) {
+            return;
+        }
+        let to = spot(host, &to.into(), true);
+        for _ in 0..1 + u32::from(self.one_in(self.options.repeat_one_in)) {
+            let at = self.arrival();
+            self.send_at(at, Happening::Datagram { from, to: to.clone(), bytes: bytes.to_vec() });
+        }
+    }
+
+    pub(super) fn finish(&mut self, end: &End) {
+        let state = self.state(end);
+        if !std::mem::replace(&mut state.write_closed, true)
+            && let Some(peer) = state.peer
+        {
+            self.send(peer, Happening::Finish(peer));
+        }
+    }
+
+    fn close(&mut self, number: u32) {
+        let Some(state) = self.ends.remove(&number) else { return };
+        if let Some(spot) = state.spot {
+            self.spots.remove(&spot);
+        }
+        if let Some(peer) = state.peer.filter(|_| state.broken.is_none()) {
+            if state.reset_at_close || !state.inbox.is_empty() {
+                self.send(peer, Happening::Reset(peer));
+            } else if !state.write_closed {
+                self.send(peer, Happening::Finish(peer));
+            }
+        }
+        for unaccepted in state.backlog {
+            if let Some(state) = self.ends.get_mut(&unaccepted) {
+                state.reset_at_close = true;
+            }
+            self.close(unaccepted);
+        }
+    }
+
+    pub(super) fn local_address(&mut self, end: &End) -> Address {
+        self.state(end).local.clone()
+    }
+
+    pub(super) fn peer_address(&mut self, end: &End) -> io::Result<Address> {
+        self.state(end).remote.clone().ok_or(io::ErrorKind::NotConnected.into())
+    }
+}
+
+/// Where an address is, as seen from a host.
+fn spot(host: IpAddr, address: &Address, datagrams: bool) -> Spot {
+    match address {
+        Address::Ip(address) => {
+            let own = address.ip().is_loopback() || address.ip().is_unspecified();
+            let host = if own { host } else { address.ip() };
+            Spot { host, datagrams, port: address.port(), path: PathBuf::new() }
+        }
+        Address::Unix(path) => Spot { host, datagrams, port: 0, path: path.clone() },
+    }
+}

@@ -1,0 +1,42 @@
+//! The contract's tests. Each runs against every backend: what one does, all do.
+
+mod conversations;
+mod ownership;
+mod rig;
+
+use super::sim::{Network, NetworkOptions};
+use super::{Choice, Reactor, ReactorConfig};
+
+/// Opens a reactor on one of the backends, or says that this machine does not permit it.
+type Open = fn(&ReactorConfig) -> Option<Reactor>;
+
+fn open_uring(config: &ReactorConfig) -> Option<Reactor> {
+    let config = ReactorConfig { backend: Choice::Uring, ..config.clone() };
+    match Reactor::open(&config) {
+        Ok(reactor) => Some(reactor),
+        Err(error) => {
+            println!("SKIPPED: {error}");
+            None
+        }
+    }
+}
+
+fn open_poll(config: &ReactorConfig) -> Option<Reactor> {
+    let config = ReactorConfig { backend: Choice::Poll, ..config.clone() };
+    Some(Reactor::open(&config).unwrap())
+}
+
+fn open_simulated(config: &ReactorConfig) -> Option<Reactor> {
+    let network = Network::new(1, NetworkOptions::default());
+    Some(network.reactor([10, 0, 0, 1].into(), config))
+}
+
+/// Runs tests against all backends.
+macro_rules! on_every_backend {
+    ($($test:ident),* $(,)?) => {
+        mod uring { $( #[test] fn $test() { super::$test(crate::reactor::suite::open_uring) } )* }
+        mod poll { $( #[test] fn $test() { super::$test(crate::reactor::suite::open_poll) } )* }
+        mod simulated { $( #[test] fn $test() { super::$test(crate::reactor::suite::open_simulated) } )* }
+    };
+}
+use on_every_backend;
