@@ -16,7 +16,7 @@
 //!
 //! # Reading order
 //!
-//! `turn` (what a shard's thread does) → `wake`, `idle` (how it waits) → `stall` (who looks whether it does) → `mesh`, `inbox`, `shared` (what it shares) →
+//! `turn` (what a shard's thread does) → `wake`, `idle` (how it waits) → `drive` (what a layer above has it drive) → `stall` (who looks whether it does) → `mesh`, `inbox`, `shared` (what it shares) →
 //! `system`, `config` (how it starts and ends) → `deploy` (what is decided for actors by their paths) → `gateway`,
 //! `local`, `future`, `blocking`, `routees`, `spread` (what uses it) → `topology`, `affinity`, `memory` (what it runs on) → `host` (who runs the
 //! shards), [`sim`] (all of this in one thread, from a seed), [`testkit`] (tests of actors). Beside them: `services` (what
@@ -31,6 +31,7 @@ mod clock;
 pub mod config;
 mod coordinated;
 mod deploy;
+mod drive;
 mod error;
 mod events;
 mod extensions;
@@ -77,6 +78,7 @@ pub use deploy::{
     DeployPathError, DeployPool, DeployPoolError, Deployment, RouteesOn, RouterKind, ShardSpawner,
     SystemSpawner,
 };
+pub use drive::{Driven, Driver, DriverWaker, InstallDriverError, install_driver};
 pub use error::{BoxError, CallError, GatewayAskError, LookupError, OffloadError, SpawnOnError, StartError};
 pub use events::EventStream;
 pub use extensions::{Extension, Loading, MissingExtension};

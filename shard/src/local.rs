@@ -6,6 +6,7 @@ use corelane_kernel::{Actor, ActorRef, ChildSpawner, Ctx, OutOfMemory, Scope};
 
 use crate::blocking::Pool;
 use crate::deploy::ShardSpawner;
+use crate::drive::Berth;
 use crate::error::{LookupError, OffloadError, SpawnOnError};
 use crate::events;
 use crate::future::{Deliver, Executor};
@@ -18,6 +19,7 @@ pub(crate) struct Local {
     pub(crate) shard: usize,
     pub(crate) executor: Executor,
     pub(crate) pool: Pool,
+    pub(crate) driver: Berth,
 }
 
 /// What a [`Ctx`] can do on a shard of a [`System`](crate::System). In scope with the prelude.

@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::config::Builder;
 use crate::coordinated::ShutdownReason;
 use crate::deploy::Deployments;
+use crate::drive::Berth;
 use crate::error::{CallError, SpawnOnError, StartError};
 use crate::future::Executor;
 use crate::gateway::Gateway;
@@ -548,15 +549,33 @@ impl House {
         };
         self.corner.furnish(&mut housed).ok_or_else(too_small)?;
         let executor = Executor::new(self.handle.shared.clone(), shard);
-        let local =
-            Local { handle: self.handle.clone(), shard, executor: executor.clone(), pool: self.pool.clone() };
+        let local = Local {
+            handle: self.handle.clone(),
+            shard,
+            executor: executor.clone(),
+            pool: self.pool.clone(),
+            driver: Berth::Free,
+        };
         housed.set_extension(local).map_err(|_| too_small())?;
         let log = Log::new(shard, self.builder.log_letters);
         housed.scope().observe(log).map_err(|_| too_small())?;
         let services = &self.handle.services;
         services.furnish(&mut housed, &self.handle.deployments).map_err(|_| too_small())?;
         services.extensions.make_parts(&mut housed, shard)?;
+        let driver = housed.scope().extension::<Local>().and_then(|local| local.driver.close());
+        if let Some(driver) = &driver {
+            post.wake.settle_elsewhere(driver.waker());
+        }
         let idler = Idler::new(self.builder.idle, shared.may_spin, shared.clock.now());
-        Ok(Worker { shared, handle: self.handle, shard, executor, idler, orphans: false, kernel: housed })
+        Ok(Worker {
+            shared,
+            handle: self.handle,
+            shard,
+            executor,
+            idler,
+            orphans: false,
+            kernel: housed,
+            driver,
+        })
     }
 }

@@ -1,7 +1,7 @@
 //! A shard's thread: turn after turn, and what it does between them.
 //!
-//! inbox → the kernel's turn (signals, lanes, queues, timers, lanes out) → wake whom something was told → futures that
-//! are ready → if nothing is left: spin or sleep. All but the last is a *step*, which the simulator calls as well. Time is
+//! inbox → what has come to the driver, if there is one → the kernel's turn (signals, lanes, queues, timers, lanes out) → wake
+//! whom something was told → what the driver was asked for → futures that are ready → if nothing is left: spin or sleep. All but the last is a *step*, which the simulator calls as well. Time is
 //! read after a turn, for the next; turns that handle next to nothing share a reading, which would take as long as they
 //! do.
 
@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use corelane_kernel::{Subject, Time};
 
 use crate::coordinated::ShutdownReason;
+use crate::drive::Driver;
 use crate::future::Executor;
 use crate::idle::{Idler, Rest};
 use crate::inbox::Request;
@@ -40,6 +41,8 @@ pub(crate) struct Worker {
     /// Some lane's sender is gone.
     pub(crate) orphans: bool,
     pub(crate) kernel: Housed,
+    /// Dropped after the kernel, whose actors may still use it.
+    pub(crate) driver: Option<Box<dyn Driver>>,
 }
 
 /// What a worker's steps leave for the next: apart, so that a loop around them keeps it in registers.
@@ -125,6 +128,8 @@ impl Worker {
         }
         self.post().pulse.begin(pace.turns + 1);
         let mut moved = self.handle_requests();
+        let driven = self.complete(pace.now);
+        moved |= driven.handled > 0;
         let turn = match guard(|| self.kernel.turn(pace.now)) {
             Ok(turn) => turn,
             Err(failure) => {
@@ -142,12 +147,13 @@ impl Worker {
             }
             shared.posts[shard].wake.wake();
         });
+        self.submit();
         moved |= turn.handled > 0;
         if self.orphans {
             self.orphans = self.kernel.prune_lanes();
         }
         // What futures lead to is published by the next turn.
-        let more = turn.more | (self.executor.has_ready() && self.run_futures());
+        let more = driven.more | turn.more | (self.executor.has_ready() && self.run_futures());
         if self.post().pulse.is_late() {
             self.end_stall(pace, clock());
         }
@@ -227,18 +233,28 @@ impl Worker {
     }
 
     fn has_input(&mut self) -> bool {
-        self.kernel.has_input() || self.executor.has_ready() || self.post().inbox.has_requests()
+        self.kernel.has_input()
+            || self.executor.has_ready()
+            || self.post().inbox.has_requests()
+            || self.driver_has_input()
     }
 
     /// Sleeps until something comes, a timer is due, or the phase is no longer the one last looked at.
     fn sleep(&mut self, now: Time, phase: Phase) {
-        let timeout = self.kernel.next_deadline().map(|at| at.since(now));
+        let timeout = self.next_deadline().map(|at| at.since(now));
         if timeout.is_some_and(|timeout| timeout.is_zero()) {
             return;
         }
         let shared = self.shared.clone();
         let post = &shared.posts[self.shard];
-        post.wake.sleep(timeout, || !self.may_sleep(phase));
+        if self.driver.is_none() {
+            return post.wake.sleep(timeout, || !self.may_sleep(phase));
+        }
+        post.wake.sleep_elsewhere(|| {
+            if self.may_sleep(phase) {
+                self.park(timeout);
+            }
+        });
     }
 
     /// Does what other threads asked for.
@@ -272,7 +288,7 @@ impl Worker {
         }
     }
 
-    fn recover(&mut self, failure: corelane_kernel::Failure) {
+    pub(crate) fn recover(&mut self, failure: corelane_kernel::Failure) {
         // Recovery runs the failed actor's `stopped` hook and drops its state, either of which may panic in turn. Each
         // step is taken once, so this ends.
         let mut failure = failure;

@@ -8,8 +8,8 @@ use std::sync::Arc as StdArc;
 use std::sync::atomic::{AtomicU32 as StdAtomicU32, Ordering as StdOrdering};
 
 use corelane_kernel::{Kernel, KernelConfig, LaneSender, Region, Time, lane};
-use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU32, Ordering};
+use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 
 use crate::inbox::{Inbox, Request};
@@ -50,6 +50,83 @@ impl Work {
             self.wake.sleep(None, || self.published.load(Ordering::Relaxed) != seen);
         }
     }
+}
+
+/// What a driver waits at: it stays rung until somebody has heard it.
+struct Bell {
+    rung: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Bell {
+    fn ring(&self) {
+        *self.rung.lock().unwrap() = true;
+        self.changed.notify_one();
+    }
+
+    fn hear(&self) {
+        let mut rung = self.rung.lock().unwrap();
+        while !std::mem::take(&mut *rung) {
+            rung = self.changed.wait(rung).unwrap();
+        }
+    }
+}
+
+/// Work for one who sleeps at a bell that others may ring as well.
+fn work_at_a_bell() -> (Arc<Work>, Arc<Bell>) {
+    let bell = Arc::new(Bell { rung: Mutex::new(false), changed: Condvar::new() });
+    (Work::new(), bell)
+}
+
+/// Sleeps at the bell until this much has been published.
+fn await_at_a_bell(work: &Work, bell: &Arc<Bell>, all: u32) {
+    work.wake.settle();
+    let rings = bell.clone();
+    work.wake.settle_elsewhere(Box::new(move || rings.ring()));
+    loop {
+        let seen = work.published.load(Ordering::Relaxed);
+        if seen == all {
+            return;
+        }
+        work.wake.sleep_elsewhere(|| {
+            if work.published.load(Ordering::Relaxed) == seen {
+                bell.hear();
+            }
+        });
+    }
+}
+
+#[test]
+fn publishing_then_waking_is_never_missed_by_one_who_sleeps_in_a_driver() {
+    for publications in [1, 2] {
+        check(None, move || {
+            let (work, bell) = work_at_a_bell();
+            let waker = thread::spawn({
+                let work = work.clone();
+                move || (0..publications).for_each(|_| work.publish())
+            });
+            await_at_a_bell(&work, &bell, publications);
+            waker.join().unwrap();
+        });
+    }
+}
+
+#[test]
+fn input_of_the_driver_takes_no_wake_up_away() {
+    check(Some(3), || {
+        let (work, bell) = work_at_a_bell();
+        let waker = thread::spawn({
+            let work = work.clone();
+            move || work.publish()
+        });
+        let input = thread::spawn({
+            let bell = bell.clone();
+            move || bell.ring()
+        });
+        await_at_a_bell(&work, &bell, 1);
+        waker.join().unwrap();
+        input.join().unwrap();
+    });
 }
 
 /// Reliability 10.

@@ -85,7 +85,8 @@ pub use self::options::Options;
 pub use self::simulation::Simulation;
 pub use self::trace::{Event, Fault, Faults, Trace, Whom};
 pub use self::world::{Moment, World};
-use crate::error::StartError;
+use crate::error::{BoxError, StartError};
+use crate::extensions::{Extension, Loading, Plan};
 
 /// A simulation to be: a seed, how many shards, and what may happen.
 #[derive(Clone, Debug)]
@@ -94,6 +95,7 @@ pub struct Sim {
     seed: u64,
     shards: usize,
     options: Options,
+    extensions: Plan,
 }
 
 /// Why a simulation did not come to its end.
@@ -132,7 +134,7 @@ impl Error for SimError {
 impl Sim {
     /// A simulation of two shards that is drawn from a seed, with [`Options::default`].
     pub fn new(seed: u64) -> Sim {
-        Sim { seed, shards: 2, options: Options::default() }
+        Sim { seed, shards: 2, options: Options::default(), extensions: Plan::default() }
     }
 
     /// How many shards.
@@ -144,6 +146,15 @@ impl Sim {
     /// What may happen.
     pub fn options(mut self, options: Options) -> Self {
         self.options = options;
+        self
+    }
+
+    /// Loads an extension, as [`Builder::extension`](crate::Builder::extension) does.
+    pub fn extension<X: Extension>(
+        mut self,
+        make: impl Fn(&Loading<'_>) -> Result<X, BoxError> + Send + Sync + 'static,
+    ) -> Self {
+        self.extensions.want(make);
         self
     }
 
@@ -159,7 +170,8 @@ impl Sim {
         story: impl FnOnce(&mut Simulation) -> Result<(), Box<dyn Error>>,
     ) -> Result<Trace, SimError> {
         let seed = self.seed;
-        let mut simulation = Simulation::start(seed, self.shards, self.options).map_err(SimError::Start)?;
+        let simulation = Simulation::start(seed, self.shards, self.options, &self.extensions);
+        let mut simulation = simulation.map_err(SimError::Start)?;
         match catch_unwind(AssertUnwindSafe(|| story(&mut simulation).map(|()| simulation.finish()))) {
             Ok(Ok(trace)) => Ok(trace),
             Ok(Err(error)) => Err(SimError::Failed { seed, error }),

@@ -225,7 +225,7 @@ impl Shards {
         shard.state = match step {
             Step::Idle(phase) if shard.worker.may_sleep(phase) => {
                 shard.worker.prepare_to_sleep(&mut shard.pace);
-                State::Sleeps(shard.worker.kernel.next_deadline())
+                State::Sleeps(shard.worker.next_deadline())
             }
             Step::Busy | Step::Stuck | Step::Idle(_) => State::Runs(next),
             Step::Over => State::Ended(shard.worker.end(&shard.pace)),

@@ -22,6 +22,7 @@ use crate::blocking::Pool;
 use crate::config::Builder;
 use crate::coordinated::ShutdownReason;
 use crate::error::{CallError, GatewayAskError, SpawnOnError, StartError};
+use crate::extensions::Plan;
 use crate::gateway::Gateway;
 use crate::host::Host;
 use crate::report::Report;
@@ -43,7 +44,12 @@ pub struct Simulation {
 }
 
 impl Simulation {
-    pub(super) fn start(seed: u64, shards: usize, options: Options) -> Result<Simulation, StartError> {
+    pub(super) fn start(
+        seed: u64,
+        shards: usize,
+        options: Options,
+        plan: &Plan,
+    ) -> Result<Simulation, StartError> {
         if !(1..=corelane_kernel::limits::SHARDS_MAX).contains(&shards) {
             return Err(StartError::Config(format!(
                 "a system has 1 to {} shards, not {shards}",
@@ -80,9 +86,13 @@ impl Simulation {
             link.introduce();
             stage.link(link);
         }
+        // A start that fails leaves nothing loaded.
+        let extensions = &handle.services.extensions;
+        let unload = |_: &StartError| extensions.unload();
+        extensions.load(plan, &handle).inspect_err(unload)?;
         let mut workers = Vec::new();
         for (shard, house) in houses.into_iter().enumerate() {
-            let mut worker = house.build()?;
+            let mut worker = house.build().inspect_err(unload)?;
             worker.kernel.scope().observe(Observer).map_err(|_| {
                 StartError::Config(format!("region_bytes is too small for shard {shard} of {shards}"))
             })?;
