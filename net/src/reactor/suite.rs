@@ -3,6 +3,8 @@
 mod conversations;
 mod ownership;
 mod rig;
+#[cfg(target_os = "linux")]
+mod special;
 
 use super::sim::{Network, NetworkOptions};
 use super::{Choice, Reactor, ReactorConfig};

@@ -1,0 +1,195 @@
+//! What only one of the backends has: sends without a copy, and a simulation that can be made to happen again.
+
+use std::time::Duration;
+
+use super::rig::{Rig, pattern, small};
+use super::{open_simulated, open_uring};
+use crate::reactor::sim::{Network, NetworkOptions};
+use crate::reactor::{Choice, EventKind, OpenError, Options, Reactor, ReactorConfig};
+
+/// A connection over loopback that is sent over without a copy, which the reactor would not do by itself.
+fn zero_copy_pair(rig: &mut Rig) -> (crate::reactor::SocketId, crate::reactor::SocketId) {
+    let (_, client, server) = rig.pair();
+    rig.reactor.store.sockets[client.0].zero_copy = true;
+    (client, server)
+}
+
+fn zero_copy() -> ReactorConfig {
+    ReactorConfig { zero_copy_from: Some(10_000), send_bytes: 64 << 20, ..small() }
+}
+
+#[test]
+fn a_buffer_that_is_sent_without_a_copy_comes_back_when_the_network_has_let_go_of_it() {
+    let Some(mut rig) = Rig::new(open_uring, &zero_copy()) else { return };
+    let (client, server) = zero_copy_pair(&mut rig);
+    let bytes = pattern(200_000);
+    for token in 0..40 {
+        // Small ones are copied, in between.
+        let len = if token % 4 == 3 { 500 } else { bytes.len() };
+        rig.reactor.write(client, bytes[..len].to_vec(), Some(token)).unwrap();
+        rig.turn();
+        // The network on this host copies, which would put an end to it.
+        rig.reactor.store.sockets[client.0].zero_copy = true;
+    }
+    rig.until("all has come", |rig| {
+        rig.reactor.store.sockets[client.0].zero_copy = true;
+        rig.of(server).received.len() == 30 * bytes.len() + 10 * 500 && rig.of(client).written.len() == 40
+    });
+    let mut at = 0;
+    for token in 0..40 {
+        let len = if token % 4 == 3 { 500 } else { bytes.len() };
+        assert!(rig.of(server).received[at..at + len] == bytes[..len]);
+        at += len;
+    }
+    // In the order in which they were let go of.
+    rig.of(client).written.sort_unstable();
+    assert_eq!(rig.of(client).written, Vec::from_iter(0..40));
+    let counters = rig.reactor.counters();
+    assert!(counters.zero_copies > 0 && counters.copied_zero_copies > 0);
+    rig.end();
+}
+
+#[test]
+fn a_socket_whose_sends_are_copied_all_the_same_goes_back_to_copying() {
+    let Some(mut rig) = Rig::new(open_uring, &zero_copy()) else { return };
+    let (client, server) = zero_copy_pair(&mut rig);
+    for round in 1..=5 {
+        rig.reactor.write(client, pattern(50_000), Some(round)).unwrap();
+        rig.until("written", |rig| {
+            rig.of(client).written.len() as u64 == round
+                && rig.of(server).received.len() as u64 == round * 50_000
+        });
+    }
+    let counters = rig.reactor.counters();
+    assert_eq!((counters.zero_copies, counters.copied_zero_copies), (1, 1));
+    rig.end();
+}
+
+#[test]
+fn an_abort_and_a_dropped_reactor_get_buffers_back_that_the_network_holds() {
+    for drops in [false, true] {
+        let Some(mut rig) = Rig::new(open_uring, &zero_copy()) else { return };
+        let (client, server) = zero_copy_pair(&mut rig);
+        rig.reactor.pause(server);
+        for token in 0..64 {
+            rig.reactor.write(client, pattern(1 << 20), Some(token)).unwrap();
+        }
+        for _ in 0..20 {
+            rig.turn();
+            rig.reactor.park(Some(Duration::from_micros(500)));
+        }
+        // The receiver's buffer is full, and does not empty.
+        assert!(rig.reactor.counters().zero_copies > 0 && rig.reactor.in_flight() > 1);
+        if drops {
+            drop(rig);
+        } else {
+            rig.reactor.abort(client);
+            rig.until("closed", |rig| rig.of(client).closed == 1);
+            rig.end();
+        }
+    }
+}
+
+#[test]
+fn a_loopback_connection_is_never_sent_over_without_a_copy() {
+    let Some(mut rig) = Rig::new(open_uring, &zero_copy()) else { return };
+    let (_, client, server) = rig.pair();
+    rig.reactor.write(client, pattern(100_000), None).unwrap();
+    rig.until("all has come", |rig| rig.of(server).received.len() == 100_000);
+    assert_eq!(rig.reactor.counters().zero_copies, 0);
+    rig.end();
+}
+
+#[test]
+fn a_backend_that_is_asked_for_and_cannot_be_had_is_an_error_with_its_reason() {
+    let config = ReactorConfig { backend: Choice::Poll, ..small() };
+    assert_eq!(Reactor::open(&config).unwrap().reason(), "asked for");
+    let error = OpenError::Unusable { backend: crate::reactor::Backend::Uring, reason: "no".to_owned() };
+    assert_eq!(error.to_string(), "io_uring cannot be used: no");
+}
+
+/// What happens in a network full of faults, as text.
+fn story(seed: u64) -> String {
+    let options = NetworkOptions {
+        delay: Duration::from_micros(5)..Duration::from_millis(2),
+        window: 5_000,
+        short_one_in: 2,
+        reset_one_in: 50,
+        lose_one_in: 5,
+        repeat_one_in: 5,
+    };
+    let network = Network::new(seed, options);
+    let mut hosts: Vec<_> = (1..=3).map(|n| network.reactor([10, 0, 0, n].into(), &small())).collect();
+    let socket = Options::default();
+    for host in &mut hosts {
+        host.listen(&"0.0.0.0:7000".parse().unwrap(), &socket).unwrap();
+        let datagrams = host.datagrams("0.0.0.0:7001".parse().unwrap(), &socket).unwrap();
+        host.resume(datagrams);
+        for peer in 1..=3 {
+            let client = host.connect(&format!("10.0.0.{peer}:7000").parse().unwrap(), &socket).unwrap();
+            host.write(client, pattern(30_000), Some(peer)).unwrap();
+            for n in 0..10 {
+                let to = format!("10.0.0.{peer}:7001").parse().unwrap();
+                host.send_to(datagrams, to, vec![n; 100], None).unwrap();
+            }
+        }
+    }
+    let mut trace = String::new();
+    while network.now() < Duration::from_millis(500) {
+        for (number, host) in hosts.iter_mut().enumerate() {
+            host.submit();
+            host.turn();
+            while let Some(event) = host.next_event() {
+                trace += &format!("{:?} {number} {event:?}\n", network.now());
+                if let EventKind::Accepted(socket) = event.kind {
+                    host.resume(socket);
+                }
+            }
+            host.submit();
+        }
+        match network.next_due() {
+            Some(at) => network.advance_to(at),
+            None => break,
+        }
+    }
+    trace
+}
+
+#[test]
+fn the_same_seed_makes_the_same_happen_again() {
+    let (first, again, other) = (story(1), story(1), story(2));
+    assert!(first == again && first != other);
+    for expected in ["Connected", "Received(", "ReceivedFrom", "Written", "NotWritten", "Failed"] {
+        assert!(first.contains(expected), "{expected} never happened:\n{first}");
+    }
+}
+
+#[test]
+fn a_network_that_breaks_connections_leaves_nothing_behind() {
+    for seed in 0..50 {
+        let options = NetworkOptions { reset_one_in: 10, window: 3_000, ..NetworkOptions::default() };
+        let network = Network::new(seed, options);
+        let mut rig = Rig::new(open_simulated, &small()).unwrap();
+        rig.reactor = network.reactor([10, 0, 0, 1].into(), &small());
+        let (listener, address) = rig.listen();
+        let clients: Vec<_> = (0..10).map(|_| rig.connect(&address)).collect();
+        for client in &clients {
+            rig.reactor.resume(*client);
+            for token in 0..10 {
+                rig.reactor.write(*client, pattern(2_000), Some(token)).unwrap();
+            }
+            rig.reactor.close(*client);
+        }
+        rig.until("all clients are closed", |rig| clients.iter().all(|client| rig.of(*client).closed == 1));
+        for client in &clients {
+            let seen = rig.of(*client);
+            assert_eq!(seen.written.len() + seen.not_written.len(), 10);
+            assert!(seen.written.is_sorted());
+        }
+        rig.until("all servers have heard", |rig| {
+            let servers = rig.of(listener).accepted.clone();
+            servers.iter().all(|server| rig.of(*server).finished == 1 || !rig.of(*server).failed.is_empty())
+        });
+        rig.end();
+    }
+}
