@@ -41,9 +41,15 @@ pub trait Driver: 'static {
     /// Ends [`Driver::park`], or the next if there is none at present. Asked for once, when the driver is installed.
     fn waker(&self) -> DriverWaker;
 
-    /// When there will be input, as far as that can be known: in a simulation, where nobody parks.
+    /// When it is to be called again though nothing comes: for what it has set itself a time for. In a simulation, where nobody
+    /// parks, also for input that will have come then.
     fn next_deadline(&mut self) -> Option<Time> {
         None
+    }
+
+    /// Whether all that its actors have left to it is done. A system that stops waits for that, within its time.
+    fn is_quiet(&self) -> bool {
+        true
     }
 }
 
@@ -137,6 +143,10 @@ impl Worker {
 
     pub(crate) fn driver_has_input(&mut self) -> bool {
         self.driver.as_mut().is_some_and(|driver| driver.has_input())
+    }
+
+    pub(crate) fn driver_is_quiet(&self) -> bool {
+        self.driver.as_ref().is_none_or(|driver| driver.is_quiet())
     }
 
     /// Waits in the driver.

@@ -388,7 +388,10 @@ impl Worker {
     fn note_quiet(&mut self) {
         // Read before looking: what is told from then on makes the note stale.
         let told = self.post().told.load(Ordering::SeqCst);
-        let quiet = self.kernel.stats().actors == 0 && !self.kernel.spilled() && !self.has_input();
+        let quiet = self.kernel.stats().actors == 0
+            && !self.kernel.spilled()
+            && !self.has_input()
+            && self.driver_is_quiet();
         self.post().quiet.store(if quiet { told + 1 } else { 0 }, Ordering::SeqCst);
     }
 

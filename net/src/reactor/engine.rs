@@ -210,6 +210,11 @@ impl Reactor {
         }
     }
 
+    /// What was noted at a socket; `None` if it is closed.
+    pub fn tag(&self, socket: SocketId) -> Option<u64> {
+        self.store.sockets.get(socket.0).map(|socket| socket.tag)
+    }
+
     /// The address of a socket's own end.
     ///
     /// # Errors

@@ -10,9 +10,10 @@ mod backend;
 mod traffic;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Range;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 pub(super) use backend::Simulated;
@@ -69,6 +70,21 @@ impl Network {
     pub fn reactor(&self, host: IpAddr, config: &ReactorConfig) -> Reactor {
         let backend = Simulated::new(self.traffic.clone(), host, config);
         Reactor::on(Box::new(backend), config, format!("simulated, on {host}"))
+    }
+
+    /// The network of this thread that has this number: made by whoever asks first, and gone when nobody uses it any more.
+    pub(crate) fn shared(number: u64, options: &NetworkOptions) -> Network {
+        thread_local! {
+            static NETWORKS: RefCell<BTreeMap<u64, Weak<RefCell<Traffic>>>> = const { RefCell::new(BTreeMap::new()) };
+        }
+        NETWORKS.with_borrow_mut(|networks| {
+            if let Some(traffic) = networks.get(&number).and_then(Weak::upgrade) {
+                return Network { traffic };
+            }
+            let network = Network::new(number, options.clone());
+            networks.insert(number, Rc::downgrade(&network.traffic));
+            network
+        })
     }
 
     /// What time it is, since the network was made.

@@ -54,6 +54,8 @@ pub(super) struct State {
     /// Connections that wait to be accepted.
     pub(super) backlog: VecDeque<u32>,
     backlog_max: usize,
+    /// Others may listen where it does.
+    shares: bool,
     /// Bytes under way to this end.
     in_transit: usize,
     /// Bytes that were sent to a peer that is gone.
@@ -84,7 +86,8 @@ pub(super) struct Traffic {
     options: NetworkOptions,
     ends: BTreeMap<u32, State>,
     last_end: u32,
-    spots: BTreeMap<Spot, u32>,
+    /// Who listens where: more than one, if all of them share.
+    spots: BTreeMap<Spot, Vec<u32>>,
     next_port: u16,
     /// By time, then in the order in which it was sent.
     under_way: BTreeMap<(u64, u64), Happening>,
@@ -197,7 +200,7 @@ impl Traffic {
                 }
             }
             Happening::Datagram { from, to, bytes } => {
-                let end = self.spots.get(&to).copied();
+                let end = self.one_at(&to);
                 if let Some(state) = end.and_then(|end| self.ends.get_mut(&end)) {
                     let waits: usize = state.datagrams.iter().map(|(_, bytes)| bytes.len()).sum();
                     // A socket's buffer is full at some time, and what comes then is lost.
@@ -212,7 +215,7 @@ impl Traffic {
     fn arrive_at_listener(&mut self, from: u32, to: &Spot) {
         let Some(client) = self.ends.get(&from) else { return };
         let remote = client.local.clone();
-        let listener = self.spots.get(to).copied().filter(|listener| {
+        let listener = self.one_at(to).filter(|listener| {
             let state = &self.ends[listener];
             state.backlog.len() < state.backlog_max
         });
@@ -235,6 +238,13 @@ impl Traffic {
         self.send(from, Happening::Established(from));
     }
 
+    /// One of those who listen at a spot.
+    fn one_at(&mut self, spot: &Spot) -> Option<u32> {
+        let drawn = self.draw();
+        let all = self.spots.get(spot)?;
+        all.get((drawn % all.len().max(1) as u64) as usize).copied()
+    }
+
     fn add(&mut self, local: Address, spot: Option<Spot>) -> u32 {
         self.last_end += 1;
         let state = State {
@@ -247,6 +257,7 @@ impl Traffic {
             datagrams: VecDeque::new(),
             backlog: VecDeque::new(),
             backlog_max: 0,
+            shares: false,
             in_transit: 0,
             unheard: 0,
             last_arrival: self.now,
@@ -295,12 +306,14 @@ impl Traffic {
                 address.set_port(this.free_port());
             }
             let spot = spot(host, &local, what == Make::Datagrams);
-            if this.spots.contains_key(&spot) {
+            let others = this.spots.get(&spot).cloned().unwrap_or_default();
+            if others.iter().any(|other| !(options.reuse_port && this.ends[other].shares)) {
                 return Err(io::ErrorKind::AddrInUse.into());
             }
             let end = this.add(local, Some(spot.clone()));
-            this.spots.insert(spot, end);
+            this.spots.entry(spot).or_default().push(end);
             if let Some(state) = this.ends.get_mut(&end) {
+                state.shares = options.reuse_port;
                 state.backlog_max = options.backlog.max(1) as usize;
             }
             end
@@ -378,8 +391,13 @@ impl Traffic {
 
     fn close(&mut self, number: u32) {
         let Some(state) = self.ends.remove(&number) else { return };
-        if let Some(spot) = state.spot {
-            self.spots.remove(&spot);
+        if let Some(spot) = state.spot
+            && let Some(all) = self.spots.get_mut(&spot)
+        {
+            all.retain(|other| *other != number);
+            if all.is_empty() {
+                self.spots.remove(&spot);
+            }
         }
         if let Some(peer) = state.peer.filter(|_| state.broken.is_none()) {
             if state.reset_at_close || !state.inbox.is_empty() {
