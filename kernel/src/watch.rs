@@ -147,10 +147,11 @@ impl Kernel {
     fn find_watch(&self, watcher: u32, target: Address) -> Option<Handle<Watch>> {
         let mut at_watcher = self.sides.get(self.side_of(watcher)?).watching;
         let both = target.place == self.place && self.is_alive_or_dead(target);
-        let mut at_target = match self.side_of(target.index) {
-            Some(side) if both => self.sides.get(side).watchers,
-            _ if both => return self.find_notice(at_watcher, target),
-            _ => Handle::NONE,
+        // Only here is the target's index one of this region's.
+        let mut at_target = match both.then(|| self.side_of(target.index)) {
+            Some(Some(side)) => self.sides.get(side).watchers,
+            Some(None) => return self.find_notice(at_watcher, target),
+            None => Handle::NONE,
         };
         let from = self.address_of(watcher);
         while at_watcher.is_some() {
