@@ -213,6 +213,13 @@ impl fmt::Display for RealmsExhausted {
 
 impl core::error::Error for RealmsExhausted {}
 
+/// A realm number that nobody had before.
+pub(crate) fn next_realm() -> Result<u32, RealmsExhausted> {
+    REALMS
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < (1 << 22) - 1).then_some(n + 1))
+        .map_err(|_| RealmsExhausted)
+}
+
 impl Seat {
     /// A new realm's seats, one per shard.
     ///
@@ -232,9 +239,7 @@ impl Seat {
     /// ```
     pub fn realm(shards: usize) -> Result<impl Iterator<Item = Seat>, RealmsExhausted> {
         assert!((1..=SHARDS_MAX).contains(&shards), "a system has 1 to {SHARDS_MAX} shards, not {shards}");
-        let realm = REALMS
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| (n < (1 << 22) - 1).then_some(n + 1))
-            .map_err(|_| RealmsExhausted)?;
+        let realm = next_realm()?;
         Ok((0..shards as u32).map(move |shard| Seat { place: Place((realm << 10) | shard) }))
     }
 

@@ -77,18 +77,20 @@
 //! `queue`, `lane` (messages in memory) → `behavior` (types erased) → `kernel`, `telling`, `dispatch` (telling and
 //! turns) → `backoff`, `supervise/` (what may be decided), `lifecycle/` (births, failures, restarts and ends) → `watch`, `ties`,
 //! `wheel`, `timers`, `ask`, `deadline`, `backlog`, `names`, `grants`, `paths` (what actors can do) → `context`, `scope`
-//! (how they do it) → `batch`, `exit`, `exits`, `inlet`, `relay` (other cores) → `becoming`, `fsm/`, `router/`,
+//! (how they do it) → `batch`, `exit`, `exits`, `inlet`, `relay` (other cores) → `census`, `border` (other hosts) → `becoming`, `fsm/`, `router/`,
 //! `pattern/` (what is made of all that).
 //!
 //! # Features
 //!
 //! `alloc`: messages larger than [`limits::MESSAGE_INLINE_MAX`] travel in a box (without it they are a compile error), and
 //! lanes can be made on the heap (`lane`).
+//!
+//! `serde`: [`ActorRef`] travels inside messages that serde writes; needs `std`.
 
 #![no_std]
 #[cfg(feature = "alloc")]
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "serde"))]
 extern crate std;
 
 mod actor;
@@ -102,6 +104,10 @@ mod beacon;
 mod becoming;
 mod behavior;
 mod bond;
+#[cfg(feature = "serde")]
+mod border;
+#[cfg(feature = "alloc")]
+mod census;
 mod compile_fail;
 mod context;
 mod deadline;
@@ -159,6 +165,10 @@ pub use address::{ActorRef, Address, Group, Place, RealmsExhausted, ReplyTo, Sea
 pub use backoff::Backoff;
 pub use beacon::{Beacon, Seen};
 pub use becoming::{Become, BecomeTooDeep, Handler};
+#[cfg(feature = "serde")]
+pub use border::{Border, Compact, FarAddress, Fixed, Wire, within};
+#[cfg(feature = "alloc")]
+pub use census::{AdmitError, Admitted, CENSUS_TYPES_MAX, Census, ForeignRealm, MessageKind, RawAddress};
 pub use context::Ctx;
 pub use dispatch::Turn;
 pub use error::{AskError, KernelError, OutOfMemory, ResolveError, SpawnError, StashError, TellError};

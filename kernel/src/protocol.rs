@@ -63,6 +63,10 @@ impl Protocols {
                 self.types.push(memory, of).ok()?;
                 let number = self.types.len() as u32;
                 self.slots[slot] = number;
+                #[cfg(feature = "alloc")]
+                if let Some(census) = memory.census() {
+                    census.add_type(number, of);
+                }
                 number
             }
             number => number,

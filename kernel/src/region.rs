@@ -193,6 +193,9 @@ pub(crate) struct Memory {
     cells: [Carving; CLASSES],
     parcels: [Carving; PARCELS],
     generations_left: Option<u32>,
+    /// Where fresh cells are noted for others, if somebody asked for it.
+    #[cfg(feature = "alloc")]
+    census: Option<alloc::sync::Arc<crate::census::Census>>,
 }
 
 impl Memory {
@@ -213,6 +216,8 @@ impl Memory {
             cells: [EMPTY; CLASSES],
             parcels: [EMPTY; PARCELS],
             generations_left,
+            #[cfg(feature = "alloc")]
+            census: None,
         };
         // SAFETY: the first granules are the region's own, aligned, and hold a header's bytes. A header stands there
         // so that a record with index zero, which is no message, misses like any other.
@@ -332,7 +337,22 @@ impl Memory {
                 side: Cell::new(NONE),
             });
         }
+        #[cfg(feature = "alloc")]
+        if let Some(census) = &self.census {
+            census.add_cell(index);
+        }
         Some(index)
+    }
+
+    /// Has all cells that are carved from here on noted.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn keep_census(&mut self, place: crate::address::Place) {
+        self.census = Some(alloc::sync::Arc::new(crate::census::Census::new(place, self.granules)));
+    }
+
+    #[cfg(feature = "alloc")]
+    pub(crate) fn census(&self) -> Option<&alloc::sync::Arc<crate::census::Census>> {
+        self.census.as_ref()
     }
 
     /// Gives a cell back, or retires it for ever if its generations are used up.
