@@ -1,18 +1,21 @@
-//! Corelane's sockets: one reactor for each core, and what actors do with it.
+//! Corelane beyond the process: sockets for actors, and what hosts say to each other.
 //!
 //! # Reading order
 //!
 //! [`reactor`] (operations, tokens, completions; three backends behind one contract) → [`buffers`] (memory that is shared
 //! with the operating system) → `net`, `sockets` (a reactor on each shard, driven in its turn) → `credit`, `stream`, `serving` (what
-//! actors do with it).
+//! actors do with it). Beside them, without sockets, clocks or threads: [`wire`] (the frames, byte by byte) → [`codec`] (how
+//! messages are written in them, and how they may change).
 
 pub mod buffers;
+pub mod codec;
 mod credit;
 mod net;
 pub mod reactor;
 mod serving;
 mod sockets;
 mod stream;
+pub mod wire;
 
 pub use credit::Received;
 pub use net::{Net, NetConfig, SimulatedHost};

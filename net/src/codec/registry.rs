@@ -1,0 +1,265 @@
+//! The message types that may come in and go out: by name, by hash, by Rust type.
+//!
+//! Filled at start; afterwards it is only read, and can be shared by all shards. What is not in it cannot come in: no name
+//! from a peer is ever kept, and none makes code run that was not registered here.
+
+use std::any::{Any, TypeId, type_name};
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use corelane_kernel::{AdmitError, Census, RawAddress, Scope, TellError, Wire};
+
+use super::{Codec, DecodeError, EncodeError, Envelope, decode, encode, envelope};
+use crate::wire::{MessageHead, Target};
+
+/// Why a message that came in was not told to anybody. The message is dropped, and the link goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Undelivered {
+    /// No such type is registered.
+    UnknownType,
+    /// It cannot be read.
+    Decode(DecodeError),
+    /// Its target is no actor's address, or takes other messages.
+    Address(AdmitError),
+    /// The actor's mailbox or the queue is full; the message can be offered again.
+    Full,
+}
+
+impl fmt::Display for Undelivered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Undelivered::UnknownType => f.write_str("a message of unknown type"),
+            Undelivered::Decode(error) => error.fmt(f),
+            Undelivered::Address(error) => error.fmt(f),
+            Undelivered::Full => f.write_str("no room for a message"),
+        }
+    }
+}
+
+impl std::error::Error for Undelivered {}
+
+/// Why a type is not registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// Another type has this name.
+    NameTaken {
+        /// The name.
+        name: &'static str,
+        /// The type that has it.
+        by: &'static str,
+    },
+    /// Another name has the same hash: one of them has to be chosen anew.
+    HashTaken {
+        /// The name.
+        name: &'static str,
+        /// The other.
+        by: &'static str,
+    },
+}
+
+impl fmt::Display for RegistryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RegistryError::NameTaken { name, by } => {
+                write!(f, "the message type {by} is called \"{name}\" already")
+            }
+            RegistryError::HashTaken { name, by } => {
+                write!(f, "the names \"{name}\" and \"{by}\" have the same hash: choose another")
+            }
+        }
+    }
+}
+
+impl std::error::Error for RegistryError {}
+
+type Encode = fn(&dyn Any, &mut [u8]) -> Result<usize, EncodeError>;
+type Deliver = fn(&mut Scope<'_>, &Census, RawAddress, Envelope, &[u8]) -> Result<(), Undelivered>;
+
+struct Entry {
+    id: TypeId,
+    rust: &'static str,
+    name: &'static str,
+    envelope: Envelope,
+    encode: Encode,
+    deliver: Deliver,
+}
+
+/// Type hashes and `TypeId`s are hashes already. Only what is registered becomes a key, so no peer can choose keys.
+#[derive(Default)]
+struct Take(u64);
+
+impl Hasher for Take {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+    fn write_u64(&mut self, n: u64) {
+        self.0 = n;
+    }
+}
+
+type Table<K> = HashMap<K, usize, BuildHasherDefault<Take>>;
+
+/// See the module.
+///
+/// ```
+/// # use corelane_kernel::{Actor, Ctx, Kernel, KernelConfig, Outcome, RawAddress, Region, Time};
+/// # use corelane_net::codec::{self, Fixed, Registry, Wire};
+/// # use corelane_net::wire::{MessageHead, Target};
+/// # struct Sum(u64);
+/// # impl Actor for Sum {
+/// #     type Msg = Add;
+/// #     fn receive(&mut self, add: Add, _: &mut Ctx<'_, Self>) -> Outcome { self.0 += add.0; Ok(()) }
+/// # }
+/// # let memory = Box::leak(Box::new([core::mem::MaybeUninit::<u8>::uninit(); 64 * 1024]));
+/// # let mut kernel = Kernel::new(Region::from_static(memory)?, KernelConfig::default())?;
+/// # #[derive(Clone, Copy, codec::bytemuck::Pod, codec::bytemuck::Zeroable)]
+/// # #[repr(C)]
+/// # struct Add(u64);
+/// # impl Wire for Add {
+/// #     const NAME: &'static str = "demo.Add";
+/// #     type Form = Fixed;
+/// # }
+/// let mut registry = Registry::new();
+/// registry.register::<Add>()?;
+///
+/// let census = kernel.census().ok_or("before the first actor")?;
+/// let sum = kernel.spawn(Sum(0))?;
+/// let RawAddress { identity, index, .. } = sum.address().to_raw();
+///
+/// // As it came over a link:
+/// let head = MessageHead { target: Target { identity, index }, envelope: codec::envelope::<Add>() };
+/// registry.deliver(&mut kernel.scope(), &census, head, &7_u64.to_le_bytes())?;
+/// kernel.turn(Time::ZERO);
+/// assert_eq!(kernel.stats().handled, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Default)]
+pub struct Registry {
+    entries: Vec<Entry>,
+    by_hash: Table<u64>,
+    by_type: Table<TypeId>,
+}
+
+impl Registry {
+    /// Without any types.
+    pub fn new() -> Registry {
+        Registry::default()
+    }
+
+    /// Lets messages of type `M` in and out. Once more does nothing.
+    ///
+    /// # Errors
+    /// [`RegistryError`], and nothing has changed.
+    pub fn register<M: Wire<Form: Codec<M>>>(&mut self) -> Result<(), RegistryError> {
+        let (id, envelope) = (TypeId::of::<M>(), envelope::<M>());
+        if self.by_type.contains_key(&id) {
+            return Ok(());
+        }
+        if let Some(known) = self.by_hash(envelope.type_hash) {
+            return Err(if known.name == M::NAME {
+                RegistryError::NameTaken { name: known.name, by: known.rust }
+            } else {
+                RegistryError::HashTaken { name: M::NAME, by: known.name }
+            });
+        }
+        self.by_hash.insert(envelope.type_hash, self.entries.len());
+        self.by_type.insert(id, self.entries.len());
+        self.entries.push(Entry {
+            id,
+            rust: type_name::<M>(),
+            name: M::NAME,
+            envelope,
+            encode: encode_any::<M>,
+            deliver: deliver::<M>,
+        });
+        Ok(())
+    }
+
+    fn by_hash(&self, hash: u64) -> Option<&Entry> {
+        self.entries.get(*self.by_hash.get(&hash)?)
+    }
+
+    /// The name of the type with this hash.
+    pub fn name(&self, hash: u64) -> Option<&'static str> {
+        self.by_hash(hash).map(|entry| entry.name)
+    }
+
+    /// How a message of a registered type describes itself, and how it is written; `None` for other types.
+    pub fn writer(&self, of: TypeId) -> Option<Writer> {
+        let entry = self.entries.get(*self.by_type.get(&of)?)?;
+        debug_assert_eq!(entry.id, of);
+        Some(Writer { envelope: entry.envelope, encode: entry.encode })
+    }
+
+    /// Decodes a message that came in and tells it to its target. Without allocating, unless the message itself does.
+    ///
+    /// The target's numbers and type are checked first; so a message reaches an actor of its type, a dead letter, or nobody.
+    ///
+    /// # Errors
+    /// [`Undelivered`].
+    #[inline]
+    pub fn deliver(
+        &self,
+        scope: &mut Scope<'_>,
+        census: &Census,
+        head: MessageHead,
+        body: &[u8],
+    ) -> Result<(), Undelivered> {
+        let entry = self.by_hash(head.envelope.type_hash).ok_or(Undelivered::UnknownType)?;
+        let Target { identity, index } = head.target;
+        let shard = u32::try_from(census.place().shard()).unwrap_or(u32::MAX);
+        (entry.deliver)(scope, census, RawAddress { identity, index, shard }, head.envelope, body)
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.entries.iter().map(|entry| entry.name)).finish()
+    }
+}
+
+/// How messages of one type are written, with the type erased.
+#[derive(Clone, Copy, Debug)]
+pub struct Writer {
+    /// What such a message says of itself.
+    pub envelope: Envelope,
+    encode: Encode,
+}
+
+impl Writer {
+    /// Writes a message.
+    ///
+    /// # Errors
+    /// [`EncodeError`]; `Refused` also for a message of another type.
+    pub fn encode(&self, message: &dyn Any, to: &mut [u8]) -> Result<usize, EncodeError> {
+        (self.encode)(message, to)
+    }
+}
+
+fn encode_any<M: Wire<Form: Codec<M>>>(message: &dyn Any, to: &mut [u8]) -> Result<usize, EncodeError> {
+    encode::<M>(message.downcast_ref().ok_or(EncodeError::Refused)?, to)
+}
+
+fn deliver<M: Wire<Form: Codec<M>>>(
+    scope: &mut Scope<'_>,
+    census: &Census,
+    to: RawAddress,
+    envelope: Envelope,
+    body: &[u8],
+) -> Result<(), Undelivered> {
+    let to = census.admit::<M>(to).map_err(Undelivered::Address)?;
+    let message = decode::<M>(envelope, body).map_err(Undelivered::Decode)?;
+    scope.try_tell(to, message).map_err(|refused| match refused {
+        TellError::Full(_) | TellError::MailboxFull(_) => Undelivered::Full,
+        // An address that this kernel's census admitted is one here, so nothing else is left.
+        _ => Undelivered::Address(AdmitError::Elsewhere),
+    })
+}
