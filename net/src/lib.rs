@@ -3,13 +3,18 @@
 //! # Reading order
 //!
 //! [`reactor`] (operations, tokens, completions; three backends behind one contract) → [`buffers`] (memory that is shared
-//! with the operating system) → `net`, `sockets` (a reactor on each shard, driven in its turn) → `credit`, `stream`, `serving` (what
-//! actors do with it). Beside them, without sockets, clocks or threads: [`wire`] (the frames, byte by byte) → [`codec`] (how
-//! messages are written in them, and how they may change).
+//! with the operating system) → `net`, `sockets` (a reactor on each shard, driven in its turn) → `credit`, `stream`, `serving`
+//! (what actors do with it).
+//!
+//! Beside them, without sockets, clocks or threads, bytes and times in, bytes and actions out: [`wire`] (the frames, byte by
+//! byte) → [`codec`] (how messages are written in them, and how they may change) → [`liveness`] (whether a peer is still there,
+//! by its heartbeats) → [`link`] (the state machine of one link between two shards).
 
 pub mod buffers;
 pub mod codec;
 mod credit;
+pub mod link;
+pub mod liveness;
 mod net;
 pub mod reactor;
 mod serving;

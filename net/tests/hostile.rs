@@ -1,0 +1,154 @@
+//! Bytes from a peer that means harm, or is broken: the fuzz targets, over random bytes and over nearly good ones.
+
+#[allow(dead_code)]
+mod targets;
+
+use corelane_kernel::RawAddress;
+use corelane_net::wire::{
+    Allowance, Chunk, Decision, EndReason, Envelope, Goodbye, Hello, Introduction, Meaning, MessageHead,
+    Reason, Room, Signal, Target,
+};
+use proptest::prelude::*;
+
+fn raw() -> impl Strategy<Value = RawAddress> {
+    (any::<u64>(), any::<u32>(), any::<u32>()).prop_map(|(identity, index, shard)| RawAddress {
+        identity,
+        index,
+        shard,
+    })
+}
+
+/// A frame of any kind, as its bytes.
+fn frame() -> impl Strategy<Value = Vec<u8>> {
+    let bytes = |meaning: Meaning<'_>| {
+        let mut bytes = vec![0; 8192];
+        let mut room = Room::new(&mut bytes);
+        assert!(meaning.write(&mut room));
+        let used = room.used();
+        bytes.truncate(used);
+        bytes
+    };
+    let names = ("[a-z]{1,20}", "[a-zé.:0-9]{0,40}");
+    let hello = (any::<[u64; 8]>(), any::<[u16; 4]>(), any::<bool>(), names).prop_map(
+        move |(long, [a, b, c, d], welcome, (system, address))| {
+            bytes(Meaning::Hello(Hello {
+                welcome,
+                version_oldest: a.min(b),
+                version_newest: a.max(b),
+                from_shard: c,
+                to_shard: d,
+                capabilities: long[0] | long[1],
+                required: long[1],
+                node: long[2].max(3),
+                incarnation: long[3].max(1),
+                to_node: long[4],
+                to_incarnation: long[5],
+                epoch: long[6].max(1),
+                association: u32::from(a).max(1),
+                frame_max: u32::from(b) + 4096,
+                message_max: long[7],
+                credit_bytes: long[0],
+                credit_messages: long[1],
+                signals_received: long[2],
+                system: &system,
+                address: &address,
+            }))
+        },
+    );
+    let text = "[a-zäß]{0,30}";
+    let signal = (1..u64::MAX, raw(), raw(), 0..6, text).prop_map(move |(seq, a, b, which, text)| {
+        let signal = match which {
+            0 => Signal::Watch { watcher: a, target: b },
+            1 => Signal::Unwatch { watcher: a, target: b },
+            2 => Signal::Ended { watcher: a, target: b, reason: EndReason::Failed, text: &text },
+            3 => Signal::Stop { target: a },
+            4 => Signal::ChildFailed { child: a, parent: b, text: &text },
+            _ => Signal::Decided { child: a, parent: b, decision: Decision::Restart },
+        };
+        bytes(Meaning::Signal(seq, signal))
+    });
+    let body = || prop::collection::vec(any::<u8>(), 1..200);
+    let message = (any::<[u64; 2]>(), any::<[u16; 2]>(), body()).prop_map(
+        move |([identity, type_hash], [version, readable_since], body)| {
+            let target = Target { identity, index: type_hash as u32 };
+            let envelope = Envelope { type_hash, version, readable_since };
+            bytes(Meaning::Message(MessageHead { target, envelope }, &body))
+        },
+    );
+    let chunk =
+        (any::<u32>(), any::<u64>(), any::<bool>(), body()).prop_map(move |(stream, offset, last, body)| {
+            bytes(Meaning::Chunk(Chunk { stream, offset, last, bytes: &body }))
+        });
+    let small = (0..5, any::<[u64; 2]>(), "[a-z]{1,9}").prop_map(move |(which, [a, b], text)| {
+        bytes(match which {
+            0 => Meaning::Heartbeat(a),
+            1 => Meaning::Acknowledgement(a),
+            2 => Meaning::Credit(Allowance { bytes: a, messages: b }),
+            3 => Meaning::Goodbye(Goodbye { reason: Reason::Other(a as u16 | 16), detail: b, text: &text }),
+            _ => Meaning::Introduction(Introduction { node: a | 3, incarnation: b | 1, address: &text }),
+        })
+    });
+    prop_oneof![hello, signal, message, chunk, small]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    /// Reliability 27: whatever the pieces, the frames are the same.
+    #[test]
+    fn good_frames_are_the_same_in_any_pieces(frames in prop::collection::vec(frame(), 1..8), cut in any::<usize>()) {
+        let mut bytes = frames.concat();
+        bytes.truncate(bytes.len() - cut % 9);
+        targets::frames(&bytes);
+    }
+
+    #[test]
+    fn damaged_frames_are_frames_or_errors(
+        frames in prop::collection::vec(frame(), 1..4),
+        flips in prop::collection::vec((any::<usize>(), any::<u8>()), 1..6),
+    ) {
+        let mut bytes = frames.concat();
+        for (at, with) in flips {
+            let at = at % bytes.len();
+            bytes[at] ^= with;
+        }
+        targets::frames(&bytes);
+        targets::hello(&bytes[7..]);
+        targets::chunk(&bytes[7..]);
+    }
+
+    #[test]
+    fn a_link_survives_any_frames_whole_or_damaged(
+        frames in prop::collection::vec(frame(), 1..30),
+        flips in prop::collection::vec((any::<usize>(), any::<u8>()), 0..2),
+    ) {
+        let mut bytes = frames.concat();
+        for (at, with) in flips {
+            let at = at % bytes.len();
+            bytes[at] ^= with;
+        }
+        targets::link(&bytes);
+    }
+
+    #[test]
+    fn noise_is_frames_or_errors(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        targets::frames(&bytes);
+        targets::hello(&bytes);
+        targets::chunk(&bytes);
+    }
+
+    #[test]
+    fn noise_is_messages_or_errors(bytes in prop::collection::vec(any::<u8>(), 2..80)) {
+        targets::envelope(&bytes);
+    }
+}
+
+/// Reliability 26: a length that no buffer could hold is refused with its head, and nothing is waited for.
+#[test]
+fn a_length_bomb_is_refused_with_its_head() {
+    use corelane_net::wire::{Frame, FrameError, HELLO_MAX};
+    let head = [0xff, 0xff, 0xff, 0xff, 7, 0, 0, 0];
+    let error = FrameError::TooLong { length: u32::MAX, limit: HELLO_MAX };
+    assert_eq!(Frame::read(&head, HELLO_MAX), Err(error));
+    assert_eq!(error.to_string(), "a frame of 4294967295 bytes, where 4096 are allowed");
+}
