@@ -15,6 +15,8 @@ pub(super) struct Ward {
     may_restart: bool,
     /// It is to be restarted or to stop.
     pub(super) to_follow: bool,
+    /// That is because somebody above is made again, and nothing was decided about it itself.
+    left_alone: bool,
     /// Its next state is not made before.
     not_before: Time,
     /// Its next state is made by then, unless it is stopped.
@@ -68,6 +70,7 @@ impl Lives {
             let life = self.at(id);
             let to_follow = apt && life.lives();
             let ward = &mut life.ward;
+            ward.left_alone &= !to_follow;
             match decision {
                 Decision::Restart { wait, at_most, .. } => {
                     if apt {
@@ -94,7 +97,8 @@ impl Lives {
         if matches!(decision, Decision::Resume | Decision::Escalate) {
             // Below a new instance whose failed start is let pass, children go on as they are.
             for below in self.children_of(child) {
-                self.at(below).ward.to_follow = false;
+                let ward = &mut self.at(below).ward;
+                ward.to_follow &= !std::mem::take(&mut ward.left_alone);
             }
         }
         if decision == Decision::Resume && !self.of(child).lives() {
@@ -134,7 +138,7 @@ impl Lives {
             format!("{id}: {life:?}")
         })?;
         let ward = &mut self.at(id).ward;
-        (ward.may_restart, ward.to_follow) = (false, false);
+        (ward.may_restart, ward.to_follow, ward.left_alone) = (false, false, false);
         for child in self.children_of(id) {
             // They may be stopped.
             self.at(child).ward.due = None;
@@ -146,7 +150,7 @@ impl Lives {
     pub(super) fn leave_alone(&mut self, id: Id) {
         for child in self.children_of(id) {
             if self.of(child).is_up_and_running() {
-                self.at(child).ward.to_follow = true;
+                self.at(child).ward.is_left_alone();
             }
         }
     }
@@ -155,8 +159,11 @@ impl Lives {
     pub(super) fn let_restart_below(&mut self, id: Id) {
         for child in self.children_of(id) {
             let up = self.of(child).is_up_and_running();
-            let ward = &mut self.at(child).ward;
-            (ward.may_restart, ward.to_follow) = (ward.may_restart || up, ward.to_follow || up);
+            if up {
+                let ward = &mut self.at(child).ward;
+                ward.may_restart = true;
+                ward.is_left_alone();
+            }
         }
     }
 
@@ -192,6 +199,12 @@ impl Lives {
 }
 
 impl Ward {
+    /// It is restarted after somebody above it, unless it is to be anyway.
+    fn is_left_alone(&mut self) {
+        self.left_alone |= !self.to_follow;
+        self.to_follow = true;
+    }
+
     /// Counts a restart: the time begins with the first, and anew with the first after it is over.
     fn permits(&mut self, (most, within): (u32, Duration), now: Time) -> bool {
         let (count, since) = self.counted;

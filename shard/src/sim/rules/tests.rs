@@ -276,6 +276,18 @@ fn a_limit_is_counted_for_each_whom_a_decision_concerns() {
     );
 }
 
+/// Only what follows from those above is off when they go on; what was decided about a child itself is done.
+#[test]
+fn a_parent_that_goes_on_takes_no_decision_back() {
+    let above = |decision| {
+        let heard = Act::ChildFailed { parent: OUTSIDE, child: 1, now: NOW, decision, reach: Reach::One };
+        [Act::Fails { id: 1 }, heard]
+    };
+    let story = [&fails(RESTART)[..], &above(Decision::Resume)].concat();
+    assert_eq!(broken(&story), Some("what was decided is done"));
+    assert_eq!(broken(&[&story[..], &RESTARTS].concat()), None);
+}
+
 #[test]
 fn one_that_is_being_restarted_handles_nothing_more() {
     let story = [&[told(1, 2, 1)][..], &fails(RESTART), &RESTARTS[..1], &[handled(1, 2, 1)]].concat();
