@@ -509,7 +509,7 @@ fn run_all(quarter: u64) {
     }
 }
 
-/// Conformance 37, 38, 40; reliability 31. In four parts, which run side by side.
+/// Conformance 37, 38, 40, reliability 31: in four parts, which run side by side.
 #[test]
 fn signals_arrive_once_and_messages_at_most_once_in_order_first_quarter() {
     run_all(0);
