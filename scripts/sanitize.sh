@@ -42,7 +42,7 @@ trap 'rm -f "$log"' EXIT
 # the compiler, are built without the sanitizer.
 status=0
 cargo test --locked --no-fail-fast --target "$host" --lib --tests \
-    --package corelane-kernel --features corelane-kernel/alloc --package corelane-shard \
+    --package corelane-kernel --features corelane-kernel/alloc --package corelane-net --package corelane-shard \
     -- --skip a_million_actors --skip a_storm_of_panics 2>&1 | tee "$log" || status=$?
 
 if grep -q 'LeakSanitizer has encountered a fatal error' "$log"; then

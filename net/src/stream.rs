@@ -18,7 +18,7 @@ pub struct StreamOptions {
     /// The socket's options.
     pub socket: Options,
     /// Messages with bytes that the actor has not handled, from which on nothing more is read until it has handled half. 8 by
-    /// default, of at most a [chunk](crate::reactor::ReactorConfig::chunk_bytes) each.
+    /// default, of at most one chunk of the reactor each.
     pub unhandled: u32,
     /// How long a connection may take to be made. 10 s by default; `None` is as long as the operating system tries.
     pub connect_within: Option<Duration>,

@@ -102,6 +102,11 @@ pub(crate) trait Drive {
     /// Whether something may have come. Cheap enough to be asked while spinning.
     fn has_input(&mut self, store: &mut Store) -> bool;
 
+    /// Whether something is known to have come: what is asked before a wait, which would find the rest.
+    fn has_pending(&mut self, store: &mut Store) -> bool {
+        self.has_input(store)
+    }
+
     /// Whether there is a chunk to receive into. If not, the next that is given back wakes the reactor.
     fn has_chunks(&mut self) -> bool;
 

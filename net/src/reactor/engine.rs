@@ -467,7 +467,10 @@ impl Reactor {
     /// return early.
     pub fn park(&mut self, timeout: Option<Duration>) {
         self.submit();
-        if self.has_input() {
+        let comes = !self.store.events.is_empty()
+            || self.backend.has_pending(&mut self.store)
+            || (!self.starved.is_empty() && self.backend.has_chunks());
+        if comes {
             return;
         }
         self.store.counters.parks += 1;

@@ -381,9 +381,13 @@ impl Drive for Poll {
     }
 
     fn has_input(&mut self, store: &mut Store) -> bool {
-        if !self.polled && self.done.is_empty() && self.ready_in.is_empty() && self.ready_out.is_empty() {
+        if !self.has_pending(store) {
             self.ask(Some(Duration::ZERO), store);
         }
+        self.has_pending(store)
+    }
+
+    fn has_pending(&mut self, _: &mut Store) -> bool {
         self.polled || !(self.done.is_empty() && self.ready_in.is_empty() && self.ready_out.is_empty())
     }
 
