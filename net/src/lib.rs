@@ -4,7 +4,7 @@
 //!
 //! [`reactor`] (operations, tokens, completions; three backends behind one contract) → [`buffers`] (memory that is shared
 //! with the operating system) → `net`, `sockets` (a reactor on each shard, driven in its turn) → `credit`, `stream`, `serving`
-//! (what actors do with it).
+//! (what actors do with it), [`framing`] (frames in a stream).
 //!
 //! Beside them, without sockets, clocks or threads, bytes and times in, bytes and actions out: [`wire`] (the frames, byte by
 //! byte) → [`codec`] (how messages are written in them, and how they may change) → [`liveness`] (whether a peer is still there,
@@ -13,6 +13,7 @@
 pub mod buffers;
 pub mod codec;
 mod credit;
+pub mod framing;
 pub mod link;
 pub mod liveness;
 mod net;
