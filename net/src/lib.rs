@@ -3,16 +3,20 @@
 //! # Reading order
 //!
 //! [`reactor`] (operations, tokens, completions; three backends behind one contract) → [`buffers`] (memory that is shared
-//! with the operating system) → `net`, `sockets` (a reactor on each shard, driven in its turn) → `credit`, `stream`, `serving`
-//! (what actors do with it), [`framing`] (frames in a stream).
+//! with the operating system) → `net`, `sockets` (a reactor on each shard, driven in its turn) → `credit`, `stream`,
+//! `datagrams`, `serving` (what actors do with it), [`framing`] (frames in a stream).
 //!
 //! Beside them, without sockets, clocks or threads, bytes and times in, bytes and actions out: [`wire`] (the frames, byte by
 //! byte) → [`codec`] (how messages are written in them, and how they may change) → [`liveness`] (whether a peer is still there,
 //! by its heartbeats) → [`link`] (the state machine of one link between two shards).
 
+// What only io_uring needs is there all the same.
+#![cfg_attr(not(target_os = "linux"), allow(dead_code))]
+
 pub mod buffers;
 pub mod codec;
 mod credit;
+mod datagrams;
 pub mod framing;
 pub mod link;
 pub mod liveness;
@@ -24,6 +28,7 @@ mod stream;
 pub mod wire;
 
 pub use credit::Received;
+pub use datagrams::{DatagramCtx, DatagramEvent, Datagrams};
 pub use net::{Net, NetConfig, SimulatedHost};
 pub use serving::{ServeError, Service, serve};
 pub use sockets::{Sink, Sockets};

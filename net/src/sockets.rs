@@ -236,10 +236,20 @@ impl Sockets {
     /// Has a sink hear of a socket, in place of the one that did: for a connection that was accepted.
     pub fn attach(&self, socket: SocketId, sink: impl Sink) {
         let mut inner = self.get();
-        match inner.seat(socket) {
-            Some(seat) => seat.sink = Some(Box::new(sink)),
-            None => inner.take_seat(socket, Some(Box::new(sink))),
+        if inner.reactor.tag(socket).is_none() {
+            // It is closed already.
+            return;
         }
+        let before = match inner.seat(socket) {
+            Some(seat) => seat.sink.replace(Box::new(sink)),
+            None => {
+                inner.take_seat(socket, Some(Box::new(sink)));
+                None
+            }
+        };
+        drop(inner);
+        // What it holds may use the sockets.
+        drop(before);
     }
 
     /// See [`Reactor::write`].
@@ -304,6 +314,12 @@ impl Sockets {
     pub fn leave(&self, socket: SocketId) {
         let mut inner = self.get();
         inner.reactor.close(socket);
+        if inner.reactor.tag(socket).is_none() {
+            return;
+        }
+        if inner.seat(socket).is_none() {
+            inner.take_seat(socket, None);
+        }
         let at = inner.now + inner.linger;
         let sink = match inner.seat(socket) {
             Some(seat) if !seat.lingers => {
