@@ -9,7 +9,6 @@
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::fmt;
-use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -221,7 +220,7 @@ impl Chunk {
 
     /// The chunk as memory that a system call fills.
     #[cfg(unix)]
-    pub(crate) fn as_uninit(&mut self) -> &mut [MaybeUninit<u8>] {
+    pub(crate) fn as_uninit(&mut self) -> &mut [std::mem::MaybeUninit<u8>] {
         let bytes: &mut [u8] = self;
         let (at, len) = (bytes.as_mut_ptr(), bytes.len());
         // SAFETY: the same memory, borrowed for as long. System calls, for which this is, write initialised bytes only.

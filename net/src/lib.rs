@@ -13,6 +13,9 @@
 // What only io_uring needs is there all the same.
 #![cfg_attr(not(target_os = "linux"), allow(dead_code))]
 
+// What only io_uring needs is there all the same.
+#![cfg_attr(not(target_os = "linux"), allow(dead_code))]
+
 pub mod buffers;
 pub mod codec;
 mod credit;
