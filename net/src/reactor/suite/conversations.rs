@@ -260,6 +260,26 @@ fn receiving_stops_without_chunks_and_goes_on_when_another_thread_gives_them_bac
     rig.end();
 }
 
+fn silent_connections_take_no_memory_that_others_need(open: Open) {
+    let Some(mut rig) = Rig::new(open, &ReactorConfig { chunks: 2, ..small() }) else { return };
+    let (listener, address) = rig.listen();
+    let silent: Vec<_> = (0..200).map(|_| rig.connect(&address)).collect();
+    rig.until("connected", |rig| {
+        rig.of(listener).accepted.len() == 200 && silent.iter().all(|client| rig.of(*client).connected == 1)
+    });
+    // Each of them is being read, half of them from both ends.
+    silent.iter().step_by(2).for_each(|client| rig.reactor.resume(*client));
+    rig.turn();
+    assert_eq!(rig.reactor.chunks_held(), 0);
+    let talker = rig.connect(&address);
+    rig.reactor.write(talker, pattern(500_000), None).unwrap();
+    rig.until("all has come", |rig| {
+        let server = rig.of(listener).accepted.get(200).copied();
+        server.is_some_and(|server| rig.of(server).received.len() == 500_000)
+    });
+    rig.end();
+}
+
 fn datagrams_come_whole_with_their_sender(open: Open) {
     let Some(mut rig) = Rig::new(open, &small()) else { return };
     let options = Options::default();
@@ -431,6 +451,7 @@ on_every_backend!(
     large_writes_of_many_buffers_keep_their_order_through_short_sends,
     buffers_of_every_kind_are_sent,
     receiving_stops_without_chunks_and_goes_on_when_another_thread_gives_them_back,
+    silent_connections_take_no_memory_that_others_need,
     datagrams_come_whole_with_their_sender,
     unix_sockets_are_streams_too,
     a_paused_listener_lets_connections_wait,
