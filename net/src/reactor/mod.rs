@@ -84,6 +84,7 @@ mod store;
 mod suite;
 #[cfg(target_os = "linux")]
 mod uring;
+mod work;
 
 pub use address::{Address, AddressError};
 pub use backend::Waker;

@@ -18,9 +18,9 @@ use super::address::Address;
 use super::backend::{Completion, Descriptor, Drive, Make, Outcome, Waker};
 use super::config::{Backend, Options, ReactorConfig};
 use super::descriptor;
-use super::engine::GATHER;
 use super::slab::Key;
 use super::store::{Store, Work};
+use super::work::GATHER;
 use crate::buffers::Supply;
 
 /// The name of the waker.

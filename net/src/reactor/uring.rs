@@ -30,9 +30,9 @@ use super::address::Address;
 use super::backend::{Completion, Descriptor, Drive, Make, Outcome, Waker};
 use super::config::{Backend, Options, ReactorConfig};
 use super::descriptor;
-use super::engine::GATHER;
 use super::slab::Key;
 use super::store::{Operation, Store, Work};
+use super::work::GATHER;
 use crate::buffers::{Chunk, Supply};
 
 /// The oldest kernel whose rings of chunks and repeating operations are sound.
