@@ -13,9 +13,6 @@
 // What only io_uring needs is there all the same.
 #![cfg_attr(not(target_os = "linux"), allow(dead_code))]
 
-// What only io_uring needs is there all the same.
-#![cfg_attr(not(target_os = "linux"), allow(dead_code))]
-
 pub mod buffers;
 pub mod codec;
 mod credit;
