@@ -38,6 +38,8 @@ struct Readme;
 
 pub use corelane_kernel as kernel;
 pub use corelane_kernel::{fsm, pattern, router};
+#[cfg(feature = "net")]
+pub use corelane_net as net;
 pub use corelane_shard as shard;
 pub use corelane_shard::{sim, testkit};
 
