@@ -27,6 +27,7 @@ mod restart;
 mod ring;
 mod route;
 mod savina;
+mod socket;
 mod spawn;
 mod spray;
 mod stage;

@@ -3,7 +3,9 @@
 use super::raw::{hop, memory, queue, wake};
 use super::savina::{self, big, chameneos, count, forkjoin, pingpong};
 use super::{Cost, Plan, Unit, WorkloadError};
-use super::{ask, cross, fsm, gateway, random, restart, ring, route, spawn, spray, stall, storm, tell};
+use super::{
+    ask, cross, fsm, gateway, random, restart, ring, route, socket, spawn, spray, stall, storm, tell,
+};
 
 /// How a workload or a raw loop is run.
 pub type Run = fn(&Plan) -> Result<Cost, WorkloadError>;
@@ -133,6 +135,32 @@ pub const WORKLOADS: &[Workload] = &[
         .beside("two of rtrb's rings, both sides spinning", hop::pingpong),
     round_trip("wake", 2, "two actors of two shards that park at once", cross::wake)
         .beside("two threads that park and unpark each other, a futex each way", wake::park),
+    round_trip(
+        "net.echo.uring",
+        2,
+        "64 bytes to an actor's connection and back, by io_uring",
+        socket::echo_uring,
+    )
+    .beside("a thread that reads and writes, neither side blocks", socket::raw_echo),
+    round_trip(
+        "net.echo.poll",
+        2,
+        "64 bytes to an actor's connection and back, by readiness",
+        socket::echo_poll,
+    )
+    .beside("a thread that reads and writes, neither side blocks", socket::raw_echo),
+    message(
+        "net.stream.uring",
+        "writes of 64 KiB that an actor is told of, by io_uring",
+        socket::stream_uring,
+    )
+    .beside("a thread that reads, neither side blocks", socket::raw_stream),
+    message(
+        "net.stream.poll",
+        "writes of 64 KiB that an actor is told of, by readiness",
+        socket::stream_poll,
+    )
+    .beside("a thread that reads, neither side blocks", socket::raw_stream),
     round_trip("savina.pingpong", 3, "40,000 round trips, a tick to itself before each", pingpong::run),
     message("savina.count", "a million increments at once, then the count", count::run),
     message("savina.fjthrput", "10,000 messages to each of 60 actors that compute", forkjoin::throughput),
