@@ -45,12 +45,14 @@ impl Kernel {
         Ok(())
     }
 
-    /// Takes one reason away. With the last one gone, what waited is handled before what comes later.
+    /// Takes one reason away. With the last one gone, what waited is handled before what comes later; that of one that is
+    /// about to be restarted, or is undecided, by whoever comes of it.
     pub(crate) fn resume_cell(&mut self, cell: u32) {
         let Some(side) = self.side_of(cell) else { return };
         let side = self.sides.get_mut(side);
         side.suspensions = side.suspensions.saturating_sub(1);
-        if side.suspensions == 0 && self.memory.header(cell).identity.get().gate() == Gate::Suspended {
+        let free = side.suspensions == 0 && side.ward.step.is_none();
+        if free && self.memory.header(cell).identity.get().gate() == Gate::Suspended {
             self.open_gate(cell);
         }
     }
