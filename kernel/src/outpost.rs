@@ -34,23 +34,23 @@ pub(crate) struct Origin {
     bound: u32,
 }
 
-/// What an outpost's cell hears of its child's birth.
-type Born = Result<Address, SpawnError>;
+/// What an outpost's cell hears of its child's birth: nothing, where it was stopped before.
+type Born = Option<Result<Address, SpawnError>>;
 
 /// Words of the record in which that is handed over.
 const BORN_WORDS: usize = Payload::<Born>::WORDS;
 
-/// What stands in an outpost's cell: what its owner, whose messages are `M`, is to be told of a child whose messages are `R`.
-struct Awaiting<M, R, F> {
+/// What stands in an outpost's cell: what is to be done once it is known what became of the birth of a child whose messages
+/// are `R`.
+struct Awaiting<R, F> {
     then: Option<F>,
-    types: PhantomData<fn(R) -> M>,
+    types: PhantomData<fn(R)>,
 }
 
-impl<M, R, F> Awaiting<M, R, F>
+impl<R, F> Awaiting<R, F>
 where
-    M: Send + 'static,
     R: 'static,
-    F: FnOnce(Result<ActorRef<R>, SpawnError>) -> M + 'static,
+    F: FnOnce(Option<Result<ActorRef<R>, SpawnError>>, &mut Scope<'_>) + 'static,
 {
     const BEHAVIOR: &'static Behavior =
         const { &plain::<Self, Born>(Role::Outpost, Self::hear, drop_value::<Self>) };
@@ -64,10 +64,8 @@ where
         let Some(then) = then else { return };
         // The closure is the owner's code: its panic is the owner's failure.
         kernel.set_running(owner);
-        let message = then(born.map(Address::typed));
+        then(born.map(|born| born.map(Address::typed)), &mut Scope::new(kernel));
         kernel.set_running(crate::region::NONE);
-        let owner = kernel.address_of(owner).typed::<M>();
-        kernel.answer(owner, message);
     }
 }
 
@@ -86,9 +84,9 @@ impl Kernel {
         }
     }
 
-    /// Spawns a child on a shard of this realm, and has its parent told what `then` makes of its address. Nothing has changed
-    /// when it fails.
-    fn spawn_on<M, A, F, T>(
+    /// Spawns a child on a shard of this realm, and calls `then` with its address, or with nothing where it was stopped before
+    /// it was known. Nothing has changed when it fails.
+    fn spawn_on<A, F, T>(
         &mut self,
         parent: u32,
         shard: usize,
@@ -97,32 +95,30 @@ impl Kernel {
         then: T,
     ) -> Result<(), SpawnError>
     where
-        M: Send + 'static,
         A: Actor,
         F: Maker<A> + Send,
-        T: FnOnce(Result<ActorRef<A::Msg>, SpawnError>) -> M + 'static,
+        T: FnOnce(Option<Result<ActorRef<A::Msg>, SpawnError>>, &mut Scope<'_>) + 'static,
     {
         let birth = if birth.name.is_some() { self.decided(parent, birth, true) } else { birth };
         let shard = birth.shard.map_or(shard, usize::from);
         if shard == self.place.shard() {
             let child = self.spawn_cell::<A, F>(parent, birth, MaybeUninit::uninit(), maker)?;
-            let owner = self.address_of(parent).typed::<M>();
-            self.answer(owner, then(Ok(child)));
+            then(Some(Ok(child)), &mut Scope::new(self));
             return Ok(());
         }
         if matches!(self.memory.header(parent).identity.get().gate(), Gate::Stopping | Gate::Dead) {
             return Err(SpawnError::Stopping);
         }
-        let behavior = Awaiting::<M, A::Msg, T>::BEHAVIOR;
+        let behavior = Awaiting::<A::Msg, T>::BEHAVIOR;
         let cell = self.raw_cell(behavior, Group::Normal, false, Gate::Ready)?;
         if let Err(error) = self.send_child::<A, F>(parent, cell, shard, birth, maker) {
             self.strike_name(parent, cell);
             self.give_up(cell);
             return Err(error);
         }
-        let awaiting = Awaiting::<M, A::Msg, T> { then: Some(then), types: PhantomData };
+        let awaiting = Awaiting::<A::Msg, T> { then: Some(then), types: PhantomData };
         // SAFETY: a fresh cell of this table's class.
-        unsafe { Layout::<Awaiting<M, A::Msg, T>>::of(&self.memory, cell).write(awaiting) };
+        unsafe { Layout::<Awaiting<A::Msg, T>>::of(&self.memory, cell).write(awaiting) };
         self.link_child(parent, cell);
         Ok(())
     }
@@ -202,8 +198,9 @@ impl Kernel {
     }
 }
 
-/// How a child on another shard is to be spawned: name, scheduling group, mailbox bound. Made by [`Ctx::child_on`].
-#[must_use = "a spawner does nothing until `spawn_from` is called"]
+/// How a child on another shard is to be spawned: name, scheduling group, mailbox bound. Made by [`Ctx::child_on`], and by
+/// [`Scope::child_on`].
+#[must_use = "a spawner does nothing until `spawn_from` or `spawn_then` is called"]
 pub struct ChildSpawner<'k, A> {
     kernel: &'k mut Kernel,
     parent: u32,
@@ -212,7 +209,7 @@ pub struct ChildSpawner<'k, A> {
     owner: PhantomData<fn(A)>,
 }
 
-impl<'k, A: Actor> ChildSpawner<'k, A> {
+impl<'k, A> ChildSpawner<'k, A> {
     pub(crate) fn below(kernel: &'k mut Kernel, parent: u32, shard: usize) -> ChildSpawner<'k, A> {
         ChildSpawner { kernel, parent, shard, birth: Birth::default(), owner: PhantomData }
     }
@@ -237,6 +234,30 @@ impl<'k, A: Actor> ChildSpawner<'k, A> {
         self
     }
 
+    /// Spawns from a factory that makes the state when the child starts, and again when it is restarted, and calls `then` once
+    /// on the parent's kernel with the child's address, or with why there is none: it could not be made there after all, or
+    /// its parent has begun to stop it before ([`SpawnError::Stopping`]). Where the shard is the parent's own, that is before
+    /// this returns.
+    ///
+    /// For what looks after children on an actor's behalf, such as a pool: no message is told, so nothing is lost where
+    /// queues are full. A panic of `then` is the parent's failure. It is dropped uncalled with the kernel only.
+    ///
+    /// # Errors
+    /// [`SpawnError`]: nothing was begun, and `then` is not called; the factory is dropped.
+    pub fn spawn_then<B: Actor>(
+        self,
+        mut factory: impl FnMut() -> B + Send + 'static,
+        then: impl FnOnce(Result<ActorRef<B::Msg>, SpawnError>, &mut Scope<'_>) + 'static,
+    ) -> Result<(), SpawnError> {
+        let then = move |born: Option<_>, scope: &mut Scope<'_>| {
+            then(born.unwrap_or(Err(SpawnError::Stopping)), scope);
+        };
+        let maker = Made(move || Ok(factory()));
+        self.kernel.spawn_on::<B, _, _>(self.parent, self.shard, self.birth, maker, then)
+    }
+}
+
+impl<A: Actor> ChildSpawner<'_, A> {
     /// Spawns from a factory that makes the state when the child starts, and again when it is restarted. This actor is told
     /// once what `then` makes of the child's address, or of why it could not be made there after all; unless it has begun to
     /// stop the child before. That comes in no order with what the child itself tells.
@@ -260,7 +281,13 @@ impl<'k, A: Actor> ChildSpawner<'k, A> {
         factory: impl FnMut() -> Result<B, Failure> + Send + 'static,
         then: impl FnOnce(Result<ActorRef<B::Msg>, SpawnError>) -> A::Msg + 'static,
     ) -> Result<(), SpawnError> {
-        self.kernel.spawn_on::<A::Msg, B, _, _>(self.parent, self.shard, self.birth, Made(factory), then)
+        let owner = self.kernel.address_of(self.parent).typed::<A::Msg>();
+        let then = move |born: Option<_>, scope: &mut Scope<'_>| {
+            if let Some(born) = born {
+                scope.answer(owner, then(born));
+            }
+        };
+        self.kernel.spawn_on::<B, _, _>(self.parent, self.shard, self.birth, Made(factory), then)
     }
 }
 
@@ -271,6 +298,15 @@ impl<A> fmt::Debug for ChildSpawner<'_, A> {
             "ChildSpawner(shard: {}, name: {:?}, group: {:?})",
             self.shard, self.birth.name, self.birth.group
         )
+    }
+}
+
+impl Scope<'_> {
+    /// Spawns a child of an actor of this kernel, on any shard of the realm: as [`Ctx::child_on`], on the actor's behalf, by
+    /// [`ChildSpawner::spawn_then`]. `None` if that actor is gone.
+    pub fn child_on(&mut self, parent: impl Into<Address>, shard: usize) -> Option<ChildSpawner<'_, ()>> {
+        let (parent, kernel) = (parent.into(), self.kernel());
+        kernel.is_actor(parent).then(|| ChildSpawner::below(kernel, parent.index, shard))
     }
 }
 

@@ -557,6 +557,94 @@ fn a_panic_of_what_tells_of_a_birth_loses_neither_failure_nor_end() {
     }
 }
 
+/// An order to spawn a puppet on a kernel on the puppet's own behalf, by its scope, and to log what is heard of that.
+fn bear_for(shard: usize) -> Order {
+    attempt(move |me, ctx| {
+        let (log, parent) = (me.log.clone(), ctx.me());
+        let heard = log.clone();
+        let mut scope = ctx.scope();
+        let spawner = scope.child_on(parent, shard).expect("a living parent");
+        spawner.name("c").spawn_then(
+            move || Puppet::new("c", &log),
+            move |born, scope| {
+                let path = born.map(|child| scope.child_of(parent, "c") == Some(child.address()));
+                heard.add(format!("heard: {path:?}"));
+            },
+        )?;
+        me.say("goes on");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_birth_is_heard_of_without_a_message_on_behalf_of_a_parent() {
+    for shard in [0, 1] {
+        let mut family = Family::new(PLAIN);
+        family.realm.worlds[0].scope().suspend(family.p).unwrap();
+        family.tell(family.p, bear_for(shard));
+        assert_eq!(family.realm.events(), [""; 0]);
+        family.realm.worlds[0].scope().resume(family.p);
+        let heard = "heard: Ok(true)";
+        let mut events = family.realm.events();
+        // On the parent's own kernel at once, from elsewhere in no order with what the child does.
+        assert!(shard == 1 || events[..2] == [heard, "p goes on"], "{events:?}");
+        events.sort_unstable();
+        assert_eq!(events, ["c started", heard, "p goes on"]);
+        family.realm.worlds[0].stop(family.p);
+        assert_eq!(family.realm.events(), ["c stopped", "p stopped"]);
+        assert!(family.realm.worlds[0].scope().child_on(family.p, shard).is_none(), "of one that is gone");
+    }
+}
+
+#[test]
+fn the_birth_of_one_that_is_stopped_before_it_is_known_is_heard_of_as_that() {
+    for restarts in [false, true] {
+        let mut family = Family::new(PLAIN);
+        family.tell(family.p, bear_for(1));
+        family.realm.worlds[0].settle();
+        if restarts {
+            family.tell(family.p, failing("oops"));
+        } else {
+            family.realm.have(0, family.p, |_, ctx| ctx.stop_children());
+        }
+        let events = family.realm.events();
+        let heard: Vec<_> = events.iter().filter(|event| event.starts_with("heard")).collect();
+        assert_eq!(heard, ["heard: Err(Stopping)"], "{events:?}");
+        assert_eq!(family.alive(), [1, 0, 0]);
+    }
+}
+
+#[test]
+fn a_parent_that_is_resumed_while_it_waits_for_its_restart_runs_no_sooner() {
+    let mut family = Family::new(PLAIN);
+    family.child(0, family.p, 1, "c");
+    family.realm.events();
+    let p = family.p;
+    // Its outer reason to wait goes while the end of its child is awaited.
+    family.realm.worlds[0].scope().suspend(p).unwrap();
+    family.realm.worlds[0].scope().fail(p, Failure::new("oops"));
+    family.tell(p, Order::Note(1));
+    family.realm.worlds[0].settle();
+    assert_eq!(family.realm.log().take(), ["p restarting: error: oops"]);
+    family.realm.worlds[0].scope().resume(p);
+    family.realm.worlds[0].settle();
+    assert_eq!(family.realm.log().take(), [""; 0]);
+    assert_eq!(
+        family.realm.events(),
+        ["c stopped", "p stopped", "p restarted: error: oops", "p started", "p 1"]
+    );
+    // One that is undecided as well.
+    let c = family.child(0, p, 1, "c");
+    family.tell(c, failing("no"));
+    family.tell(c, Order::Note(2));
+    family.realm.worlds[1].settle();
+    family.realm.worlds[1].scope().resume(c);
+    family.realm.worlds[1].settle();
+    let early = family.realm.log().take();
+    assert!(!early.iter().any(|event| event == "c 2"), "{early:?}");
+    assert_eq!(family.realm.events().last().map(String::as_str), Some("c 2"));
+}
+
 // --- ends ------------------------------------------------------------------------------------------------------------
 
 #[test]

@@ -231,11 +231,9 @@ impl Kernel {
         }
         if first {
             self.speak(cell);
-            if !ending {
-                // Should the owner's code panic, the rest is done in the next turn.
-                self.bonds_wait |= self.bonds.get(handle).due != Due::Nothing;
-                self.tell_outcome(cell, born);
-            }
+            // Should the owner's code panic, the rest is done in the next turn.
+            self.bonds_wait |= self.bonds.get(handle).due != Due::Nothing;
+            self.tell_outcome(cell, (!ending).then_some(born));
         }
         self.attend(cell);
     }
@@ -260,11 +258,11 @@ impl Kernel {
     fn end_outpost(&mut self, cell: u32) {
         let Some(handle) = self.bond_of(cell) else { return };
         let ending = self.memory.header(cell).identity.get().gate() == Gate::Stopping;
-        if self.bonds.get(handle).other == Address::NOBODY && !ending {
+        if self.bonds.get(handle).other == Address::NOBODY {
             // Nothing was heard of a child: its kernel went first. Should the owner's code panic, the next turn goes on.
             self.bonds.get_mut(handle).due = Due::End;
             self.bonds_wait = true;
-            self.tell_outcome(cell, Err(SpawnError::Unreachable));
+            self.tell_outcome(cell, (!ending).then_some(Err(SpawnError::Unreachable)));
             self.bonds.get_mut(handle).due = Due::Nothing;
         }
         self.close(cell, Closing::State);
