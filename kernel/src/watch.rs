@@ -345,6 +345,10 @@ impl Kernel {
         if matches!(gate, Gate::Stopping | Gate::Dead | Gate::Free | Gate::Starting) {
             return;
         }
+        if gate == Gate::Suspended && self.is_taking_leave(watcher) {
+            // Most often this is a child that was stopped for the restart. What the old instance watched ends with it.
+            return;
+        }
         if let Some(behavior) = header.behavior.get() {
             self.enter(watcher, Stage::Hook);
             // SAFETY: the watcher lives, its state is made, and none of its code runs.

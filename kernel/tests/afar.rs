@@ -737,6 +737,27 @@ fn a_parent_that_is_restarted_waits_for_the_end_of_children_elsewhere() {
     );
 }
 
+/// Or an owner whose pool is empty then would stop, or have routees replaced that are not wanted any more.
+#[test]
+fn an_instance_that_is_about_to_be_restarted_hears_nothing_of_the_ends_of_its_children() {
+    let mut family = Family::new(PLAIN);
+    let children = [(0, "a"), (1, "b"), (2, "c")].map(|(shard, name)| {
+        let child = family.child(0, family.p, shard, name);
+        family.realm.have(0, family.p, move |_, ctx| ctx.watch(child).unwrap());
+        child
+    });
+    family.realm.events();
+    family.tell(family.p, failing("oops"));
+    // One after the other.
+    for at in [0, 1, 0, 2, 0] {
+        family.realm.worlds[at].settle();
+    }
+    let events = family.realm.events();
+    assert!(!events.iter().any(|event| event.contains("hears")), "{events:?}");
+    assert_eq!(events.last().map(String::as_str), Some("p started"));
+    assert_eq!(children.len(), 3);
+}
+
 #[test]
 fn children_elsewhere_that_the_old_instance_leaves_alone_are_restarted_after_it() {
     let mut family = Family::new(|puppet| puppet.at_restart(|_, _| {}));

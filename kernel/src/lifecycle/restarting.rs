@@ -106,6 +106,12 @@ impl Kernel {
         self.restart(cell, next);
     }
 
+    /// Whether the instance at hand is about to make room for the next: its `restarting` hook has run.
+    pub(crate) fn is_taking_leave(&self, cell: u32) -> bool {
+        let step = self.side_of(cell).and_then(|side| self.sides.get(side).ward.step);
+        step.is_some_and(|step| step != Step::Undecided)
+    }
+
     /// Notes how far a restart has come, in case of a panic.
     fn begin_step(&mut self, cell: u32, step: Step) {
         self.enter(cell, Stage::Restart(step));
