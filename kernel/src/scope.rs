@@ -183,6 +183,22 @@ impl<'k> Scope<'k> {
         }
     }
 
+    /// Has an actor of this kernel watch another, as [`Ctx::watch`](crate::Ctx::watch) does. Nothing happens if it is gone.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the region is used up: it is not watched.
+    pub fn watch(
+        &mut self,
+        watcher: impl Into<Address>,
+        target: impl Into<Address>,
+    ) -> Result<(), OutOfMemory> {
+        let watcher = watcher.into();
+        if !self.kernel.is_actor(watcher) {
+            return Ok(());
+        }
+        self.kernel.watch_cell(watcher.index, target.into(), NONE)
+    }
+
     /// Asks a question on behalf of code that is no actor: `then` is called once with the answer or its absence, on
     /// this kernel, or dropped with it.
     pub fn ask<T, R>(

@@ -567,8 +567,11 @@ fn bear_for(shard: usize) -> Order {
         spawner.name("c").spawn_then(
             move || Puppet::new("c", &log),
             move |born, scope| {
-                let path = born.map(|child| scope.child_of(parent, "c") == Some(child.address()));
-                heard.add(format!("heard: {path:?}"));
+                let known = born.map(|child| {
+                    scope.watch(parent, child).unwrap();
+                    scope.child_of(parent, "c") == Some(child.address())
+                });
+                heard.add(format!("heard: {known:?}"));
             },
         )?;
         me.say("goes on");
@@ -590,8 +593,12 @@ fn a_birth_is_heard_of_without_a_message_on_behalf_of_a_parent() {
         assert!(shard == 1 || events[..2] == [heard, "p goes on"], "{events:?}");
         events.sort_unstable();
         assert_eq!(events, ["c started", heard, "p goes on"]);
+        let child = family.realm.worlds[0].scope().child_of(family.p, "c").unwrap();
+        family.realm.worlds[shard].scope().stop(child);
+        let events = family.realm.events();
+        assert!(events[0] == "c stopped" && events[1].starts_with("p hears"), "{events:?}");
         family.realm.worlds[0].stop(family.p);
-        assert_eq!(family.realm.events(), ["c stopped", "p stopped"]);
+        assert_eq!(family.realm.events(), ["p stopped"]);
         assert!(family.realm.worlds[0].scope().child_on(family.p, shard).is_none(), "of one that is gone");
     }
 }
