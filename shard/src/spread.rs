@@ -1,30 +1,27 @@
 //! The spread pool: a pool whose routees live on the shards that are decided for it, and that keeps its size.
 //!
-//! It is a [`Pool`] whose routees were all spawned elsewhere, by way of a child of the owner, the *desk*. The desk is the
-//! tether of file `routees`: a leash on each routee's shard supervises the routee and goes with the desk. It is also where
-//! the leashes report; so the owner's protocol has no word about it. The desk and the pool share a *hall*, in which
-//! routees wait until the owner next runs, for only the owner can watch them.
+//! It is a [`Pool`] that spawns none itself. Its routees are its owner's children, wherever they live, as those of any pool.
+//! What becomes of the birth of one elsewhere is known later only, in a closure that runs on the owner's shard. That watches
+//! the routee for the owner, and has it wait in a *hall* until the owner next runs: only the owner has hold of its pool. So
+//! the owner's protocol has no word about it, and no message is told that could be lost.
 //!
-//! ```text
-//!   owner, with its pool ── desk ◀── reports, watches ── leash ── routee
-//!         ▲        └─ hall ─┘                                        │
-//!         └──────────────────────── watches ─────────────────────────┘
-//! ```
-//!
-//! Who would be told to nobody waits: the owner is suspended while its pool is empty and routees are on their way.
+//! Who would be told to nobody waits: the owner is suspended while its pool is empty and routees are on their way. A routee
+//! that is to be replaced after a while has its place kept by a child of the owner, the *pause*.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
+use std::time::Duration;
 
 use corelane_kernel::limits::ROUTEES_DEFAULT;
 use corelane_kernel::router::{self, Evicted, Pool, PoolError, Resizer, RoundRobin, Routee, Router};
-use corelane_kernel::{Actor, ActorRef, Address, Ctx, Failure, Group, Outcome, Strategy, TellError};
+use corelane_kernel::{
+    Actor, ActorRef, Address, Backoff, Ctx, Failure, Group, Outcome, Scope, SpawnError, TellError, Time,
+};
 
 use crate::deploy::RouteesOn;
 use crate::error::{CallError, SpawnOnError};
 use crate::local::{ShardCtx, local};
-use crate::routees::{Leash, Routees};
 
 /// A pool whose routees live on many shards, up to `N` of them: on all, unless the code or the configuration says
 /// otherwise.
@@ -93,13 +90,13 @@ use crate::routees::{Leash, Routees};
 ///
 /// # What becomes of routees
 ///
-/// They are no children of the owner, even those on its own shard: each is supervised on its shard by
-/// [`SpreadPool::supervision`], and keeps its address, its load and its waiting messages when it is restarted. They end
-/// with the instance of the owner that started the pool: when it stops, and when it is restarted, whose new instance
-/// starts a new pool. The owner's own end does not wait for theirs.
+/// They are the owner's children, wherever they live, as those of a [`Pool`]: supervised by the owner's
+/// [`strategy`](Actor::strategy), with its reach, limits and back-off; suspended, restarted and stopped with the owner,
+/// whose end waits for theirs. One that is restarted keeps its address, its load and its waiting messages. When the owner is
+/// restarted, they stop first, and its new instance starts a new pool.
 ///
-/// One that has ended for good comes to the owner's [`terminated`](Actor::terminated), which has it
-/// [replaced](SpreadPool::replace), where it was if that keeps the pool evenly spread, or only
+/// One that has ended for good comes to the owner's [`terminated`](Actor::terminated), also if its shard is lost. The owner
+/// has it [replaced](SpreadPool::replace), where it was if that keeps the pool evenly spread, or only
 /// [evicted](SpreadPool::evict). What it had not handled becomes dead letters.
 ///
 /// # While routees come
@@ -111,51 +108,71 @@ use crate::routees::{Leash, Routees};
 ///
 /// # Cost
 ///
-/// Telling costs what it costs with a [`Pool`], and a look at whether somebody has come. Each routee takes two cells (its
-/// own and that of its supervisor) and three watches, and the pool one cell more.
+/// Telling costs what it costs with a [`Pool`], and a look at whether somebody has come. Each routee costs what a child on its
+/// shard costs ([`Ctx::child_on`]) and a watch.
 pub struct SpreadPool<A: Actor, S = RoundRobin, F = fn() -> A, const N: usize = ROUTEES_DEFAULT> {
     /// Of the routees that were adopted; it spawns none itself.
     pool: Pool<A, S, F, N>,
-    routees: Routees<F>,
-    group: Group,
-    mailbox: u32,
+    kind: Kind<F>,
     on: RouteesOn,
-    name: Option<&'static str>,
-    /// With how many to start.
     size: usize,
     /// How many there are to be.
     wanted: usize,
     /// Routees ever ordered: the number in the next one's name.
     ordered: u64,
+    backoff: Option<Backoff>,
+    /// Of those that are there, where there is a back-off.
+    lives: Vec<Life>,
     resizer: Option<Resizer>,
-    desk: Option<ActorRef<Joined<A::Msg>>>,
     hall: Rc<Hall<A::Msg>>,
 }
 
-/// What a leash reports.
-struct Joined<M> {
-    number: u64,
-    routee: Result<ActorRef<M>, SpawnOnError>,
+/// How routees are made.
+#[derive(Clone)]
+struct Kind<F> {
+    factory: F,
+    name: Option<&'static str>,
+    group: Group,
+    mailbox: u32,
+}
+
+/// Since when a routee is there, and how many came before it in its place that did not live long.
+struct Life {
+    routee: Address,
+    since: Time,
+    before: u32,
 }
 
 /// Where routees wait for the owner.
 struct Hall<M> {
-    /// Somebody is here.
+    /// Somebody is here, or somebody who was on the way will not come.
     any: Cell<bool>,
-    arrived: RefCell<Vec<ActorRef<M>>>,
-    /// The numbers of those on their way, and their shards.
-    awaited: RefCell<Vec<(u64, usize)>>,
+    arrived: RefCell<Vec<(ActorRef<M>, Life)>>,
+    awaited: RefCell<Vec<Awaited>>,
+    /// Somebody who was on the way will not come: another is to.
+    short: Cell<bool>,
     /// The owner is suspended until nobody is on the way.
     held: Cell<bool>,
+    /// The instance of the owner that the pool belongs to has ended.
+    over: Cell<bool>,
 }
 
-impl<M> Hall<M> {
+/// Somebody on the way.
+struct Awaited {
+    number: u64,
+    shard: usize,
+    before: u32,
+}
+
+impl<M: 'static> Hall<M> {
     fn new() -> Rc<Hall<M>> {
         Rc::new(Hall {
             any: Cell::new(false),
             arrived: RefCell::new(Vec::new()),
             awaited: RefCell::new(Vec::new()),
+            short: Cell::new(false),
             held: Cell::new(false),
+            over: Cell::new(false),
         })
     }
 
@@ -165,35 +182,150 @@ impl<M> Hall<M> {
 
     /// How many of those here and on their way live on a shard.
     fn on_shard(&self, shard: usize) -> usize {
-        let here = self.arrived.borrow().iter().filter(|routee| routee.place().shard() == shard).count();
-        here + self.awaited.borrow().iter().filter(|(_, at)| *at == shard).count()
+        let here = self.arrived.borrow().iter().filter(|(routee, _)| routee.place().shard() == shard).count();
+        here + self.awaited.borrow().iter().filter(|awaited| awaited.shard == shard).count()
+    }
+
+    /// Nobody of this number is on the way any more.
+    fn strike(&self, number: u64) -> Option<Awaited> {
+        let mut awaited = self.awaited.borrow_mut();
+        let at = awaited.iter().position(|awaited| awaited.number == number)?;
+        Some(awaited.swap_remove(at))
+    }
+
+    /// One who is here has ended.
+    fn leave(&self, gone: Address) -> Option<Life> {
+        let mut arrived = self.arrived.borrow_mut();
+        let at = arrived.iter().position(|(_, life)| life.routee == gone)?;
+        Some(arrived.remove(at).1)
+    }
+
+    /// Somebody has come, or will not.
+    fn meet(
+        &self,
+        owner: Address,
+        number: u64,
+        born: Result<ActorRef<M>, SpawnError>,
+        scope: &mut Scope<'_>,
+    ) {
+        let before = self.strike(number).map_or(0, |awaited| awaited.before);
+        if self.over.get() {
+            // The next instance of the owner knows nothing of it.
+            return born.into_iter().for_each(|routee| scope.stop(routee));
+        }
+        let mut failed = false;
+        match born {
+            Ok(to) if scope.watch(owner, to).is_ok() => {
+                let life = Life { routee: to.address(), since: scope.now(), before };
+                self.arrived.borrow_mut().push((to, life));
+            }
+            Ok(to) => {
+                scope.stop(to);
+                scope.fail(owner, Failure::from(PoolError::OutOfMemory));
+                failed = true;
+            }
+            // It was stopped before it came, as part of a family whose parent goes on perhaps.
+            Err(SpawnError::Stopping) => self.short.set(true),
+            Err(error) => {
+                scope.fail(owner, Failure::from(SpawnOnError::from(error)));
+                failed = true;
+            }
+        }
+        self.any.set(true);
+        // Nobody else would, if the failure is one to go on after.
+        if failed || self.awaited.borrow().is_empty() {
+            self.let_go(owner, scope);
+        }
+    }
+
+    fn let_go(&self, owner: Address, scope: &mut Scope<'_>) {
+        if self.held.take() {
+            scope.resume(owner);
+        }
     }
 }
 
-/// Where leashes report. It is spawned from a value, so a restart of the owner is its end, and theirs.
-struct Desk<M> {
+/// Hangs on the owner, and goes with the instance that the pool belongs to: with it goes the suspension as well.
+struct Over<M>(Rc<Hall<M>>);
+
+impl<M> Drop for Over<M> {
+    fn drop(&mut self) {
+        self.0.over.set(true);
+        self.0.held.set(false);
+    }
+}
+
+/// A routee to be spawned.
+struct Order<M, F> {
+    number: u64,
     owner: Address,
+    shard: usize,
+    kind: Kind<F>,
     hall: Rc<Hall<M>>,
 }
 
-impl<M: Send + 'static> Actor for Desk<M> {
-    type Msg = Joined<M>;
+impl<A, F> Order<A::Msg, F>
+where
+    A: Actor,
+    F: FnMut() -> A + Clone + Send + 'static,
+{
+    fn give(self, scope: &mut Scope<'_>) -> Result<(), SpawnError> {
+        let Order { number, owner, shard, kind, hall } = self;
+        let name = kind.name.map(|name| format!("{name}-{number}"));
+        let spawner = scope.child_on(owner, shard).ok_or(SpawnError::Stopping)?;
+        let spawner = spawner.group(kind.group).mailbox(kind.mailbox);
+        let spawner = match &name {
+            Some(name) => spawner.name(name),
+            None => spawner,
+        };
+        spawner.spawn_then(kind.factory, move |born, scope| hall.meet(owner, number, born, scope))
+    }
 
-    fn receive(&mut self, joined: Joined<M>, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        self.hall.awaited.borrow_mut().retain(|(number, _)| *number != joined.number);
-        let failed = joined.routee.is_err();
-        match joined.routee {
-            Ok(routee) => {
-                self.hall.arrived.borrow_mut().push(routee);
-                self.hall.any.set(true);
-            }
-            Err(error) => ctx.scope().fail(self.owner, Failure::from(error)),
+    fn give_or_tell(self, scope: &mut Scope<'_>) {
+        let (owner, number, hall) = (self.owner, self.number, self.hall.clone());
+        if let Err(error) = self.give(scope) {
+            hall.meet(owner, number, Err(error), scope);
         }
-        // Nobody else would, if the failure is one to go on after.
-        if (failed || self.hall.awaited.borrow().is_empty()) && self.hall.held.take() {
-            ctx.scope().resume(self.owner);
+    }
+}
+
+/// Gives an order after a while. A child of the owner, so that it goes with it.
+struct Pause<M, F> {
+    wait: Duration,
+    order: Option<Order<M, F>>,
+}
+
+/// The while is over.
+struct Due;
+
+impl<A, F> Actor for Pause<A::Msg, F>
+where
+    A: Actor,
+    F: FnMut() -> A + Clone + Send + 'static,
+{
+    type Msg = Due;
+
+    fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        if ctx.set_timer("due", self.wait, Due).is_err() {
+            // No room to wait.
+            return self.receive(Due, ctx);
         }
         Ok(())
+    }
+
+    fn receive(&mut self, _: Due, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        if let Some(order) = self.order.take() {
+            order.give_or_tell(&mut ctx.scope());
+        }
+        ctx.stop_self();
+        Ok(())
+    }
+
+    /// It is too early only if the owner goes as well, or has all its children stopped.
+    fn stopped(&mut self, ctx: &mut Ctx<'_, Self>) {
+        if let Some(Order { hall, owner, number, .. }) = self.order.take() {
+            hall.meet(owner, number, Err(SpawnError::Stopping), &mut ctx.scope());
+        }
     }
 }
 
@@ -210,16 +342,14 @@ impl<A: Actor, F: Clone, const N: usize> SpreadPool<A, RoundRobin, F, N> {
     pub fn from_factory(size: usize, factory: F) -> Self {
         SpreadPool {
             pool: Pool::from_factory(0, factory.clone()),
-            routees: Routees::new(factory),
-            group: Group::Normal,
-            mailbox: 0,
+            kind: Kind { factory, name: None, group: Group::Normal, mailbox: 0 },
             on: RouteesOn::Spread,
-            name: None,
             size,
             wanted: 0,
             ordered: 0,
+            backoff: None,
+            lives: Vec::new(),
             resizer: None,
-            desk: None,
             hall: Hall::new(),
         }
     }
@@ -228,16 +358,14 @@ impl<A: Actor, F: Clone, const N: usize> SpreadPool<A, RoundRobin, F, N> {
     pub fn strategy<S: router::Strategy<A::Msg>>(self, strategy: S) -> SpreadPool<A, S, F, N> {
         SpreadPool {
             pool: self.pool.strategy(strategy),
-            routees: self.routees,
-            group: self.group,
-            mailbox: self.mailbox,
+            kind: self.kind,
             on: self.on,
-            name: self.name,
             size: self.size,
             wanted: self.wanted,
             ordered: self.ordered,
+            backoff: self.backoff,
+            lives: self.lives,
             resizer: self.resizer,
-            desk: self.desk,
             hall: self.hall,
         }
     }
@@ -250,30 +378,35 @@ impl<A: Actor, S, F, const N: usize> SpreadPool<A, S, F, N> {
         self
     }
 
-    /// What is decided for routees, by path: the first is `name-1` below the owner's path, the second `name-2`, and so on;
-    /// no number comes twice. Their group and mailbox can be deployed then, by `/user/owner/*` for instance. They cannot be
-    /// looked up by these paths.
+    /// Names the routees: the first is `name-1` below the owner's path, the second `name-2`, and so on; no number comes twice.
+    /// They can be looked up by these paths, and what is deployed for them comes before what the pool says: shard, group and
+    /// mailbox, by `/user/owner/*` for instance.
     pub fn named(mut self, name: &'static str) -> Self {
-        self.name = Some(name);
+        self.kind.name = Some(name);
         self
     }
 
     /// The routees' scheduling group. Unless told otherwise, [`Group::Normal`].
     pub fn group(mut self, group: Group) -> Self {
-        self.group = group;
+        self.kind.group = group;
         self
     }
 
     /// Bounds the messages that may wait for each routee on its own core; see
     /// [`Spawner::mailbox`](corelane_kernel::Spawner::mailbox). Zero, as unless told otherwise, is no bound.
     pub fn mailbox(mut self, bound: u32) -> Self {
-        self.mailbox = bound;
+        self.kind.mailbox = bound;
         self
     }
 
-    /// What is done about a routee that fails, on its own shard; see [`Routees::supervision`].
-    pub fn supervision(mut self, strategy: Strategy) -> Self {
-        self.routees = self.routees.supervision(strategy);
+    /// Waits before each [replacement](SpreadPool::replace), longer each time in the same routee's place. After one that
+    /// has lived for [`Backoff::max`], waits begin anew. Unless told otherwise there is no wait, and a routee that ends as
+    /// soon as it is there is replaced again and again. Jitter comes from the kernel's dice.
+    ///
+    /// This is about routees that have *ended*. How long one that failed waits for its restart is for the back-off of the
+    /// owner's [`strategy`](Actor::strategy) to say.
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = Some(backoff);
         self
     }
 
@@ -359,17 +492,26 @@ where
         Ok(())
     }
 
-    /// Takes out a routee that has ended, and orders another in its place. To be called from
-    /// [`Actor::terminated`]. Says whether it was a routee.
-    ///
-    /// A routee that ends as soon as it is there is replaced again and again: a
-    /// [`Backoff`](corelane_kernel::Backoff) in [`SpreadPool::supervision`] slows down one that fails.
+    /// Takes out a routee that has ended, and orders another in its place; where there is a [back-off](SpreadPool::backoff),
+    /// after a while. To be called from [`Actor::terminated`]. Says whether it was a routee.
     ///
     /// # Errors
     /// [`PoolError`]: it was taken out, and is not replaced.
     pub fn replace<B: Actor>(&mut self, ctx: &mut Ctx<'_, B>, gone: Address) -> Result<bool, PoolError> {
-        if self.pool.evict(gone) == Evicted::Stranger {
+        let (evicted, life) = self.take_out(gone);
+        if evicted == Evicted::Stranger {
             return Ok(false);
+        }
+        let (before, wait) = match (life, self.backoff) {
+            (Some(life), Some(backoff)) => {
+                let now = ctx.scope().now();
+                let before = if now.since(life.since) < backoff.max { life.before } else { 0 };
+                (before.saturating_add(1), ctx.delay(&backoff, before))
+            }
+            _ => (0, Duration::ZERO),
+        };
+        if self.len() < self.wanted {
+            self.order(ctx, before, wait)?;
         }
         self.refill(ctx)?;
         Ok(true)
@@ -378,7 +520,7 @@ where
     /// Takes out a routee that has ended, and goes on with one less. To be called from [`Actor::terminated`]. With a
     /// resizer the last one's end is not [`Evicted::Last`]: the next message brings new ones.
     pub fn evict(&mut self, gone: Address) -> Evicted {
-        let evicted = self.pool.evict(gone);
+        let (evicted, _) = self.take_out(gone);
         if evicted != Evicted::Stranger {
             self.wanted = self.wanted.saturating_sub(1);
         }
@@ -392,7 +534,9 @@ where
     /// was a routee.
     pub fn retire<B: Actor>(&mut self, ctx: &mut Ctx<'_, B>, routee: impl Into<Address>) -> bool {
         self.settle(ctx);
+        let routee = routee.into();
         let known = self.pool.retire(ctx, routee);
+        self.forget(routee);
         if known {
             self.wanted = self.wanted.saturating_sub(1);
         }
@@ -407,53 +551,73 @@ where
 
     /// Orders routees until as many as are wanted are there or on their way.
     fn refill<B: Actor>(&mut self, ctx: &mut Ctx<'_, B>) -> Result<(), PoolError> {
-        while self.len() < self.wanted {
-            if ctx.system().is_shutting_down() {
-                // All that live are being stopped, this actor with them.
-                return Ok(());
-            }
-            self.order(ctx)?;
-        }
+        while self.len() < self.wanted && self.order(ctx, 0, Duration::ZERO)? {}
         Ok(())
     }
 
-    fn order<B: Actor>(&mut self, ctx: &mut Ctx<'_, B>) -> Result<(), PoolError> {
+    /// Says whether a routee is on its way now, or here already.
+    fn order<B: Actor>(
+        &mut self,
+        ctx: &mut Ctx<'_, B>,
+        before: u32,
+        wait: Duration,
+    ) -> Result<bool, PoolError> {
+        if ctx.system().is_shutting_down() {
+            // All that live are being stopped, this actor with them.
+            return Ok(false);
+        }
         let (.., handle, own) = local(ctx);
-        let desk = self.desk(ctx)?;
+        let owner = ctx.me().address();
+        let shard = self.place(own, handle.shards());
+        if shard >= handle.shards() {
+            let error = SpawnOnError::Call(CallError::NoSuchShard);
+            ctx.scope().fail(owner, Failure::from(error));
+            return Ok(false);
+        }
+        self.hold(ctx)?;
+        self.ordered += 1;
+        let (number, hall) = (self.ordered, self.hall.clone());
+        hall.awaited.borrow_mut().push(Awaited { number, shard, before });
+        let order = Order { number, owner, shard, kind: self.kind.clone(), hall };
+        let ordered = if wait.is_zero() {
+            order.give(&mut ctx.scope())
+        } else {
+            ctx.spawn(Pause { wait, order: Some(order) }).map(drop)
+        };
+        if let Err(error) = ordered {
+            self.hall.strike(number);
+            if self.hall.awaited.borrow().is_empty() {
+                self.hall.let_go(owner, &mut ctx.scope());
+            }
+            return Err(PoolError::Spawn(error));
+        }
+        Ok(true)
+    }
+
+    /// Lets the owner's messages wait if nobody is there to be told. (Who has arrived is only there once the owner runs.)
+    fn hold<B: Actor>(&mut self, ctx: &mut Ctx<'_, B>) -> Result<(), PoolError> {
+        if self.ordered == 0 {
+            ctx.attach(Over(self.hall.clone())).map_err(|_| PoolError::OutOfMemory)?;
+        }
         if self.pool.is_empty() && !self.hall.held.get() {
             ctx.suspend_self().map_err(|_| PoolError::OutOfMemory)?;
             self.hall.held.set(true);
         }
-        self.ordered += 1;
-        let number = self.ordered;
-        let shard = self.place(own, handle.shards());
-        self.hall.awaited.borrow_mut().push((number, shard));
-        let decided =
-            self.name.and_then(|name| handle.deployment(&format!("{}/{name}-{number}", ctx.path())));
-        let decided = decided.unwrap_or_default();
-        let group = decided.group.unwrap_or(self.group);
-        let routees = self.routees.clone().group(group).mailbox(decided.mailbox.unwrap_or(self.mailbox));
-        let then = move |routee| Joined { number, routee };
-        let leash = Leash { tether: desk.address(), owner: desk, routees, then };
-        if shard == own {
-            leash.put_on(&mut ctx.scope());
-        } else if let Err(error @ CallError::NoSuchShard) =
-            handle.shared.run_on(shard, move |scope| leash.put_on(scope))
-        {
-            ctx.scope().answer(desk, Joined { number, routee: Err(error.into()) });
-        }
         Ok(())
     }
 
-    /// The desk: another one if somebody has stopped it, and all routees with it.
-    fn desk<B: Actor>(&mut self, ctx: &mut Ctx<'_, B>) -> Result<ActorRef<Joined<A::Msg>>, PoolError> {
-        if let Some(desk) = self.desk.filter(|desk| ctx.scope().is_alive(*desk)) {
-            return Ok(desk);
+    /// Of one who has ended, whether it was adopted already or not.
+    fn take_out(&mut self, gone: Address) -> (Evicted, Option<Life>) {
+        match self.hall.leave(gone) {
+            Some(life) if self.is_empty() => (Evicted::Last, Some(life)),
+            Some(life) => (Evicted::Left(self.pool.len()), Some(life)),
+            None => (self.pool.evict(gone), self.forget(gone)),
         }
-        let desk = Desk { owner: ctx.me().address(), hall: self.hall.clone() };
-        let desk = ctx.spawn(desk).map_err(PoolError::Spawn)?;
-        self.desk = Some(desk);
-        Ok(desk)
+    }
+
+    fn forget(&mut self, routee: Address) -> Option<Life> {
+        let at = self.lives.iter().position(|life| life.routee == routee)?;
+        Some(self.lives.swap_remove(at))
     }
 
     /// Where the fewest are, of those shards where they may be; of equals, the owner's own or the next.
@@ -472,19 +636,33 @@ where
     #[inline(never)]
     fn settle<B: Actor>(&mut self, ctx: &mut Ctx<'_, B>) {
         self.hall.any.set(false);
-        for routee in self.hall.arrived.take() {
-            if let Err(error) = self.pool.adopt(ctx, routee) {
-                ctx.stop(routee);
-                let me = ctx.me();
-                ctx.scope().fail(me, Failure::from(error));
+        for (routee, life) in self.hall.arrived.take() {
+            match self.pool.adopt(ctx, routee) {
+                Ok(()) if self.backoff.is_some() => self.lives.push(life),
+                Ok(()) => {}
+                Err(error) => {
+                    ctx.stop(routee);
+                    self.fail(ctx, error);
+                }
             }
+        }
+        if self.hall.short.take()
+            && let Err(error) = self.refill(ctx)
+        {
+            self.fail(ctx, error);
         }
         while self.pool.len() > self.wanted {
             // The first of equals, seen from the end.
             let idlest = self.pool.routees().iter().rev().min_by_key(|routee| routee.load());
             let Some(idlest) = idlest.map(Routee::address) else { break };
+            self.forget(idlest);
             self.pool.retire(ctx, idlest);
         }
+    }
+
+    fn fail<B: Actor>(&self, ctx: &mut Ctx<'_, B>, error: PoolError) {
+        let me = ctx.me();
+        ctx.scope().fail(me, Failure::from(error));
     }
 
     #[cold]
@@ -495,8 +673,7 @@ where
         if change != 0 {
             let size = self.pool.len().saturating_add_signed(change as isize).min(N);
             if let Err(error) = self.resize(ctx, size) {
-                let me = ctx.me();
-                ctx.scope().fail(me, Failure::from(error));
+                self.fail(ctx, error);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Pools over several shards: routees where they are wanted, in their owner's pool, and gone with their owner.
+//! Pools over several shards: routees where they are wanted, children of their owner and in its pool.
 
 mod common;
 
@@ -59,8 +59,8 @@ impl Actor for Owner {
 
     fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
         let census = self.census.clone();
-        let routees = Routees::new(move || Worker { _counted: census.one() }).supervision(self.supervision);
-        routees.spawn(ctx, self.on.iter().copied(), Msg::Joined)?;
+        let routees = Routees::new(move || Worker { _counted: census.one() });
+        routees.spawn(ctx, self.on.iter().copied(), Msg::Joined);
         Ok(())
     }
 
@@ -81,6 +81,10 @@ impl Actor for Owner {
         let evicted = self.pool.evict(gone.address);
         self.gone.send((gone.address, evicted))?;
         Ok(())
+    }
+
+    fn strategy(&self) -> Strategy {
+        self.supervision
     }
 }
 
@@ -179,8 +183,7 @@ fn routees_stop_with_their_owner() {
     stage.join::<4>();
     // One is there when its address is; its state is made when it starts.
     await_some(|| (stage.census.count() == 4).then_some(()));
-    // Owner, tether, routee and leash; then a routee and a leash each.
-    stage.await_actors(&[4, 2, 4]);
+    stage.await_actors(&[2, 1, 2]);
     stage.run(|_, ctx| {
         ctx.stop_self();
         Ok(())
@@ -197,7 +200,7 @@ fn an_owner_that_is_restarted_has_new_routees_and_the_old_ones_go() {
     stage.run(|_, _| Err(Failure::new("the owner fails")));
     let new = stage.join::<3>();
     assert!(new.iter().all(|routee| !old.contains(routee)));
-    stage.await_actors(&[4, 4]);
+    stage.await_actors(&[2, 2]);
     await_some(|| (stage.census.count() == 3).then_some(()));
     let who = stage.share(3);
     assert!(who.iter().all(|who| new.iter().any(|routee| routee.address() == *who)));
@@ -221,7 +224,7 @@ fn routees_that_come_after_their_owners_end_do_not_stay() {
 }
 
 #[test]
-fn one_that_fails_is_restarted_where_it_is_and_remains_a_routee() {
+fn one_that_fails_is_restarted_as_its_owner_decides_and_remains_a_routee() {
     hush();
     let mut stage = Stage::new(2, vec![On::Shard(1)], Strategy::one_for_one());
     let [routee] = stage.join();
@@ -253,14 +256,13 @@ fn one_that_ends_is_evicted_and_the_others_go_on() {
         left.retain(|routee| *routee != gone);
         assert_eq!(left.len(), before - 1);
     }
-    // Leashes go with their routees; the owner and its tether are left.
-    stage.await_actors(&[2, 0]);
+    stage.await_actors(&[1, 0]);
     assert_eq!(stage.census.count(), 0);
     end(stage.system);
 }
 
 #[test]
-fn one_that_is_retired_handles_what_it_was_told_and_its_leash_goes_with_it() {
+fn one_that_is_retired_handles_what_it_was_told_and_stops() {
     let mut stage = Stage::new(2, [1, 0].map(On::Shard).to_vec(), Strategy::one_for_one());
     let routees = stage.join::<2>();
     let (done, results) = channel();
@@ -276,7 +278,7 @@ fn one_that_is_retired_handles_what_it_was_told_and_its_leash_goes_with_it() {
     let mut done: Vec<_> = (0..100).map(|_| next(&results).1).collect();
     done.sort_unstable();
     assert_eq!(done, (0..100).collect::<Vec<_>>());
-    stage.await_actors(&[2, 0]);
+    stage.await_actors(&[1, 0]);
     assert!(stage.gone.try_recv().is_err(), "of one that was retired nobody is told");
     end(stage.system);
 }
@@ -300,4 +302,36 @@ fn a_back_off_holds_for_routees_elsewhere() {
     stage.tell(Job::Fail);
     assert_eq!(stage.share(1), [routee.address()]);
     end(stage.system);
+}
+
+#[test]
+fn a_decision_about_one_concerns_the_others_where_the_owners_strategy_says_so() {
+    let mut stage = Stage::new(3, [0, 1, 2].map(On::Shard).to_vec(), Strategy::all_for_one());
+    let routees = stage.join::<3>();
+    stage.share(3);
+    stage.tell(Job::Fail);
+    let mut who = stage.share(3);
+    who.sort_by_key(|who| who.place().shard());
+    let restarted = |shard| stage.system.call(shard, |scope| scope.stats().restarted).unwrap();
+    await_some(|| ([0, 1, 2].map(restarted) == [1, 1, 1]).then_some(()));
+    assert!(routees.iter().all(|routee| who.contains(&routee.address())), "all have their addresses");
+    end(stage.system);
+}
+
+/// Its children are gone before it: whoever waits for its end need not wait for theirs.
+#[test]
+fn the_end_of_an_owner_is_behind_that_of_every_routee() {
+    for _ in 0..20 {
+        let mut stage = Stage::new(3, [1, 2, 1, 2].map(On::Shard).to_vec(), Strategy::one_for_one());
+        stage.join::<4>();
+        stage.share(4);
+        let (notice, notices) = channel();
+        let watcher = common::Puppet::default().notices(notice).on(&stage.system, 0);
+        let owner = stage.owner;
+        common::with(&mut stage.gateway, watcher, move |ctx| ctx.watch(owner).unwrap());
+        stage.system.call(0, move |scope| scope.stop(owner)).unwrap();
+        next(&notices);
+        assert_eq!(stage.census.count(), 0);
+        end(stage.system);
+    }
 }

@@ -287,9 +287,9 @@ where
         })
     }
 
-    /// Takes in a routee that was spawned elsewhere, on another core for instance, and watches it. It is retired like
-    /// any other, but it is no child: whoever spawned it sees to it that it stops with this actor, if it shall. (On the
-    /// shards of a system, `Routees` of `corelane-shard` do.)
+    /// Takes in a routee that was not spawned by this pool, and watches it: a child on another shard ([`Ctx::child_on`]) for
+    /// instance. It is retired like any other. If it is no child of this actor, whoever spawned it sees to it that it stops
+    /// with this actor, if it shall.
     ///
     /// # Errors
     /// [`PoolError`]; it is not taken in.
