@@ -1,4 +1,4 @@
-//! A pipeline whose stages fail, are looked after, and come back.
+//! A pipeline on two cores whose stages fail, are looked after, and come back.
 //!
 //!     cargo run --example 3_supervised_pipeline
 //!
@@ -9,7 +9,11 @@
 //!          line                            │
 //!            │  supervises all three       │
 //!            ├──▶ parse ──▶ price ──▶ pack ┘
+//!            │      shard 0         │ shard 1
 //! ```
+//!
+//! Packing has a core of its own. For the line that makes no difference: `pack` is its child as the others are, and fails,
+//! is restarted and ends as they do. Only, its address comes a little later; what is ordered before that is stashed.
 //!
 //! The line decides what becomes of a stage that failed, by what it failed with:
 //!
@@ -26,6 +30,7 @@ use std::error::Error;
 use std::num::ParseIntError;
 use std::time::Duration;
 
+use corelane::kernel::SpawnError;
 use corelane::prelude::*;
 
 /// Longer than a batch takes on any machine.
@@ -113,25 +118,46 @@ impl Actor for Pack {
 // --- who looks after them ----------------------------------------------------------------------------------------
 
 struct Line {
-    first: ActorRef<&'static str>,
+    /// Once there is one.
+    first: Option<ActorRef<&'static str>>,
     parcels: ActorRef<Msg>,
 }
 
-impl Actor for Line {
-    type Msg = &'static str;
+/// What the line is told.
+enum Work {
+    Order(&'static str),
+    /// The stage on the other core is there, or could not be made.
+    Pack(Result<ActorRef<Priced>, SpawnError>),
+}
 
+impl Line {
     /// The last stage first: each is made with the address of the next. From factories, so that they can be made again.
+    fn complete(&mut self, pack: ActorRef<Priced>, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        ctx.watch(pack)?;
+        let next = ctx.spawner().name("price").spawn_from(move || Price { next: pack, list: Vec::new() })?;
+        let first = ctx.spawner().name("parse").spawn_from(move || Parse { next, read: 0 })?;
+        self.first = Some(first);
+        ctx.unstash_all();
+        Ok(())
+    }
+}
+
+impl Actor for Line {
+    type Msg = Work;
+
     fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
         let next = self.parcels;
-        let next = ctx.spawner().name("pack").spawn_from(move || Pack { next, packed: 0 })?;
-        ctx.watch(next)?;
-        let next = ctx.spawner().name("price").spawn_from(move || Price { next, list: Vec::new() })?;
-        self.first = ctx.spawner().name("parse").spawn_from(move || Parse { next, read: 0 })?;
+        let pack = move || Pack { next, packed: 0 };
+        ctx.child_spawner(On::Shard(1)).name("pack").spawn_from(pack, Work::Pack)?;
         Ok(())
     }
 
-    fn receive(&mut self, order: &'static str, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        ctx.tell(self.first, order);
+    fn receive(&mut self, work: Work, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        match (work, self.first) {
+            (Work::Pack(pack), _) => self.complete(pack?, ctx)?,
+            (Work::Order(order), Some(first)) => ctx.tell(first, order),
+            (early, None) => ctx.stash(early).map_err(|_| Failure::new("too many orders wait"))?,
+        }
         Ok(())
     }
 
@@ -161,7 +187,7 @@ impl Actor for Line {
 
 /// Orders, a batch at a time.
 struct Shop {
-    line: ActorRef<&'static str>,
+    line: ActorRef<Work>,
     /// Parcels that are still to come of this batch, and whom to tell when they are there.
     missing: usize,
     done: ReplyTo<()>,
@@ -177,7 +203,7 @@ impl Actor for Shop {
 
     fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
         let parcels = ctx.me();
-        self.line = ctx.spawn_from(move || Line { first: ActorRef::nobody(), parcels })?;
+        self.line = ctx.spawn_from(move || Line { first: None, parcels })?;
         ctx.watch(self.line)?;
         Ok(())
     }
@@ -187,7 +213,7 @@ impl Actor for Shop {
             Msg::Order { lines, parcels, done } => {
                 (self.missing, self.done) = (parcels, done);
                 for order in lines {
-                    ctx.tell(self.line, *order);
+                    ctx.tell(self.line, Work::Order(order));
                 }
             }
             Msg::Parcel(parcel) => {
@@ -216,7 +242,7 @@ fn main() -> Result<Report, Box<dyn Error>> {
     // The line says what failed: no need to hear of panics twice.
     std::panic::set_hook(Box::new(|_| {}));
 
-    let system = System::builder().shards(1).start()?;
+    let system = System::builder().shards(2).start()?;
     let shop = system.spawn(|| Shop { line: ActorRef::nobody(), missing: 0, done: ActorRef::nobody() })?;
     let mut gateway = system.gateway()?;
     let mut order = |lines: &'static [&'static str], parcels| {
