@@ -5,15 +5,12 @@ mod common;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use common::family::{failing, maker};
 use common::{Census, Log, Order, Puppet, Realm, World, attempt, lock, ms, order};
 use corelane_kernel::{
     Actor, ActorRef, Address, Backoff, Ctx, DeadReason, Directive, Failure, Holdings, KernelConfig, Outcome,
     SpawnError, Strategy,
 };
-
-fn failing(text: &'static str) -> Order {
-    attempt(move |_, _| Err(Failure::new(text)))
-}
 
 /// Puppets of several kernels, by name.
 #[derive(Clone, Default)]
@@ -172,10 +169,7 @@ fn one_without_a_name_and_below_a_long_path_still_has_a_path_of_its_own() {
             let spawner = ctx.child_on(1 - shard);
             let spawner = if depth == 3 { spawner } else { spawner.name(&long) };
             spawner
-                .spawn_from(
-                    move || Puppet::new("b", &log),
-                    move |born| order(move |_, _| lock(&to).push(born.unwrap())),
-                )
+                .spawn_from(maker("b", &log), move |born| order(move |_, _| lock(&to).push(born.unwrap())))
                 .unwrap();
         });
         parent = *lock(&spawned).last().unwrap();
@@ -212,7 +206,7 @@ fn what_cannot_be_spawned_is_refused_at_once_and_leaves_nothing() {
         let log = me.log.clone();
         let mut spawn = |shard, name: &str| {
             let (log, token) = (log.clone(), token.clone());
-            let factory = move || Puppet::new("x", &log);
+            let factory = maker("x", &log);
             ctx.child_on(shard).name(name).spawn_from(factory, move |_| Order::Carry(token))
         };
         assert_eq!(spawn(1, "c"), Err(SpawnError::NameTaken));
@@ -239,7 +233,7 @@ fn a_full_way_refuses_and_a_later_try_finds_room() {
         attempt(|me, ctx| {
             let refused = (0..10_000).find_map(|_| {
                 let log = me.log.clone();
-                let factory = move || Puppet::new("c", &log);
+                let factory = maker("c", &log);
                 ctx.child_on(1).spawn_from(factory, |born| order(move |_, _| _ = born.unwrap())).err()
             });
             assert_eq!(refused, Some(SpawnError::Full));
@@ -564,16 +558,13 @@ fn bear_for(shard: usize) -> Order {
         let heard = log.clone();
         let mut scope = ctx.scope();
         let spawner = scope.child_on(parent, shard).expect("a living parent");
-        spawner.name("c").spawn_then(
-            move || Puppet::new("c", &log),
-            move |born, scope| {
-                let known = born.map(|child| {
-                    scope.watch(parent, child).unwrap();
-                    scope.child_of(parent, "c") == Some(child.address())
-                });
-                heard.add(format!("heard: {known:?}"));
-            },
-        )?;
+        spawner.name("c").spawn_then(maker("c", &log), move |born, scope| {
+            let known = born.map(|child| {
+                scope.watch(parent, child).unwrap();
+                scope.child_of(parent, "c") == Some(child.address())
+            });
+            heard.add(format!("heard: {known:?}"));
+        })?;
         me.say("goes on");
         Ok(())
     })
@@ -683,7 +674,7 @@ fn thousands_of_children_on_all_cores_end_with_their_parent() {
     family.realm.have(0, family.p, |me, ctx| {
         for n in 0..6000 {
             let log = Log::default();
-            let factory = move || Puppet::new("c", &log);
+            let factory = maker("c", &log);
             ctx.child_on(n % 3).spawn_from(factory, |born| order(move |_, _| _ = born.unwrap())).unwrap();
         }
         me.say("spawned");
@@ -876,7 +867,7 @@ fn the_root_of_a_kernel_does_not_look_after_children_from_elsewhere() {
     let mut family = Family::of(Realm::new::<1024>(3, 1 << 20, &config), PLAIN);
     let c = family.child(0, family.p, 1, "c");
     let log = family.realm.log();
-    let top = family.realm.worlds[1].scope().spawn_from(move || Puppet::new("t", &log)).unwrap();
+    let top = family.realm.worlds[1].scope().spawn_from(maker("t", &log)).unwrap();
     family.realm.events();
     assert_eq!(family.fail(top), ["t stopped", "t started"]);
     assert_eq!(family.fail(c), ["p decides on c: error: oops", "c stopped", "c started"]);
@@ -926,7 +917,7 @@ fn neither_report_nor_order_is_lost_where_memory_is_used_up_and_the_lane_full() 
                 let (log, born) = (me.log.clone(), born.clone());
                 let then =
                     move |child: Result<_, SpawnError>| order(move |_, _| lock(&born).push(child.unwrap()));
-                ctx.child_on(1).spawn_from(move || Puppet::new("c", &log), then).unwrap();
+                ctx.child_on(1).spawn_from(maker("c", &log), then).unwrap();
             }
         });
         family.realm.events();
