@@ -5,7 +5,7 @@ use std::error::Error;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use corelane_kernel::{Actor, Backoff, Ctx, Outcome, ReplyTo, Terminated, Time};
+use corelane_kernel::{Actor, Backoff, Ctx, Failure, Outcome, ReplyTo, Terminated, Time};
 use corelane_shard::sim::{Options, Sim, Simulation};
 use corelane_shard::{RouteesOn, SpreadPool};
 
@@ -31,6 +31,7 @@ enum Msg {
     Job(Job),
     /// How many routees live on each shard.
     Spread(ReplyTo<[usize; 3]>),
+    Fail,
 }
 
 struct Owner {
@@ -51,6 +52,7 @@ impl Actor for Owner {
                 self.pool.routees(ctx).iter().for_each(|to| spread[to.address().place().shard()] += 1);
                 ctx.tell(reply, spread);
             }
+            Msg::Fail => return Err(Failure::new("the owner fails")),
         }
         Ok(())
     }
@@ -62,32 +64,52 @@ impl Actor for Owner {
 
 const LONG: Duration = Duration::from_secs(60);
 
-fn scenario(sim: &mut Simulation) -> Result<(), Box<dyn Error>> {
+fn scenario(sim: &mut Simulation, pool: fn() -> SpreadPool<Worker>) -> Result<(), Box<dyn Error>> {
     let home = sim.below(3);
-    let owner = sim.spawn_on(home, || Owner { pool: SpreadPool::new(3, || Worker) })?;
+    let owner = sim.spawn_on(home, move || Owner { pool: pool() })?;
     for _ in 0..40 {
         // All of them now and then, so that the owner has to wait for new ones.
         let stops = sim.below(5);
         (0..stops).for_each(|_| sim.tell(owner, Msg::Job(Job::Stop)));
+        if sim.below(4) == 0 {
+            sim.tell(owner, Msg::Fail);
+        }
         if sim.below(2) == 0 {
+            // Longer than any wait for a replacement.
+            sim.run_for(Duration::from_millis(100));
             sim.run_until_idle();
             // Nobody has stopped since: whoever is asked is there.
             let shard = sim.ask(owner, LONG, |done| Msg::Job(Job::Work(done)))?;
             assert!(shard < 3);
             assert_eq!(sim.ask(owner, LONG, Msg::Spread)?, [1, 1, 1]);
+            let actors = |shard| sim.call(shard, |scope| scope.stats().actors);
+            let actors: u64 = [0, 1, 2].map(actors).into_iter().map(Result::unwrap).sum();
+            assert_eq!(actors, 4, "the owner and its routees, and nobody of before");
         }
     }
     Ok(())
 }
 
+fn plain() -> SpreadPool<Worker> {
+    SpreadPool::new(3, || Worker).named("worker")
+}
+
+fn patient() -> SpreadPool<Worker> {
+    plain().backoff(Backoff::new(Duration::from_millis(1), Duration::from_millis(8)))
+}
+
 #[test]
 fn a_pool_keeps_its_size_and_spread_in_any_order_of_its_shards() {
-    for seed in 0..100 {
-        let run =
-            || Sim::new(seed).shards(3).run(scenario).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
-        let trace = run();
-        if seed < 5 {
-            assert_eq!(run().hash, trace.hash, "seed {seed}");
+    for (pool, seeds) in [(plain as fn() -> _, 0..100), (patient, 100..200)] {
+        for seed in seeds {
+            let run = || {
+                let trace = Sim::new(seed).shards(3).run(|sim| scenario(sim, pool));
+                trace.unwrap_or_else(|error| panic!("seed {seed}: {error}"))
+            };
+            let trace = run();
+            if seed % 20 == 0 {
+                assert_eq!(run().hash, trace.hash, "seed {seed}");
+            }
         }
     }
 }
