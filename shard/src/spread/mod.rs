@@ -8,17 +8,19 @@
 //! Who would be told to nobody waits: the owner is suspended while its pool is empty and routees are on their way. A routee
 //! that is to be replaced after a while has its place kept by a child of the owner, the *pause*.
 
-use std::cell::{Cell, RefCell};
+mod hall;
+mod order;
+
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
 use corelane_kernel::limits::ROUTEES_DEFAULT;
 use corelane_kernel::router::{self, Evicted, Pool, PoolError, Resizer, RoundRobin, Routee, Router};
-use corelane_kernel::{
-    Actor, ActorRef, Address, Backoff, Ctx, Failure, Group, Outcome, Scope, SpawnError, TellError, Time,
-};
+use corelane_kernel::{Actor, Address, Backoff, Ctx, Failure, Group, TellError};
 
+use self::hall::{Awaited, Hall, Life, Over};
+use self::order::{Kind, Order, Pause};
 use crate::deploy::RouteesOn;
 use crate::error::{CallError, SpawnOnError};
 use crate::local::{ShardCtx, local};
@@ -34,7 +36,9 @@ use crate::local::{ShardCtx, local};
 /// use std::sync::mpsc;
 /// use corelane_kernel::router::AnyStrategy;
 /// use corelane_kernel::{Actor, Ctx, Outcome, Terminated};
-/// use corelane_shard::{Builder, DeployPool, Sources, SpreadPool};
+/// use corelane_shard::{DeployPool, SpreadPool};
+/// # #[cfg(feature = "config")]
+/// use corelane_shard::Sources;
 ///
 /// struct Job(mpsc::Sender<usize>);
 ///
@@ -103,8 +107,9 @@ use crate::local::{ShardCtx, local};
 ///
 /// A routee on another shard is there only when that shard has said so. As long as none is there and some are to come, at
 /// the start and when the last has been replaced, the owner's messages wait; its hooks run. What it tells through the
-/// pool in such a hook becomes dead letters. Where a routee cannot be spawned, the owner fails with a [`SpawnOnError`],
-/// and where one cannot be watched, with a [`PoolError`].
+/// pool in such a hook becomes dead letters. Where a routee cannot be spawned after all, the owner fails with a
+/// [`SpawnOnError`], and where one cannot be watched, with a [`PoolError`]. One that is stopped with the others before it
+/// came is ordered again when the owner next tells through the pool.
 ///
 /// # Cost
 ///
@@ -125,208 +130,6 @@ pub struct SpreadPool<A: Actor, S = RoundRobin, F = fn() -> A, const N: usize = 
     lives: Vec<Life>,
     resizer: Option<Resizer>,
     hall: Rc<Hall<A::Msg>>,
-}
-
-/// How routees are made.
-#[derive(Clone)]
-struct Kind<F> {
-    factory: F,
-    name: Option<&'static str>,
-    group: Group,
-    mailbox: u32,
-}
-
-/// Since when a routee is there, and how many came before it in its place that did not live long.
-struct Life {
-    routee: Address,
-    since: Time,
-    before: u32,
-}
-
-/// Where routees wait for the owner.
-struct Hall<M> {
-    /// Somebody is here, or somebody who was on the way will not come.
-    any: Cell<bool>,
-    arrived: RefCell<Vec<(ActorRef<M>, Life)>>,
-    awaited: RefCell<Vec<Awaited>>,
-    /// Somebody who was on the way will not come: another is to.
-    short: Cell<bool>,
-    /// The owner is suspended until nobody is on the way.
-    held: Cell<bool>,
-    /// The instance of the owner that the pool belongs to has ended.
-    over: Cell<bool>,
-}
-
-/// Somebody on the way.
-struct Awaited {
-    number: u64,
-    shard: usize,
-    before: u32,
-}
-
-impl<M: 'static> Hall<M> {
-    fn new() -> Rc<Hall<M>> {
-        Rc::new(Hall {
-            any: Cell::new(false),
-            arrived: RefCell::new(Vec::new()),
-            awaited: RefCell::new(Vec::new()),
-            short: Cell::new(false),
-            held: Cell::new(false),
-            over: Cell::new(false),
-        })
-    }
-
-    fn len(&self) -> usize {
-        self.arrived.borrow().len() + self.awaited.borrow().len()
-    }
-
-    /// How many of those here and on their way live on a shard.
-    fn on_shard(&self, shard: usize) -> usize {
-        let here = self.arrived.borrow().iter().filter(|(routee, _)| routee.place().shard() == shard).count();
-        here + self.awaited.borrow().iter().filter(|awaited| awaited.shard == shard).count()
-    }
-
-    /// Nobody of this number is on the way any more.
-    fn strike(&self, number: u64) -> Option<Awaited> {
-        let mut awaited = self.awaited.borrow_mut();
-        let at = awaited.iter().position(|awaited| awaited.number == number)?;
-        Some(awaited.swap_remove(at))
-    }
-
-    /// One who is here has ended.
-    fn leave(&self, gone: Address) -> Option<Life> {
-        let mut arrived = self.arrived.borrow_mut();
-        let at = arrived.iter().position(|(_, life)| life.routee == gone)?;
-        Some(arrived.remove(at).1)
-    }
-
-    /// Somebody has come, or will not.
-    fn meet(
-        &self,
-        owner: Address,
-        number: u64,
-        born: Result<ActorRef<M>, SpawnError>,
-        scope: &mut Scope<'_>,
-    ) {
-        let before = self.strike(number).map_or(0, |awaited| awaited.before);
-        if self.over.get() {
-            // The next instance of the owner knows nothing of it.
-            return born.into_iter().for_each(|routee| scope.stop(routee));
-        }
-        let mut failed = false;
-        match born {
-            Ok(to) if scope.watch(owner, to).is_ok() => {
-                let life = Life { routee: to.address(), since: scope.now(), before };
-                self.arrived.borrow_mut().push((to, life));
-            }
-            Ok(to) => {
-                scope.stop(to);
-                scope.fail(owner, Failure::from(PoolError::OutOfMemory));
-                failed = true;
-            }
-            // It was stopped before it came, as part of a family whose parent goes on perhaps.
-            Err(SpawnError::Stopping) => self.short.set(true),
-            Err(error) => {
-                scope.fail(owner, Failure::from(SpawnOnError::from(error)));
-                failed = true;
-            }
-        }
-        self.any.set(true);
-        // Nobody else would, if the failure is one to go on after.
-        if failed || self.awaited.borrow().is_empty() {
-            self.let_go(owner, scope);
-        }
-    }
-
-    fn let_go(&self, owner: Address, scope: &mut Scope<'_>) {
-        if self.held.take() {
-            scope.resume(owner);
-        }
-    }
-}
-
-/// Hangs on the owner, and goes with the instance that the pool belongs to: with it goes the suspension as well.
-struct Over<M>(Rc<Hall<M>>);
-
-impl<M> Drop for Over<M> {
-    fn drop(&mut self) {
-        self.0.over.set(true);
-        self.0.held.set(false);
-    }
-}
-
-/// A routee to be spawned.
-struct Order<M, F> {
-    number: u64,
-    owner: Address,
-    shard: usize,
-    kind: Kind<F>,
-    hall: Rc<Hall<M>>,
-}
-
-impl<A, F> Order<A::Msg, F>
-where
-    A: Actor,
-    F: FnMut() -> A + Clone + Send + 'static,
-{
-    fn give(self, scope: &mut Scope<'_>) -> Result<(), SpawnError> {
-        let Order { number, owner, shard, kind, hall } = self;
-        let name = kind.name.map(|name| format!("{name}-{number}"));
-        let spawner = scope.child_on(owner, shard).ok_or(SpawnError::Stopping)?;
-        let spawner = spawner.group(kind.group).mailbox(kind.mailbox);
-        let spawner = match &name {
-            Some(name) => spawner.name(name),
-            None => spawner,
-        };
-        spawner.spawn_then(kind.factory, move |born, scope| hall.meet(owner, number, born, scope))
-    }
-
-    fn give_or_tell(self, scope: &mut Scope<'_>) {
-        let (owner, number, hall) = (self.owner, self.number, self.hall.clone());
-        if let Err(error) = self.give(scope) {
-            hall.meet(owner, number, Err(error), scope);
-        }
-    }
-}
-
-/// Gives an order after a while. A child of the owner, so that it goes with it.
-struct Pause<M, F> {
-    wait: Duration,
-    order: Option<Order<M, F>>,
-}
-
-/// The while is over.
-struct Due;
-
-impl<A, F> Actor for Pause<A::Msg, F>
-where
-    A: Actor,
-    F: FnMut() -> A + Clone + Send + 'static,
-{
-    type Msg = Due;
-
-    fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        if ctx.set_timer("due", self.wait, Due).is_err() {
-            // No room to wait.
-            return self.receive(Due, ctx);
-        }
-        Ok(())
-    }
-
-    fn receive(&mut self, _: Due, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        if let Some(order) = self.order.take() {
-            order.give_or_tell(&mut ctx.scope());
-        }
-        ctx.stop_self();
-        Ok(())
-    }
-
-    /// It is too early only if the owner goes as well, or has all its children stopped.
-    fn stopped(&mut self, ctx: &mut Ctx<'_, Self>) {
-        if let Some(Order { hall, owner, number, .. }) = self.order.take() {
-            hall.meet(owner, number, Err(SpawnError::Stopping), &mut ctx.scope());
-        }
-    }
 }
 
 impl<A: Actor, const N: usize> SpreadPool<A, RoundRobin, fn() -> A, N> {
