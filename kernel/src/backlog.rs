@@ -86,7 +86,8 @@ impl Kernel {
             None => Gate::Ready,
             Some(handle) => {
                 let side = self.sides.get(handle);
-                if side.suspensions > 0 {
+                if side.suspensions > 0 || side.ward.step.is_some() {
+                    // One that is being restarted, or waits for a decision, goes on when that is done.
                     Gate::Suspended
                 } else if !side.backlog.is_empty() {
                     self.enter_ring(cell, handle);

@@ -120,6 +120,9 @@ impl Kernel {
         // SAFETY: a fresh cell of this table's class.
         unsafe { Layout::<Awaiting<A::Msg, T>>::of(&self.memory, cell).write(awaiting) };
         self.link_child(parent, cell);
+        if self.is_held(cell) {
+            self.suspend_gate(cell);
+        }
         Ok(())
     }
 

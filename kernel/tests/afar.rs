@@ -401,6 +401,28 @@ fn resumed_far_above_those_go_on_whose_failures_were_escalated_on_the_way() {
     }
 }
 
+#[test]
+fn one_whose_failure_was_escalated_goes_on_with_a_parent_whose_start_is_let_pass() {
+    let decider = |failure: &Failure| match failure.to_string().contains("at its start") {
+        true => Directive::Resume,
+        false => Directive::Restart,
+    };
+    let supervision = Strategy::one_for_one().deciding(decider);
+    let config = KernelConfig { supervision, ..KernelConfig::default() };
+    let made = Arc::new(Mutex::new(0));
+    let mut family = Family::of(Realm::new::<1024>(3, 1 << 20, &config), move |puppet| {
+        let puppet = puppet.looking_after(Strategy::escalating()).at_restart(|_, _| {});
+        *lock(&made) += 1;
+        if *lock(&made) == 1 { puppet } else { puppet.at_start(|_, _| Err(Failure::new("at its start"))) }
+    });
+    let c = family.child(0, family.p, 1, "c");
+    family.realm.events();
+    let events = family.fail(c);
+    assert_eq!(events, ["p decides on c: error: oops", "p stopped", "p started"]);
+    family.tell(c, Order::Note(1));
+    assert_eq!(family.realm.events(), ["c 1"]);
+}
+
 /// Conformance 8.
 #[test]
 fn all_and_the_rest_are_restarted_wherever_they_live() {
@@ -754,6 +776,74 @@ fn an_instance_that_is_about_to_be_restarted_hears_nothing_of_the_ends_of_its_ch
     assert!(!events.iter().any(|event| event.contains("hears")), "{events:?}");
     assert_eq!(events.last().map(String::as_str), Some("p started"));
     assert_eq!(children.len(), 3);
+}
+
+#[test]
+fn one_whose_restart_waits_for_children_elsewhere_handles_nothing_though_it_is_resumed() {
+    let mut family = Family::new(PLAIN);
+    family.child(0, family.p, 1, "c");
+    family.realm.have(0, family.p, |_, ctx| ctx.suspend_self().unwrap());
+    family.realm.events();
+    let p = family.p;
+    family.tell(p, Order::Note(1));
+    family.realm.worlds[0].scope().fail(p, Failure::new("oops"));
+    family.realm.worlds[0].settle();
+    family.realm.worlds[0].scope().resume(p);
+    family.realm.worlds[0].settle();
+    assert_eq!(family.realm.log().take(), ["p restarting: error: oops"]);
+    let events = family.realm.events();
+    assert_eq!(events, ["c stopped", "p stopped", "p restarted: error: oops", "p started", "p 1"]);
+}
+
+#[test]
+fn one_that_waits_for_a_decision_handles_nothing_though_it_is_resumed() {
+    let mut family = Family::supervised(Strategy::one_for_one().deciding(|_| Directive::Resume));
+    let c = family.child(0, family.p, 1, "c");
+    family.realm.have(1, c, |_, ctx| ctx.suspend_self().unwrap());
+    family.realm.events();
+    family.realm.worlds[1].scope().fail(c, Failure::new("oops"));
+    family.realm.worlds[1].settle();
+    family.realm.worlds[1].scope().resume(c);
+    family.tell(c, Order::Note(1));
+    family.realm.worlds[1].settle();
+    assert!(family.realm.log().take().is_empty());
+    assert_eq!(family.realm.events(), ["p decides on c: error: oops", "c 1"]);
+}
+
+#[test]
+fn whom_one_spawns_while_it_waits_for_a_decision_waits_as_well() {
+    let resuming = Strategy::one_for_one().deciding(|_| Directive::Resume);
+    let mut family = Family::supervised(resuming);
+    let known = family.known.clone();
+    let other = family.realm.worlds[1].puppet("o");
+    let c = family.child(0, family.p, 1, "c");
+    family.realm.have(1, c, move |me, ctx| {
+        ctx.watch(other).unwrap();
+        me.at_end_of_other = Some(Box::new(move |me, ctx| {
+            let log = me.log.clone();
+            let near = ctx.spawn_from(move || Puppet::new("n", &log))?;
+            lock(&known.0).insert("n", near);
+            let Order::Do(deed) = bear(2, "f", known, PLAIN) else { return Ok(()) };
+            deed(me, ctx)
+        }));
+    });
+    family.realm.events();
+    family.tell(c, failing("oops"));
+    family.realm.worlds[1].scope().stop(other);
+    for world in [1, 2, 1] {
+        family.realm.worlds[world].settle();
+    }
+    family.realm.log().take();
+    let near = family.known.get("n");
+    family.tell(near, Order::Note(1));
+    family.realm.worlds[1].settle();
+    assert!(family.realm.log().take().is_empty());
+    let mut events = family.realm.events();
+    events.sort();
+    assert_eq!(events, ["n 1", "p decides on c: error: oops"]);
+    let far = family.known.get("f");
+    family.tell(far, Order::Note(2));
+    assert_eq!(family.realm.events(), ["f 2"]);
 }
 
 #[test]

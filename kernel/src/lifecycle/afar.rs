@@ -309,7 +309,7 @@ impl Kernel {
         self.keep_failure(cell, failure);
         self.sides.get_mut(side).ward.step = Some(Step::Undecided);
         self.suspend_gate(cell);
-        self.hold_below(cell);
+        self.hold_all_below(cell);
         self.bonds.get_mut(bond).said = false;
         self.speak(cell);
     }
@@ -344,7 +344,7 @@ impl Kernel {
         undecided
     }
 
-    /// One whose failure was referred goes on, and with it those below it whose failures were escalated to it.
+    /// One whose failure was referred goes on, and so do those below it.
     fn resume_family(&mut self, cell: u32) {
         if !self.is_made(cell) {
             let failure = self.failure_of(cell);
@@ -354,6 +354,11 @@ impl Kernel {
         if self.memory.header(cell).identity.get().gate() == Gate::Suspended {
             self.open_gate(cell);
         }
+        self.resume_below(cell);
+    }
+
+    /// Those below one that goes on do as well whose failures were escalated to it, or to somebody in between.
+    pub(super) fn resume_below(&mut self, cell: u32) {
         let mut at = self.first_child(cell);
         while at != NONE {
             let next = self.after(at, cell);

@@ -137,6 +137,8 @@ impl Kernel {
                     // What a new instance was to restart below it waits still, for somebody above perhaps who does no
                     // more; it goes on with this one.
                     self.hold_below(failed);
+                    self.go_on(failed);
+                    return self.resume_below(failed);
                 }
                 return self.go_on(failed);
             }

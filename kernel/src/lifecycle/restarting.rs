@@ -325,9 +325,13 @@ impl Kernel {
 
     /// Suspends all that lives below a cell, until it has a new state or goes on with the old one.
     pub(super) fn hold_below(&mut self, cell: u32) {
-        if self.first_child(cell) == NONE {
-            return;
+        if self.first_child(cell) != NONE {
+            self.hold_all_below(cell);
         }
+    }
+
+    /// As [`Kernel::hold_below`], and those as well that a hook of the cell spawns meanwhile.
+    pub(super) fn hold_all_below(&mut self, cell: u32) {
         if let Some(side) = self.side_of(cell) {
             let held = core::mem::replace(&mut self.sides.get_mut(side).ward.holds, true);
             self.holding += u32::from(!held);
@@ -344,7 +348,7 @@ impl Kernel {
     }
 
     /// From here on a cell's messages wait, wherever it is that they come.
-    pub(super) fn suspend_gate(&mut self, cell: u32) {
+    pub(crate) fn suspend_gate(&mut self, cell: u32) {
         let header = self.memory.header(cell);
         if self.is_ward(cell)
             && matches!(header.identity.get().gate(), Gate::Ready | Gate::Duty | Gate::Backlog)
