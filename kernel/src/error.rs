@@ -28,8 +28,12 @@ pub enum TellError<M> {
     MailboxFull(M),
     /// No way leads to the actor's core or host, or its kernel is gone. Trying again will not help.
     Unreachable(M),
-    /// The lane on the way is too small ever to hold this message. The sender's configuration is at fault.
+    /// The lane on the way is too small ever to hold this message, or the other host takes none so long. Configuration is
+    /// at fault.
     TooLarge(M),
+    /// The actor lives on another host, and messages of this type cannot leave the process: it has no wire form, is not
+    /// registered, or holds what means nothing elsewhere. Trying again will not help.
+    NoWireForm(M),
 }
 
 impl<M> TellError<M> {
@@ -39,7 +43,8 @@ impl<M> TellError<M> {
             TellError::Full(m)
             | TellError::MailboxFull(m)
             | TellError::Unreachable(m)
-            | TellError::TooLarge(m) => m,
+            | TellError::TooLarge(m)
+            | TellError::NoWireForm(m) => m,
         }
     }
 
@@ -50,6 +55,7 @@ impl<M> TellError<M> {
             TellError::MailboxFull(m) => TellError::MailboxFull(f(m)),
             TellError::Unreachable(m) => TellError::Unreachable(f(m)),
             TellError::TooLarge(m) => TellError::TooLarge(f(m)),
+            TellError::NoWireForm(m) => TellError::NoWireForm(f(m)),
         }
     }
 
@@ -58,7 +64,8 @@ impl<M> TellError<M> {
             TellError::Full(_) => "the way to the actor is full",
             TellError::MailboxFull(_) => "the actor's mailbox is full",
             TellError::Unreachable(_) => "no way leads to the actor",
-            TellError::TooLarge(_) => "the message is too large for the lane",
+            TellError::TooLarge(_) => "the message is too large for the way to the actor",
+            TellError::NoWireForm(_) => "the message cannot leave the process",
         }
     }
 }
@@ -70,6 +77,7 @@ impl<M> fmt::Debug for TellError<M> {
             TellError::MailboxFull(_) => "MailboxFull",
             TellError::Unreachable(_) => "Unreachable",
             TellError::TooLarge(_) => "TooLarge",
+            TellError::NoWireForm(_) => "NoWireForm",
         };
         f.debug_tuple(name).finish_non_exhaustive()
     }

@@ -39,6 +39,7 @@ use crate::supervise::{Step, Strategy};
 use crate::ties::Ties;
 use crate::time::Time;
 use crate::timers::Timer;
+use crate::uplink::Way;
 use crate::watch::{Obituary, Watch};
 use crate::wheel::Wheel;
 
@@ -217,6 +218,7 @@ pub struct Kernel {
     /// Children that could not be, of whose parents' kernels that could not be told yet.
     pub(crate) unborn: Vec<(Address, SpawnError), UNBORN_MAX>,
     pub(crate) grants: Grants,
+    pub(crate) way: Way,
     pub(crate) protocols: Protocols,
     pub(crate) extensions: Extensions,
     pub(crate) letters: Letters,
@@ -312,6 +314,7 @@ impl Kernel {
             bonds_wait: false,
             unborn: Vec::new(),
             grants: Grants::new(),
+            way: Way::new(),
             protocols: Protocols::new(),
             extensions: Extensions::new(),
             letters: Letters::new(),

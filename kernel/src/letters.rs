@@ -31,11 +31,13 @@ pub enum DeadReason {
     Failed,
     /// The actor had no use for it; see [`Ctx::unhandled`](crate::Ctx::unhandled).
     Unhandled,
+    /// It was told to an actor of another host, and cannot leave the process.
+    NoWireForm,
 }
 
 impl DeadReason {
     /// All reasons.
-    pub const ALL: [DeadReason; 9] = [
+    pub const ALL: [DeadReason; 10] = [
         DeadReason::NoActor,
         DeadReason::QueueFull,
         DeadReason::MailboxFull,
@@ -45,6 +47,7 @@ impl DeadReason {
         DeadReason::LateAnswer,
         DeadReason::Failed,
         DeadReason::Unhandled,
+        DeadReason::NoWireForm,
     ];
 }
 
@@ -60,6 +63,7 @@ impl fmt::Display for DeadReason {
             DeadReason::LateAnswer => "late answer",
             DeadReason::Failed => "its handler failed",
             DeadReason::Unhandled => "unhandled",
+            DeadReason::NoWireForm => "no wire form",
         })
     }
 }

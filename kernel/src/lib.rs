@@ -77,7 +77,7 @@
 //! `queue`, `lane` (messages in memory) → `behavior` (types erased) → `kernel`, `telling`, `dispatch` (telling and
 //! turns) → `backoff`, `supervise/` (what may be decided), `lifecycle/` (births, failures, restarts and ends) → `watch`, `ties`,
 //! `wheel`, `timers`, `ask`, `deadline`, `backlog`, `names`, `grants`, `paths` (what actors can do) → `context`, `scope`
-//! (how they do it) → `batch`, `exit`, `exits`, `inlet`, `relay` (other cores) → `census`, `border` (other hosts) → `becoming`, `fsm/`, `router/`,
+//! (how they do it) → `batch`, `exit`, `exits`, `inlet`, `relay` (other cores) → `census`, `border`, `uplink` (other hosts) → `becoming`, `fsm/`, `router/`,
 //! `pattern/` (what is made of all that).
 //!
 //! # Features
@@ -157,6 +157,7 @@ mod telling;
 mod ties;
 mod time;
 mod timers;
+mod uplink;
 mod watch;
 mod wheel;
 
@@ -192,3 +193,4 @@ pub use scope::{Scope, Spawner};
 pub use supervise::{Directive, Strategy};
 pub use time::Time;
 pub use timers::TimerKey;
+pub use uplink::{Uplink, UplinkRefusal};

@@ -156,6 +156,7 @@ impl Kernel {
             TellError::Full(_) | TellError::TooLarge(_) => DeadReason::QueueFull,
             TellError::MailboxFull(_) => DeadReason::MailboxFull,
             TellError::Unreachable(_) => DeadReason::Unreachable,
+            TellError::NoWireForm(_) => DeadReason::NoWireForm,
         };
         let letter = self.letter(to.address(), type_name::<M>(), reason);
         // Told of before it is dropped: the drop may panic, and must not cost the letter its count.

@@ -104,20 +104,20 @@ impl Kernel {
         };
         let next = record.watcher_next;
         let watch = self.watches.insert(&mut self.memory, record).map_err(|_| OutOfMemory)?;
-        if away {
-            let from = self.address_of(watcher);
-            if self.signal_away(target, Kind::Watch, from).is_err() {
-                self.watches.remove(watch);
-                return Err(OutOfMemory);
-            }
+        let from = self.address_of(watcher);
+        if away && self.signal_away(target, Kind::Watch, from).is_err() {
+            self.watches.remove(watch);
+            return Err(OutOfMemory);
         }
+        let beyond = if local || away { None } else { self.watch_up(from, target) };
         if next.is_some() {
             self.watches.get_mut(next).watcher_prev = watch;
         }
         self.sides.get_mut(watcher_side).watching = watch;
         match target_side {
             Some(side) => self.link_at_target(side, watch),
-            None if away => self.link_behind(watch, target.place, State::Watching),
+            None if away || beyond == Some(true) => self.link_behind(watch, target.place, State::Watching),
+            None if beyond == Some(false) => self.add_notice(watch, State::Unreachable, Handle::NONE),
             None => self.add_notice(watch, State::NotFound, Handle::NONE),
         }
         Ok(())
@@ -144,7 +144,7 @@ impl Kernel {
     }
 
     /// The watch of `target` by `watcher`. Looks through both lists at once, to the end of the shorter.
-    fn find_watch(&self, watcher: u32, target: Address) -> Option<Handle<Watch>> {
+    pub(crate) fn find_watch(&self, watcher: u32, target: Address) -> Option<Handle<Watch>> {
         let mut at_watcher = self.sides.get(self.side_of(watcher)?).watching;
         let both = target.place == self.place && self.is_alive_or_dead(target);
         // Only here is the target's index one of this region's.
@@ -191,8 +191,7 @@ impl Kernel {
         let Some(watch) = self.find_watch(watcher, target) else { return false };
         if target.place != self.place && self.watches.get(watch).state == State::Watching {
             let from = self.address_of(watcher);
-            // If this is refused, the target's shard keeps a record until the target's end, and its notice is ignored.
-            let _ = self.signal_away(target, Kind::Unwatch, from);
+            self.unwatch_away(from, target);
         }
         self.unlink_at_watcher(watcher, watch);
         self.end_watch(watch);
@@ -316,7 +315,8 @@ impl Kernel {
     pub(crate) fn send_notice(&mut self, watch: Handle<Watch>) -> bool {
         let record = *self.watches.get(watch);
         let ended = Ended { target: record.target, reason: self.reason_of(&record) };
-        let sent = self.signal_away(record.watcher, Kind::Terminated, ended).is_ok();
+        let sent = self.end_up(record.watcher, record.target, &ended.reason)
+            || self.signal_away(record.watcher, Kind::Terminated, ended).is_ok();
         if sent {
             self.end_watch(watch);
         }
@@ -369,7 +369,7 @@ impl Kernel {
             }
             let record = *self.watches.get(watch);
             if record.target.place != self.place && record.state == State::Watching {
-                let _ = self.signal_away(record.target, Kind::Unwatch, record.watcher);
+                self.unwatch_away(record.watcher, record.target);
             }
             self.unlink_at_watcher(cell, watch);
             self.end_watch(watch);
@@ -399,9 +399,7 @@ impl Kernel {
             Kind::Unwatch => {
                 // SAFETY: the payload is the watcher's address.
                 let watcher = unsafe { Payload::<Address>::take(payload) };
-                if let Some(watch) = self.find_from_afar(watcher, target) {
-                    self.end_watch(watch);
-                }
+                self.unwatch_from_afar(watcher, target);
             }
             Kind::Terminated => {
                 // SAFETY: the payload says who ended and why.
@@ -446,8 +444,20 @@ impl Kernel {
         self.set_running(NONE);
     }
 
+    /// Whether the end that is watched for is not known of yet.
+    pub(crate) fn is_watching(&self, watch: Handle<Watch>) -> bool {
+        self.watches.get(watch).state == State::Watching
+    }
+
+    /// An actor of another shard no longer watches one of this.
+    pub(crate) fn unwatch_from_afar(&mut self, watcher: Address, target: Address) {
+        if let Some(watch) = self.find_from_afar(watcher, target) {
+            self.end_watch(watch);
+        }
+    }
+
     /// An actor of another shard watches one of this.
-    fn watch_from_afar(&mut self, watcher: Address, target: Address) {
+    pub(crate) fn watch_from_afar(&mut self, watcher: Address, target: Address) {
         if self.find_from_afar(watcher, target).is_some() {
             return;
         }
@@ -471,8 +481,10 @@ impl Kernel {
             }
         }
         // Gone, or no room to watch it: better a notice too early than one that never comes.
-        let ended = Ended { target, reason: StopReason::NotFound };
-        let _ = self.signal_away(watcher, Kind::Terminated, ended);
+        if !self.end_up(watcher, target, &StopReason::NotFound) {
+            let ended = Ended { target, reason: StopReason::NotFound };
+            let _ = self.signal_away(watcher, Kind::Terminated, ended);
+        }
     }
 
     fn find_from_afar(&self, watcher: Address, target: Address) -> Option<Handle<Watch>> {

@@ -1,0 +1,238 @@
+//! The uplink: what a kernel offers upwards because no lane leads there.
+//!
+//! An address of another realm is none of this kernel's business: no lane leads to it. Whoever carries messages between hosts
+//! hangs an [`Uplink`] on the kernel, and is offered what is told to such addresses, and the signals for them: watch, unwatch,
+//! stop, and the ends of actors here that are watched from there. The way in is the other half of this file: the signals that
+//! came from a host are handed to [`Scope::watch_for`], [`Scope::unwatch_for`] and [`Scope::end_for`]; messages are simply told.
+//! When a host is lost, [`Scope::lose_place`] tells everybody who watched somebody there.
+//!
+//! Nothing on the way between shards looks at this: it is asked only where an address would be unreachable without it.
+
+use core::any::Any;
+use core::ptr::NonNull;
+
+use crate::actor::StopReason;
+use crate::address::{Address, Place};
+use crate::erased::Erased;
+use crate::error::{OutOfMemory, TellError};
+use crate::kernel::Kernel;
+use crate::letters::DeadReason;
+use crate::pool::Handle;
+use crate::record::Kind;
+use crate::scope::Scope;
+use crate::watch::{Obituary, State};
+
+/// Why an uplink does not take a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UplinkRefusal {
+    /// No way leads there, or no more.
+    Unreachable,
+    /// There is no room at present.
+    Full,
+    /// The message is longer than the other host takes.
+    TooLarge,
+    /// Messages of this type cannot leave the process, or this one cannot.
+    NoWireForm,
+}
+
+/// Carries to other realms what no lane leads to. Called in the middle of a turn, with the kernel's state borrowed: it takes
+/// note, and does its work between turns. Must not block, and must not panic.
+///
+/// ```
+/// # use core::any::Any;
+/// # use core::mem::MaybeUninit;
+/// # use corelane_kernel::{Address, ForeignRealm, Kernel, KernelConfig, MessageKind, RawAddress, Region, StopReason};
+/// # use corelane_kernel::{ActorRef, TellError, Uplink, UplinkRefusal};
+/// /// Takes numbers, wherever they are to go.
+/// struct Counting;
+///
+/// impl Uplink for Counting {
+///     fn tell(&mut self, _: Address, message: &dyn Any) -> Result<(), UplinkRefusal> {
+///         if message.is::<u64>() { Ok(()) } else { Err(UplinkRefusal::NoWireForm) }
+///     }
+///     fn watch(&mut self, _: Address, _: Address) -> bool { true }
+///     fn unwatch(&mut self, _: Address, _: Address) {}
+///     fn ended(&mut self, _: Address, _: Address, _: &StopReason) {}
+///     fn stop(&mut self, _: Address) {}
+/// }
+///
+/// # let memory = Box::leak(Box::new([MaybeUninit::<u8>::uninit(); 64 * 1024]));
+/// let mut kernel = Kernel::new(Region::from_static(memory)?, KernelConfig::default())?;
+/// kernel.scope().uplink_by(Counting)?;
+///
+/// let raw = RawAddress { identity: 1 << 32 | 7, index: 5, shard: 0 };
+/// let realm = ForeignRealm::new()?;
+/// let numbers: ActorRef<u64> =
+///     realm.admit_as(raw, MessageKind::of::<u64>()).and_then(|far| far.typed()).ok_or("no such address")?;
+/// assert!(kernel.try_tell(numbers, 7).is_ok());
+/// let texts: ActorRef<&str> =
+///     realm.admit_as(raw, MessageKind::of::<&str>()).and_then(|far| far.typed()).ok_or("no such address")?;
+/// assert!(matches!(kernel.try_tell(texts, "x"), Err(TellError::NoWireForm("x"))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait Uplink: 'static {
+    /// Takes a message, by writing down what is to be sent of it; the value itself is dropped by the caller.
+    ///
+    /// # Errors
+    /// [`UplinkRefusal`]; the message goes back to who told it.
+    fn tell(&mut self, to: Address, message: &dyn Any) -> Result<(), UplinkRefusal>;
+
+    /// An actor here watches one there. Says whether a way leads there; if not, the watcher is told at once. Else it is to be
+    /// told by [`Scope::end_for`] or [`Scope::lose_place`].
+    fn watch(&mut self, watcher: Address, target: Address) -> bool;
+
+    /// It no longer does.
+    fn unwatch(&mut self, watcher: Address, target: Address);
+
+    /// An actor here has ended, or was not there, that one there watches.
+    fn ended(&mut self, watcher: Address, target: Address, reason: &StopReason);
+
+    /// An actor there is to stop.
+    fn stop(&mut self, target: Address);
+}
+
+/// The uplink in use, if any.
+pub(crate) struct Way {
+    uplink: Option<Erased<dyn Uplink>>,
+}
+
+impl Way {
+    pub(crate) const fn new() -> Way {
+        Way { uplink: None }
+    }
+}
+
+impl Kernel {
+    /// Whether an address is for the uplink, if there is one.
+    fn is_beyond(&self, to: Address) -> bool {
+        !to.place.same_realm(self.place) && to != Address::NOBODY
+    }
+
+    fn uplink_to(&mut self, to: Address) -> Option<&mut dyn Uplink> {
+        if !self.is_beyond(to) {
+            return None;
+        }
+        self.way.uplink.as_deref_mut()
+    }
+
+    /// Offers a message that no lane leads to.
+    #[inline(never)]
+    pub(crate) fn send_up<M: Send + 'static>(&mut self, to: Address, message: M) -> Result<(), TellError<M>> {
+        let Some(uplink) = self.uplink_to(to) else { return Err(TellError::Unreachable(message)) };
+        match uplink.tell(to, &message) {
+            Ok(()) => Ok(()),
+            Err(UplinkRefusal::Unreachable) => Err(TellError::Unreachable(message)),
+            Err(UplinkRefusal::Full) => Err(TellError::Full(message)),
+            Err(UplinkRefusal::TooLarge) => Err(TellError::TooLarge(message)),
+            Err(UplinkRefusal::NoWireForm) => Err(TellError::NoWireForm(message)),
+        }
+    }
+
+    /// Offers a watch that no lane leads to. `None` where that is nobody's business above.
+    pub(crate) fn watch_up(&mut self, watcher: Address, target: Address) -> Option<bool> {
+        Some(self.uplink_to(target)?.watch(watcher, target))
+    }
+
+    /// Takes back a watch of an actor elsewhere.
+    pub(crate) fn unwatch_away(&mut self, watcher: Address, target: Address) {
+        match self.uplink_to(target) {
+            Some(uplink) => uplink.unwatch(watcher, target),
+            // If this is refused, the target's shard keeps a record until the target's end, and its notice is ignored.
+            None => drop(self.signal_away(target, Kind::Unwatch, watcher)),
+        }
+    }
+
+    /// Says upwards that an actor here has ended. Whether that was where its watcher is.
+    pub(crate) fn end_up(&mut self, watcher: Address, target: Address, reason: &StopReason) -> bool {
+        let Some(uplink) = self.uplink_to(watcher) else { return false };
+        uplink.ended(watcher, target, reason);
+        true
+    }
+
+    /// Stops an actor of another host. Whether that is where it is.
+    pub(crate) fn stop_up(&mut self, target: Address) -> bool {
+        let Some(uplink) = self.uplink_to(target) else { return false };
+        uplink.stop(target);
+        true
+    }
+
+    /// A watched actor of another host has ended. No memory is needed but for a failure's text, which may be lost.
+    fn end_from_beyond(&mut self, watcher: Address, target: Address, reason: StopReason) {
+        if !self.is_beyond(target) || !self.is_actor(watcher) {
+            return;
+        }
+        let Some(watch) = self.find_watch(watcher.index, target) else { return };
+        if !self.is_watching(watch) {
+            // Its notice is on its way already.
+            return;
+        }
+        self.unlink_at_target(watch);
+        let (state, obituary) = match reason {
+            StopReason::Stopped => (State::Ended, Handle::NONE),
+            StopReason::Failed(failure) => {
+                let obituary = Obituary { failure, readers: 1 };
+                let kept = self.obituaries.insert(&mut self.memory, obituary);
+                (State::Ended, kept.unwrap_or(Obituary::UNKEPT))
+            }
+            StopReason::NotFound => (State::NotFound, Handle::NONE),
+            StopReason::Unreachable => (State::Unreachable, Handle::NONE),
+        };
+        self.add_notice(watch, state, obituary);
+    }
+}
+
+impl Scope<'_> {
+    /// Sets who is offered what no lane leads to; an earlier one is dropped.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] when the region is used up; the uplink is dropped.
+    pub fn uplink_by<U: Uplink>(&mut self, uplink: U) -> Result<(), OutOfMemory> {
+        let kernel = self.kernel();
+        let erased = Erased::new(&mut kernel.memory, uplink).map_err(|_| OutOfMemory)?;
+        kernel.way = Way { uplink: Some(erased.erase(|at| at as NonNull<dyn Uplink>)) };
+        Ok(())
+    }
+
+    /// What is needed to check addresses that come from outside; see [`Kernel::census`].
+    #[cfg(feature = "alloc")]
+    pub fn census(&mut self) -> Option<alloc::sync::Arc<crate::Census>> {
+        self.kernel().census()
+    }
+
+    /// Counts a message to an address elsewhere that was taken, and could not be delivered after all.
+    pub fn count_unreachable(&mut self) {
+        self.kernel().letters.count_one(DeadReason::Unreachable);
+    }
+
+    /// An actor of another realm watches one of this kernel from here on. The uplink is told of its end, at once if it is
+    /// gone. Once more does nothing.
+    pub fn watch_for(&mut self, watcher: Address, target: Address) {
+        let kernel = self.kernel();
+        if kernel.is_beyond(watcher) && target.place() == kernel.place() {
+            kernel.watch_from_afar(watcher, target);
+        }
+    }
+
+    /// It no longer does.
+    pub fn unwatch_for(&mut self, watcher: Address, target: Address) {
+        let kernel = self.kernel();
+        if target.place() == kernel.place() {
+            kernel.unwatch_from_afar(watcher, target);
+        }
+    }
+
+    /// An actor of another realm has ended, which one of this kernel watches: it is told, once. Nothing happens if it does
+    /// not watch, or no longer.
+    pub fn end_for(&mut self, watcher: Address, target: Address, reason: StopReason) {
+        self.kernel().end_from_beyond(watcher, target, reason);
+    }
+
+    /// A kernel of another realm is gone, for all that can be known: whoever watches an actor there is told, once.
+    pub fn lose_place(&mut self, place: Place) {
+        let kernel = self.kernel();
+        if !place.same_realm(kernel.place()) {
+            kernel.hear_farewell(place);
+        }
+    }
+}
