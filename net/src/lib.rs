@@ -9,6 +9,9 @@
 //! Beside them, without sockets, clocks or threads, bytes and times in, bytes and actions out: [`wire`] (the frames, byte by
 //! byte) → [`codec`] (how messages are written in them, and how they may change) → [`liveness`] (whether a peer is still there,
 //! by its heartbeats) → [`link`] (the state machine of one link between two shards).
+//!
+//! Both meet in `peer` (what is known of other hosts) → `gate` (a shard's links on its sockets, below the kernel's uplink) →
+//! `resolve` (look-up on other hosts) → `endpoint` (the extension, and its configuration).
 
 // What only io_uring needs is there all the same.
 #![cfg_attr(not(target_os = "linux"), allow(dead_code))]
@@ -17,11 +20,15 @@ pub mod buffers;
 pub mod codec;
 mod credit;
 mod datagrams;
+mod endpoint;
 pub mod framing;
+mod gate;
 pub mod link;
 pub mod liveness;
 mod net;
+mod peer;
 pub mod reactor;
+mod resolve;
 mod serving;
 mod sockets;
 mod stream;
@@ -29,7 +36,10 @@ pub mod wire;
 
 pub use credit::Received;
 pub use datagrams::{DatagramCtx, DatagramEvent, Datagrams};
+pub use endpoint::{Endpoint, EndpointConfig, EndpointError};
+pub use gate::{Gate, GateStats};
 pub use net::{Net, NetConfig, SimulatedHost};
+pub use resolve::{RemoteCtx, RemoteLookupError, RemoteUrl};
 pub use serving::{ServeError, Service, serve};
 pub use sockets::{Sink, Sockets};
 pub use stream::{Accepted, ListenEvent, Listener, SocketCtx, Stream, StreamEvent, StreamOptions};

@@ -59,6 +59,11 @@ impl Net {
     pub fn of(config: NetConfig) -> impl Fn(&Loading<'_>) -> Result<Net, BoxError> + Send + Sync + 'static {
         move |_| Ok(Net { config: config.clone() })
     }
+
+    /// Whether the network is a simulated one.
+    pub(crate) fn is_simulated(&self) -> bool {
+        self.config.simulated.is_some()
+    }
 }
 
 impl Extension for Net {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +28,24 @@ use crate::reactor::{
 pub trait Sink: 'static {
     /// Something has happened. The last is [`EventKind::Closed`], after which the sink is dropped.
     fn hear(&mut self, socket: SocketId, event: EventKind, sockets: &Sockets, shard: &mut Scope<'_>);
+}
+
+/// A protocol of this crate on a shard's sockets, which is called in each turn. Kept weakly: it owns its sockets' handle.
+pub(crate) trait Rider: 'static {
+    /// Before the kernel's turn, and after what came over sockets was handed out.
+    fn turn(&self, now: Time, shard: &mut Scope<'_>);
+
+    /// After the kernel's turn, before what was written is passed on.
+    fn submit(&self);
+
+    /// Whether something is to be done in another turn at once.
+    fn has_input(&self) -> bool;
+
+    /// When it is to be called though nothing comes.
+    fn next_deadline(&self) -> Option<Time>;
+
+    /// Whether nothing is left to be said.
+    fn is_quiet(&self) -> bool;
 }
 
 /// A shard's sockets. A handle, cheap to clone; lives on the shard's thread.
@@ -58,6 +76,7 @@ impl LeftBehind {
 struct Inner {
     reactor: Reactor,
     network: Option<Network>,
+    rider: Option<Weak<dyn Rider>>,
     /// By the tags of sockets, less one.
     seats: Vec<Seat>,
     free: Vec<u32>,
@@ -137,6 +156,7 @@ impl Sockets {
         let inner = Inner {
             reactor,
             network,
+            rider: None,
             seats: Vec::new(),
             free: Vec::new(),
             deadlines: BTreeSet::new(),
@@ -351,6 +371,20 @@ impl Sockets {
         self.get().reactor.peer_address(socket)
     }
 
+    /// Has a protocol called in each turn, in place of the one that was.
+    pub(crate) fn ride(&self, rider: Weak<dyn Rider>) {
+        self.get().rider = Some(rider);
+    }
+
+    fn rider(&self) -> Option<Rc<dyn Rider>> {
+        self.get().rider.as_ref()?.upgrade()
+    }
+
+    /// The time of this turn.
+    pub(crate) fn now(&self) -> Time {
+        self.get().now
+    }
+
     pub(crate) fn waker(&self) -> Waker {
         self.get().reactor.waker()
     }
@@ -451,23 +485,34 @@ impl Driver for NetDriver {
         }
         self.sockets.do_due(now, shard);
         let mut driven = Driven::default();
-        while driven.handled < budget {
+        driven.more = loop {
+            if driven.handled >= budget {
+                break true;
+            }
             let event = self.sockets.get().reactor.next_event();
-            let Some(event) = event else { return driven };
+            let Some(event) = event else { break false };
             self.sockets.tell(event.socket, event.tag, event.kind, shard);
             driven.handled += 1;
+        };
+        if let Some(rider) = self.sockets.rider() {
+            rider.turn(now, shard);
         }
-        driven.more = true;
         driven
     }
 
     fn submit(&mut self) {
+        if let Some(rider) = self.sockets.rider() {
+            rider.submit();
+        }
         let mut inner = self.sockets.get();
         inner.catch_up();
         inner.reactor.submit();
     }
 
     fn has_input(&mut self) -> bool {
+        if self.sockets.rider().is_some_and(|rider| rider.has_input()) {
+            return true;
+        }
         let mut inner = self.sockets.get();
         inner.reactor.has_input()
             || inner.lagging.iter().any(|(_, credit)| credit.has_caught_up())
@@ -484,12 +529,13 @@ impl Driver for NetDriver {
     }
 
     fn next_deadline(&mut self) -> Option<Time> {
+        let rider = self.sockets.rider().and_then(|rider| rider.next_deadline());
         let inner = self.sockets.get();
         let network = inner.network.as_ref().and_then(Network::next_due).map(|due| Time::ZERO + due);
-        inner.deadlines.first().map(|(at, _)| *at).into_iter().chain(network).min()
+        inner.deadlines.first().map(|(at, _)| *at).into_iter().chain(network).chain(rider).min()
     }
 
     fn is_quiet(&self) -> bool {
-        self.sockets.get().lingering == 0
+        self.sockets.get().lingering == 0 && self.sockets.rider().is_none_or(|rider| rider.is_quiet())
     }
 }

@@ -180,10 +180,10 @@ impl Handle {
     /// [`LookupError`].
     pub fn lookup<M: 'static>(&self, path: &str) -> Result<ActorRef<M>, LookupError> {
         let (sender, receiver) = oneshot::channel();
-        self.find(path, move |found| {
+        self.lookup_then(path, move |found| {
             // Whoever asked waits.
             let _ = sender.send(found);
-        })?;
+        });
         receiver.recv().unwrap_or(Err(LookupError::ShuttingDown))
     }
 
@@ -196,29 +196,29 @@ impl Handle {
         path: &str,
     ) -> impl Future<Output = Result<ActorRef<M>, LookupError>> + Send + use<M> {
         let (sender, receiver) = oneshot::async_channel();
-        let sent = self.find(path, move |found| {
+        self.lookup_then(path, move |found| {
             // The future may have been dropped.
             let _ = sender.send(found);
         });
-        async move {
-            sent?;
-            receiver.await.unwrap_or(Err(LookupError::ShuttingDown))
-        }
+        async move { receiver.await.unwrap_or(Err(LookupError::ShuttingDown)) }
     }
 
-    /// Has `found` called with what bears a path, on its shard. What can be told at once comes back instead.
-    fn find<M: 'static>(
+    /// Like [`Handle::lookup`], with the answer handed to a closure: at once where nothing bears the path, else on the shard of
+    /// what does. Never blocks. A system that shuts down may drop the closure instead.
+    pub fn lookup_then<M: 'static>(
         &self,
         path: &str,
         found: impl FnOnce(Result<ActorRef<M>, LookupError>) + Send + 'static,
-    ) -> Result<(), LookupError> {
-        let first = names_in(path)?.next().unwrap_or_default();
+    ) {
+        let first = match names_in(path) {
+            Ok(mut names) => names.next().unwrap_or_default(),
+            Err(error) => return found(Err(error)),
+        };
         let Some(top) = self.services.names.get(first) else {
-            return Err(LookupError::NoSuchActor { path: format!("{TOP}{first}") });
+            return found(Err(LookupError::NoSuchActor { path: format!("{TOP}{first}") }));
         };
         let upto = TOP.len() + first.len();
         Walk { shared: self.shared.clone(), path: path.to_owned(), at: top, upto, found }.go();
-        Ok(())
     }
 
     /// Spawns a top-level actor with a name, which is unique among the top-level actors of all shards; blocks until it is

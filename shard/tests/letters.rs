@@ -149,6 +149,7 @@ fn each_reason_is_counted_for_itself() {
         (DeadReason::LateAnswer, 1),
         (DeadReason::Failed, 0),
         (DeadReason::Unhandled, 1),
+        (DeadReason::NoWireForm, 0),
     ];
     assert_eq!(counts, expected);
 }

@@ -86,6 +86,16 @@ impl Peer {
         Ok(Peer { node, incarnation, realm })
     }
 
+    /// The host.
+    pub fn node(&self) -> u64 {
+        self.node
+    }
+
+    /// Which of its lives.
+    pub fn incarnation(&self) -> u64 {
+        self.incarnation
+    }
+
     /// The realm of its addresses.
     pub fn realm(&self) -> &ForeignRealm {
         &self.realm

@@ -93,6 +93,7 @@ pub use bytemuck;
 pub use corelane_kernel::{Compact, Fixed, Wire};
 pub use crossing::{Atlas, Crossing, Home, NoHost, Peer};
 pub use imaged::{Image, Imaged, WireAddress};
+pub(crate) use registry::Take;
 pub use registry::{Registry, RegistryError, Undelivered, Writer};
 pub use upgraded::Upgraded;
 

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use corelane_kernel::{AdmitError, Census, RawAddress, Scope, TellError, Wire};
+use corelane_kernel::{Address, AdmitError, Census, RawAddress, Scope, TellError, Wire};
+use corelane_shard::{Handle, LookupError};
 
 use super::{Codec, DecodeError, EncodeError, Envelope, decode, encode, envelope};
 use crate::wire::{MessageHead, Target};
@@ -23,8 +24,10 @@ pub enum Undelivered {
     Decode(DecodeError),
     /// Its target is no actor's address, or takes other messages.
     Address(AdmitError),
-    /// The actor's mailbox or the queue is full; the message can be offered again.
+    /// The queue is full; the message can be offered again.
     Full,
+    /// The actor's own mailbox is.
+    MailboxFull,
 }
 
 impl fmt::Display for Undelivered {
@@ -34,6 +37,7 @@ impl fmt::Display for Undelivered {
             Undelivered::Decode(error) => error.fmt(f),
             Undelivered::Address(error) => error.fmt(f),
             Undelivered::Full => f.write_str("no room for a message"),
+            Undelivered::MailboxFull => f.write_str("a message for a full mailbox"),
         }
     }
 }
@@ -76,6 +80,8 @@ impl fmt::Display for RegistryError {
 impl std::error::Error for RegistryError {}
 
 type Encode = fn(&dyn Any, &mut [u8]) -> Result<usize, EncodeError>;
+type Found = Box<dyn FnOnce(Result<Address, LookupError>) + Send>;
+type Find = fn(&Handle, &str, Found);
 type Deliver = fn(&mut Scope<'_>, &Census, RawAddress, Envelope, &[u8]) -> Result<(), Undelivered>;
 
 struct Entry {
@@ -85,11 +91,12 @@ struct Entry {
     envelope: Envelope,
     encode: Encode,
     deliver: Deliver,
+    find: Find,
 }
 
 /// Type hashes and `TypeId`s are hashes already. Only what is registered becomes a key, so no peer can choose keys.
 #[derive(Default)]
-struct Take(u64);
+pub(crate) struct Take(u64);
 
 impl Hasher for Take {
     fn finish(&self) -> u64 {
@@ -179,6 +186,7 @@ impl Registry {
             envelope,
             encode: encode_any::<M>,
             deliver: deliver::<M>,
+            find: find::<M>,
         });
         Ok(())
     }
@@ -190,6 +198,13 @@ impl Registry {
     /// The name of the type with this hash.
     pub fn name(&self, hash: u64) -> Option<&'static str> {
         self.by_hash(hash).map(|entry| entry.name)
+    }
+
+    /// Has `found` called with the actor of this system that bears a path, if its messages are of the type with this hash.
+    /// `None`, and it is not called, for a type that is not registered.
+    pub(crate) fn find(&self, hash: u64, handle: &Handle, path: &str, found: Found) -> Option<()> {
+        (self.by_hash(hash)?.find)(handle, path, found);
+        Some(())
     }
 
     /// How a message of a registered type describes itself, and how it is written; `None` for other types.
@@ -244,6 +259,10 @@ impl Writer {
     }
 }
 
+fn find<M: Wire>(handle: &Handle, path: &str, found: Found) {
+    handle.lookup_then::<M>(path, |actor| found(actor.map(Into::into)));
+}
+
 fn encode_any<M: Wire<Form: Codec<M>>>(message: &dyn Any, to: &mut [u8]) -> Result<usize, EncodeError> {
     encode::<M>(message.downcast_ref().ok_or(EncodeError::Refused)?, to)
 }
@@ -258,7 +277,8 @@ fn deliver<M: Wire<Form: Codec<M>>>(
     let to = census.admit::<M>(to).map_err(Undelivered::Address)?;
     let message = decode::<M>(envelope, body).map_err(Undelivered::Decode)?;
     scope.try_tell(to, message).map_err(|refused| match refused {
-        TellError::Full(_) | TellError::MailboxFull(_) => Undelivered::Full,
+        TellError::Full(_) => Undelivered::Full,
+        TellError::MailboxFull(_) => Undelivered::MailboxFull,
         // An address that this kernel's census admitted is one here, so nothing else is left.
         _ => Undelivered::Address(AdmitError::Elsewhere),
     })

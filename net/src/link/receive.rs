@@ -200,7 +200,7 @@ fn judge(stats: &mut LinkStats, held: &mut Allowance, strikes: &mut u32, verdict
             Undelivered::Decode(DecodeError::Version { .. }) => (&mut stats.unreadable_version, false),
             Undelivered::Decode(DecodeError::Malformed) => (&mut stats.malformed, true),
             Undelivered::Address(_) => (&mut stats.wrong_address, true),
-            Undelivered::Full => (&mut stats.no_room, false),
+            Undelivered::Full | Undelivered::MailboxFull => (&mut stats.no_room, false),
         },
     };
     *count += 1;

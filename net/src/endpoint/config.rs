@@ -1,0 +1,159 @@
+//! The settings of an endpoint, and what is wrong with them.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use crate::link::{LinkConfig, LinkConfigError};
+
+/// How a system is reached by others, and reaches them.
+#[derive(Clone, Debug)]
+pub struct EndpointConfig {
+    /// The system's name. Hosts of one system can be joined. From 1 to 255 bytes.
+    pub system: String,
+    /// Where the system listens: shard `n` at the port that is `n` above this one. Port 0 takes as many free ports in a row as
+    /// there are shards. Default 127.0.0.1:0.
+    pub bind: SocketAddr,
+    /// Where others reach it, if that is not where it listens (behind a translation of addresses, say). The system's
+    /// identity: two processes that follow each other at one public address are two lives of one host.
+    pub public: Option<SocketAddr>,
+    /// The number of this life; drawn at random unless given, which only a simulation wants.
+    pub incarnation: Option<u64>,
+    /// Each link's settings.
+    pub link: LinkConfig,
+    /// Connections from outside that each shard has at most. Default 1024.
+    pub connections_max: usize,
+    /// Hosts that are known at most. Default 1024.
+    pub hosts_max: usize,
+    /// Bytes of messages that wait, for each link, while its connection is made or has no room. Default 4 MiB. What is told
+    /// beyond is refused: [`TellError::Full`](corelane_kernel::TellError::Full).
+    pub pending_bytes: usize,
+    /// Watches by a peer's actors on actors here, for each link. One more is answered at once: unreachable. Default 1,000,000.
+    pub watches_max: usize,
+    /// Look-ups that each shard waits for at once. Default 1024.
+    pub lookups_max: usize,
+    /// Lets bytes leave this machine as they are, without encryption and to whoever says that it is the peer. Without it, only
+    /// loopback addresses are bound, published and dialed. Default `false`.
+    pub insecure_plaintext_beyond_loopback: bool,
+}
+
+impl Default for EndpointConfig {
+    fn default() -> EndpointConfig {
+        EndpointConfig {
+            system: "corelane".to_owned(),
+            bind: SocketAddr::from(([127, 0, 0, 1], 0)),
+            public: None,
+            incarnation: None,
+            link: LinkConfig::default(),
+            connections_max: 1024,
+            hosts_max: 1024,
+            pending_bytes: 4 << 20,
+            watches_max: 1_000_000,
+            lookups_max: 1024,
+            insecure_plaintext_beyond_loopback: false,
+        }
+    }
+}
+
+/// Why there is no endpoint.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum EndpointError {
+    /// A setting makes no sense.
+    Config(&'static str),
+    /// A setting of the links does.
+    Link(LinkConfigError),
+    /// An address is not one of loopback, and the configuration does not say that this is meant.
+    BeyondLoopback(SocketAddr),
+    /// So many ports in a row could not be had.
+    Ports {
+        /// How many.
+        count: usize,
+        /// The last error.
+        error: std::io::Error,
+    },
+    /// Actors were spawned on the shard before the endpoint was there, so that their addresses cannot be checked.
+    NoCensus,
+    /// The sockets are not there: load [`Net`](crate::Net) before.
+    NoSockets,
+}
+
+impl fmt::Display for EndpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EndpointError::Config(what) => f.write_str(what),
+            EndpointError::Link(error) => error.fmt(f),
+            EndpointError::BeyondLoopback(address) => write!(
+                f,
+                "{address} is not a loopback address: set insecure_plaintext_beyond_loopback if messages may leave this machine in the clear"
+            ),
+            EndpointError::Ports { count, error } => write!(f, "no {count} free ports in a row: {error}"),
+            EndpointError::NoCensus => {
+                f.write_str("actors were spawned on the shard before the endpoint was there")
+            }
+            EndpointError::NoSockets => f.write_str("the extension \"net\" is to be loaded before"),
+        }
+    }
+}
+
+impl std::error::Error for EndpointError {}
+
+impl EndpointConfig {
+    /// Checks the settings and their relations.
+    ///
+    /// # Errors
+    /// [`EndpointError`] names the first that is wrong.
+    pub fn check(&self) -> Result<(), EndpointError> {
+        self.link.check().map_err(EndpointError::Link)?;
+        let wrong = [
+            (self.system.is_empty() || self.system.len() > 255, "system must have 1 to 255 bytes"),
+            (
+                self.system.contains(['@', '/', ':']),
+                "system must not contain @, / or :, which separate the parts of an address",
+            ),
+            (self.incarnation == Some(0), "incarnation must not be 0"),
+            (self.connections_max == 0, "connections_max must be at least 1"),
+            (self.hosts_max == 0, "hosts_max must be at least 1"),
+            (self.public.is_some_and(|public| public.port() == 0), "public must have a port"),
+        ];
+        if let Some((_, what)) = wrong.iter().find(|(is_wrong, _)| *is_wrong) {
+            return Err(EndpointError::Config(what));
+        }
+        for address in std::iter::once(self.bind).chain(self.public) {
+            if !self.permits(address) {
+                return Err(EndpointError::BeyondLoopback(address));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether bytes may go to, or come over, this address.
+    pub(crate) fn permits(&self, address: SocketAddr) -> bool {
+        self.insecure_plaintext_beyond_loopback || address.ip().is_loopback()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beyond_loopback_it_wants_an_explicit_word() {
+        let bind = "0.0.0.0:2552".parse().unwrap();
+        let config = EndpointConfig { bind, ..EndpointConfig::default() };
+        assert!(matches!(config.check(), Err(EndpointError::BeyondLoopback(refused)) if refused == bind));
+        let config = EndpointConfig { insecure_plaintext_beyond_loopback: true, ..config };
+        assert!(config.check().is_ok());
+        let public = Some("192.0.2.7:2552".parse().unwrap());
+        let config = EndpointConfig { public, ..EndpointConfig::default() };
+        assert!(matches!(config.check(), Err(EndpointError::BeyondLoopback(_))));
+    }
+
+    #[test]
+    fn nonsense_is_named() {
+        let config = EndpointConfig { system: "a@b".into(), ..EndpointConfig::default() };
+        assert!(config.check().unwrap_err().to_string().starts_with("system must not contain"));
+        let link = LinkConfig { streams_max: 0, ..LinkConfig::default() };
+        let config = EndpointConfig { link, ..EndpointConfig::default() };
+        assert_eq!(config.check().unwrap_err().to_string(), "streams_max must be at least 1");
+    }
+}

@@ -1,0 +1,325 @@
+//! The extension that joins a system to others: actors of one tell, ask, watch and stop those of another with the same calls.
+//!
+//! Each shard listens at a port of its own and dials its own links, one to each shard of a peer that its actors tell. What a
+//! shard does for it is its gate's.
+
+mod config;
+
+use std::collections::hash_map::RandomState;
+use std::fmt;
+use std::hash::BuildHasher;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+pub use config::{EndpointConfig, EndpointError};
+use corelane_kernel::{ActorRef, Census, Scope, Wire};
+use corelane_shard::{BoxError, Extension, Handle, Loading};
+use socket2::{Domain, Socket, Type};
+
+use crate::codec::{Codec, Home, Registry, RegistryError};
+use crate::gate::{Gate, GateStats};
+use crate::link::Me;
+use crate::net::Net;
+use crate::peer::{Peers, node_of};
+use crate::resolve::{RemoteLookupError, RemoteUrl};
+use crate::sockets::Sockets;
+
+/// Attempts to find ports in a row.
+const PORT_TRIES: usize = 64;
+
+/// What all shards of a system have in common, as far as other hosts go.
+pub(crate) struct Shared {
+    pub(crate) config: EndpointConfig,
+    pub(crate) registry: Registry,
+    pub(crate) me: Me,
+    pub(crate) public: SocketAddr,
+    pub(crate) bind: SocketAddr,
+    pub(crate) peers: Peers,
+    pub(crate) handle: Handle,
+    censuses: Mutex<Vec<Option<Arc<Census>>>>,
+    home: OnceLock<Arc<Home>>,
+    /// Ports that are kept until a shard listens there.
+    kept: Mutex<Vec<Option<Socket>>>,
+}
+
+impl Shared {
+    /// This host, once all its shards are there.
+    pub(crate) fn home(&self) -> Option<&Arc<Home>> {
+        self.home.get()
+    }
+
+    fn add_census(&self, shard: usize, census: Arc<Census>) -> Result<(), BoxError> {
+        let mut censuses = self.censuses.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = censuses.get_mut(shard) {
+            *place = Some(census);
+        }
+        if let Some(all) = censuses.iter().cloned().collect::<Option<Vec<_>>>() {
+            let home = Home::new(self.me.node, self.me.incarnation, all)?;
+            let _ = self.home.set(Arc::new(home));
+        }
+        Ok(())
+    }
+
+    /// Lets go of a shard's port, now that it listens there.
+    pub(crate) fn let_go(&self, shard: usize) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(socket) = kept.get_mut(shard) {
+            *socket = None;
+        }
+    }
+}
+
+/// Where shard `shard` is reached at an endpoint.
+pub(crate) fn port_of(base: SocketAddr, shard: u16) -> Option<SocketAddr> {
+    let mut address = base;
+    address.set_port(base.port().checked_add(shard)?);
+    Some(address)
+}
+
+/// Joins a system to others. Loaded as an [extension](corelane_shard::Builder::extension), behind [`Net`].
+///
+/// Messages that leave the process are of types that implement [`Wire`] and are registered on both sides. Numbers, `bool`,
+/// `()` and `String` are registered already.
+///
+/// ```
+/// use std::time::Duration;
+/// use corelane_kernel::{Actor, Ctx, Outcome, ReplyTo};
+/// use corelane_net::codec::{Compact, Registry, Wire};
+/// use corelane_net::{Endpoint, EndpointConfig, Net, NetConfig};
+/// use corelane_shard::{On, System};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// enum Sum { Add(u64), Get(ReplyTo<u64>) }
+///
+/// impl Wire for Sum {
+///     const NAME: &'static str = "demo.Sum";
+///     type Form = Compact;
+/// }
+///
+/// struct Adder(u64);
+///
+/// impl Actor for Adder {
+///     type Msg = Sum;
+///     fn receive(&mut self, message: Sum, ctx: &mut Ctx<'_, Self>) -> Outcome {
+///         match message {
+///             Sum::Add(n) => self.0 += n,
+///             Sum::Get(reply) => ctx.tell(reply, self.0),
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// let system = || -> Result<System, Box<dyn std::error::Error>> {
+///     let mut registry = Registry::new();
+///     registry.register::<Sum>()?;
+///     let config = EndpointConfig { system: "demo".into(), ..EndpointConfig::default() };
+///     let builder = System::builder().shards(1).pinned(false);
+///     Ok(builder.extension(Net::of(NetConfig::default())).extension(Endpoint::of(config, registry)).start()?)
+/// };
+/// // Two hosts: here in one process.
+/// let (far, near) = (system()?, system()?);
+/// far.spawn_named(On::Spread, "adder", || Adder(0))?;
+/// let at = far.extension::<Endpoint>().ok_or("loaded")?.address();
+///
+/// let endpoint = near.extension::<Endpoint>().ok_or("loaded")?;
+/// let adder = endpoint.lookup::<Sum>(&format!("corelane://demo@{at}/user/adder"), Duration::from_secs(30))?;
+/// let asked = near.call(0, move |scope| {
+///     let (sender, receiver) = std::sync::mpsc::channel();
+///     scope.tell(adder, Sum::Add(3));
+///     scope.ask(adder, Duration::from_secs(30), Sum::Get, move |sum| _ = sender.send(sum));
+///     receiver
+/// })?;
+/// assert_eq!(asked.recv()??, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Endpoint {
+    shared: Arc<Shared>,
+}
+
+impl Endpoint {
+    /// Makes the extension, for [`Builder::extension`](corelane_shard::Builder::extension).
+    ///
+    /// # Errors
+    /// From what it returns: [`EndpointError`], [`RegistryError`], and what loading says.
+    pub fn of(
+        config: EndpointConfig,
+        registry: Registry,
+    ) -> impl Fn(&Loading<'_>) -> Result<Endpoint, BoxError> + Send + Sync + 'static {
+        let registry = Mutex::new(Some(registry));
+        move |loading| {
+            let taken = registry.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let registry =
+                taken.ok_or(EndpointError::Config("an endpoint's registry is good for one system"))?;
+            Endpoint::load(config.clone(), registry, loading)
+        }
+    }
+
+    fn load(
+        config: EndpointConfig,
+        mut registry: Registry,
+        loading: &Loading<'_>,
+    ) -> Result<Endpoint, BoxError> {
+        config.check()?;
+        register_plain(&mut registry)?;
+        let net = loading.require::<Net>()?;
+        let shards = loading.handle().shards();
+        let (bind, kept) =
+            if net.is_simulated() { (config.bind, Vec::new()) } else { keep_ports(config.bind, shards)? };
+        let public = config.public.unwrap_or(bind);
+        let last = u16::try_from(shards - 1).ok().and_then(|last| port_of(public, last));
+        if public.port() == 0 || last.is_none() {
+            return Err(EndpointError::Config("there is no port for each shard from this one on").into());
+        }
+        if public.ip().is_unspecified() {
+            return Err(EndpointError::Config("public must be given where bind is no host's address").into());
+        }
+        let drawn = || RandomState::new().hash_one(std::time::SystemTime::now()).max(1);
+        let me = Me {
+            system: config.system.clone(),
+            address: public.to_string(),
+            node: node_of(&config.system, public),
+            incarnation: config.incarnation.unwrap_or_else(drawn),
+        };
+        let peers = Peers::new(config.hosts_max);
+        let shared = Shared {
+            registry,
+            me,
+            public,
+            bind,
+            peers,
+            handle: loading.handle().clone(),
+            censuses: Mutex::new(vec![None; shards]),
+            home: OnceLock::new(),
+            kept: Mutex::new(kept),
+            config,
+        };
+        Ok(Endpoint { shared: Arc::new(shared) })
+    }
+
+    /// Where other hosts reach this one, as it stands in a URL: `corelane://system@address/user/a`.
+    pub fn address(&self) -> SocketAddr {
+        self.shared.public
+    }
+
+    /// The number that stands for this host on the wire, and that of its life.
+    pub fn identity(&self) -> (u64, u64) {
+        (self.shared.me.node, self.shared.me.incarnation)
+    }
+
+    /// Looks an actor up that takes messages of type `M`: `corelane://system@host:port/user/a/b`. The host is the public address
+    /// of a system, as it has it itself; this system's own is as good as any. Blocks until the answer is there. Must not be called from an actor: use
+    /// [`RemoteCtx::lookup_at`](crate::RemoteCtx::lookup_at) there.
+    ///
+    /// The reference is to the actor that bears the name now.
+    ///
+    /// # Errors
+    /// [`RemoteLookupError`], at the latest after `within`.
+    pub fn lookup<M: Wire<Form: Codec<M>>>(
+        &self,
+        url: &str,
+        within: Duration,
+    ) -> Result<ActorRef<M>, RemoteLookupError> {
+        let url: RemoteUrl = url.parse()?;
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let asked = self.shared.handle.call(0, move |scope| {
+            let found = move |_: &mut Scope<'_>, found| _ = sender.send(found);
+            match Endpoint::part(scope).cloned() {
+                Some(gate) => gate.lookup::<M>(scope, url, within, found),
+                None => found(scope, Err(RemoteLookupError::NoEndpoint)),
+            }
+        });
+        asked.map_err(|_| RemoteLookupError::ShuttingDown)?;
+        receiver.recv().unwrap_or(Err(RemoteLookupError::ShuttingDown))
+    }
+
+    /// What a shard's links have done so far.
+    ///
+    /// # Errors
+    /// [`corelane_shard::CallError`].
+    pub fn stats(&self, shard: usize) -> Result<GateStats, corelane_shard::CallError> {
+        self.shared
+            .handle
+            .call(shard, |scope| Endpoint::part(scope).map(|gate| gate.stats()).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Endpoint(corelane://{}@{})", self.shared.me.system, self.shared.public)
+    }
+}
+
+impl Extension for Endpoint {
+    const NAME: &'static str = "endpoint";
+
+    type Shard = std::rc::Rc<Gate>;
+
+    fn on_shard(&self, scope: &mut Scope<'_>) -> Result<Self::Shard, BoxError> {
+        let shard = scope.place().shard();
+        let census = scope.census().ok_or(EndpointError::NoCensus)?;
+        let sockets = Sockets::of(scope).ok_or(EndpointError::NoSockets)?;
+        self.shared.add_census(shard, census.clone())?;
+        let gate = Gate::open(self.shared.clone(), shard as u16, census, sockets)?;
+        self.shared.let_go(shard);
+        scope.uplink_by(gate.uplink()).map_err(|_| "the region is too small for an endpoint")?;
+        tracing::info!(shard, endpoint = ?self, "listening");
+        Ok(gate)
+    }
+}
+
+/// Types that have a wire form of their own.
+fn register_plain(registry: &mut Registry) -> Result<(), RegistryError> {
+    registry.register::<u8>()?;
+    registry.register::<u16>()?;
+    registry.register::<u32>()?;
+    registry.register::<u64>()?;
+    registry.register::<u128>()?;
+    registry.register::<i8>()?;
+    registry.register::<i16>()?;
+    registry.register::<i32>()?;
+    registry.register::<i64>()?;
+    registry.register::<i128>()?;
+    registry.register::<f32>()?;
+    registry.register::<f64>()?;
+    registry.register::<bool>()?;
+    registry.register::<()>()?;
+    registry.register::<String>()
+}
+
+/// A port for each shard, one above the other, kept so that nobody else takes them before the shards listen there.
+fn keep_ports(bind: SocketAddr, shards: usize) -> Result<(SocketAddr, Vec<Option<Socket>>), EndpointError> {
+    let mut last = std::io::Error::other("no attempt");
+    for _ in 0..if bind.port() == 0 { PORT_TRIES } else { 1 } {
+        match try_ports(bind, shards) {
+            Ok(kept) => return Ok(kept),
+            Err(error) => last = error,
+        }
+    }
+    Err(EndpointError::Ports { count: shards, error: last })
+}
+
+fn try_ports(bind: SocketAddr, shards: usize) -> std::io::Result<(SocketAddr, Vec<Option<Socket>>)> {
+    let keep = |address: SocketAddr| {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        // Kept and listened on at once.
+        #[cfg(unix)]
+        socket.set_reuse_port(true)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        Ok::<_, std::io::Error>(socket)
+    };
+    let first = keep(bind)?;
+    let base = first
+        .local_addr()?
+        .as_socket()
+        .ok_or_else(|| std::io::Error::other("an address that is no Internet address"))?;
+    let mut kept = vec![Some(first)];
+    for shard in 1..shards {
+        let address = u16::try_from(shard).ok().and_then(|shard| port_of(base, shard));
+        let address = address.ok_or_else(|| std::io::Error::other("the ports end before"))?;
+        kept.push(Some(keep(address)?));
+    }
+    Ok((base, kept))
+}

@@ -1,0 +1,263 @@
+//! What comes in: bytes are read where they lie, messages told at once, signals noted.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use corelane_kernel::{Address, Census, Failure, RawAddress, Scope, StopReason, within};
+
+use super::lookups::{Lookups, Mail, Origin};
+use super::{Inner, Todo};
+use crate::buffers::{Buffer, Chunk};
+use crate::codec::{self, Peer, Undelivered};
+use crate::endpoint::Shared;
+use crate::link::{Connection, Inbound, Verdict};
+use crate::peer::node_of;
+use crate::resolve::{Found, HOST, Lookup, NotFound};
+use crate::wire::{EndReason, Introduction, MessageHead, Signal};
+
+impl Inner {
+    /// Bytes have come over a connection.
+    pub(super) fn received(&mut self, connection: Connection, chunk: Chunk, scope: &mut Scope<'_>) {
+        let Some(line) = self.lines.get_mut(&connection.0) else { return };
+        if std::mem::replace(&mut line.reading, true) {
+            // What was being read panicked.
+            return self.gone(connection);
+        }
+        let mut rest = std::mem::take(&mut line.rest);
+        if rest.is_empty() {
+            let taken = self.feed(connection, &chunk, scope);
+            rest.extend_from_slice(chunk.get(taken..).unwrap_or_default());
+        } else {
+            rest.extend_from_slice(&chunk);
+            drop(chunk);
+            let taken = self.feed(connection, &rest, scope);
+            rest.drain(..taken.min(rest.len()));
+        }
+        if let Some(line) = self.lines.get_mut(&connection.0) {
+            line.rest = rest;
+            line.reading = false;
+            if let Some(slot) = line.slot {
+                self.soil(slot);
+            }
+        }
+    }
+
+    /// Hands bytes over. Says how many are done with.
+    fn feed(&mut self, connection: Connection, bytes: &[u8], scope: &mut Scope<'_>) -> usize {
+        let mut taken = 0;
+        loop {
+            let Some(line) = self.lines.get(&connection.0) else { return bytes.len() };
+            let rest = bytes.get(taken..).unwrap_or_default();
+            let Some(slot) = line.slot else {
+                match self.greet(connection, rest) {
+                    Some(size) => taken += size,
+                    None if self.lines.contains_key(&connection.0) => return taken,
+                    None => return bytes.len(),
+                }
+                continue;
+            };
+            let of = &mut self.slots[slot];
+            let mut inbound = Incoming {
+                slot,
+                shard: of.shard,
+                peer: of.peer.as_ref(),
+                watched: &mut of.watched,
+                held: &mut of.held,
+                shared: &self.shared,
+                census: &self.census,
+                mail: &self.mail,
+                lookups: &mut self.lookups,
+                todo: &mut self.todo,
+                scope,
+            };
+            let (link, now) = (&mut of.link, self.now);
+            let received = match &of.border {
+                Some(border) => within(border.clone(), || link.received(now, connection, rest, &mut inbound)),
+                None => link.received(now, connection, rest, &mut inbound),
+            };
+            taken += received.bytes;
+            if !of.held.is_empty() && !self.holding.contains(&slot) {
+                self.holding.push(slot);
+            }
+            self.settle(slot);
+            if !received.again {
+                return taken;
+            }
+        }
+    }
+
+    /// Tells what came when the kernel had no room.
+    pub(super) fn deliver_held(&mut self, scope: &mut Scope<'_>) {
+        let mut at = 0;
+        while let Some(slot) = self.holding.get(at).copied() {
+            let of = &mut self.slots[slot];
+            let before = of.held.len();
+            while let (Some((head, body)), Some(border)) = (of.held.front(), &of.border) {
+                let (shared, census) = (&self.shared, &self.census);
+                let told = within(border.clone(), || shared.registry.deliver(scope, census, *head, body));
+                if told == Err(Undelivered::Full) {
+                    break;
+                }
+                of.link.release(body.len());
+                of.held.pop_front();
+            }
+            if of.held.is_empty() {
+                self.holding.swap_remove(at);
+            } else {
+                at += 1;
+            }
+            if before > 0 {
+                // The peer's credit.
+                self.soil(slot);
+            }
+        }
+    }
+
+    /// A write is done: what waits for room can go on.
+    pub(super) fn written(&mut self, connection: Connection, buffer: Buffer) {
+        let Some(line) = self.lines.get_mut(&connection.0) else { return };
+        line.written(buffer, &mut self.spares);
+        if let Some(slot) = line.slot {
+            self.soil(slot);
+        }
+    }
+}
+
+/// Takes what a link hands over.
+struct Incoming<'a, 's> {
+    slot: usize,
+    shard: u16,
+    peer: Option<&'a Arc<Peer>>,
+    watched: &'a mut HashSet<(Address, Address)>,
+    held: &'a mut VecDeque<(MessageHead, Box<[u8]>)>,
+    shared: &'a Arc<Shared>,
+    census: &'a Arc<Census>,
+    mail: &'a Arc<Mail>,
+    lookups: &'a mut Lookups,
+    todo: &'a mut Vec<Todo>,
+    scope: &'a mut Scope<'s>,
+}
+
+impl Incoming<'_, '_> {
+    /// An address of the peer's, on the shard to which the link leads.
+    fn there(&self, raw: RawAddress) -> Option<Address> {
+        if raw.shard != u32::from(self.shard) {
+            return None;
+        }
+        self.peer?.realm().address(raw)
+    }
+
+    fn here(&self, raw: RawAddress) -> Option<Address> {
+        self.census.admit_address(raw).ok()
+    }
+
+    /// A message to this host itself.
+    fn host_message(&mut self, head: MessageHead, body: &[u8]) -> Verdict {
+        let (hash, envelope) = (head.envelope.type_hash, head.envelope);
+        if hash == codec::envelope::<Lookup>().type_hash {
+            match codec::decode::<Lookup>(envelope, body) {
+                Ok(lookup) => {
+                    self.mail.find(self.shared, Origin::Peer(self.slot), lookup);
+                    Verdict::Taken
+                }
+                Err(error) => Verdict::Refused(Undelivered::Decode(error)),
+            }
+        } else if hash == codec::envelope::<Found>().type_hash {
+            match codec::decode::<Found>(envelope, body) {
+                Ok(Found { number, result }) => {
+                    if let (Some(waiting), Some(peer)) = (self.lookups.take(number, self.slot), self.peer) {
+                        let found = waiting.conclude(result.and_then(|raw| {
+                            peer.realm().admit_as(raw, waiting.kind).ok_or(NotFound::ShuttingDown)
+                        }));
+                        self.todo.push(Todo::Answer(waiting.then, found));
+                    }
+                    Verdict::Taken
+                }
+                Err(error) => Verdict::Refused(Undelivered::Decode(error)),
+            }
+        } else {
+            Verdict::Refused(Undelivered::UnknownType)
+        }
+    }
+}
+
+impl Inbound for Incoming<'_, '_> {
+    #[inline]
+    fn message(&mut self, head: MessageHead, body: &[u8]) -> Verdict {
+        if head.target == HOST {
+            return self.host_message(head, body);
+        }
+        if !self.held.is_empty() {
+            // In order behind what waits.
+            self.held.push_back((head, body.into()));
+            return Verdict::Held;
+        }
+        match self.shared.registry.deliver(self.scope, self.census, head, body) {
+            Ok(()) => Verdict::Taken,
+            Err(Undelivered::Full) => {
+                self.held.push_back((head, body.into()));
+                Verdict::Held
+            }
+            Err(why) => {
+                tracing::debug!(%why, hash = head.envelope.type_hash, "a message of another host is refused");
+                Verdict::Refused(why)
+            }
+        }
+    }
+
+    fn signal(&mut self, signal: Signal<'_>) {
+        match signal {
+            Signal::Watch { watcher, target } => {
+                // A watcher that is nobody's cannot be told.
+                let Some(from) = self.there(watcher) else { return };
+                match self.here(target) {
+                    Some(target) if self.watched.len() < self.shared.config.watches_max => {
+                        self.watched.insert((from, target));
+                        self.todo.push(Todo::Watch(from, target));
+                    }
+                    known => {
+                        let reason =
+                            if known.is_some() { EndReason::Unreachable } else { EndReason::NotFound };
+                        self.todo.push(Todo::Refuse(self.slot, watcher, target, reason));
+                    }
+                }
+            }
+            Signal::Unwatch { watcher, target } => {
+                if let (Some(watcher), Some(target)) = (self.there(watcher), self.here(target)) {
+                    self.watched.remove(&(watcher, target));
+                    self.todo.push(Todo::Unwatch(watcher, target));
+                }
+            }
+            Signal::Ended { watcher, target, reason, text } => {
+                if let (Some(watcher), Some(target)) = (self.here(watcher), self.there(target)) {
+                    let reason = match reason {
+                        EndReason::Stopped => StopReason::Stopped,
+                        EndReason::Failed => StopReason::Failed(Failure::new(text)),
+                        EndReason::NotFound => StopReason::NotFound,
+                        EndReason::Unreachable => StopReason::Unreachable,
+                    };
+                    self.todo.push(Todo::Ended(watcher, target, reason));
+                }
+            }
+            Signal::Stop { target } => {
+                if let Some(target) = self.here(target) {
+                    self.todo.push(Todo::Stop(target));
+                }
+            }
+            Signal::ChildFailed { .. } | Signal::Decided { .. } => {
+                tracing::debug!("a signal of supervision, of which this version makes nothing");
+            }
+        }
+    }
+
+    fn introduced(&mut self, introduction: Introduction<'_>) {
+        let Introduction { node, address, .. } = introduction;
+        // A host's node follows from its address, so nobody can send others to a wrong place.
+        if let Ok(address) = address.parse()
+            && node_of(&self.shared.config.system, address) == node
+            && self.shared.config.permits(address)
+        {
+            self.shared.peers.note_address(node, address);
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! Look-ups: those that this shard waits for, and those that it does for others.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use corelane_kernel::{Admitted, MessageKind, RawAddress, Scope, Time, Wire};
+
+use super::{Inner, Todo};
+use crate::codec::{self, Codec};
+use crate::endpoint::Shared;
+use crate::link::LinkTo;
+use crate::peer::node_of;
+use crate::reactor::Waker;
+use crate::resolve::{Found, HOST, Lookup, NotFound, RemoteLookupError, RemoteUrl};
+use crate::wire::{MessageHead, Reason};
+
+/// What becomes of the answer.
+pub(super) type Then = Box<dyn FnOnce(&mut Scope<'_>, Result<Admitted, RemoteLookupError>)>;
+
+/// A look-up that waits for its answer.
+pub(super) struct Waiting {
+    /// The link over which it is asked; `None` for an actor of this system.
+    slot: Option<usize>,
+    url: RemoteUrl,
+    pub(super) kind: MessageKind,
+    name: &'static str,
+    type_hash: u64,
+    deadline: Time,
+    pub(super) then: Then,
+}
+
+impl Waiting {
+    pub(super) fn conclude(&self, found: Result<Admitted, NotFound>) -> Result<Admitted, RemoteLookupError> {
+        found.map_err(|why| why.explain(&self.url, self.name))
+    }
+}
+
+pub(super) struct Lookups {
+    waiting: HashMap<u64, Waiting>,
+    deadlines: BTreeSet<(Time, u64)>,
+    last: u64,
+    max: usize,
+}
+
+impl Lookups {
+    pub(super) fn new(max: usize) -> Lookups {
+        Lookups { waiting: HashMap::new(), deadlines: BTreeSet::new(), last: 0, max }
+    }
+
+    /// The one with this number that is asked over this link.
+    pub(super) fn take(&mut self, number: u64, slot: usize) -> Option<Waiting> {
+        self.waiting.get(&number).filter(|waiting| waiting.slot == Some(slot))?;
+        self.remove(number)
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Waiting> {
+        let waiting = self.waiting.remove(&number)?;
+        self.deadlines.remove(&(waiting.deadline, number));
+        Some(waiting)
+    }
+
+    fn of(&self, slot: usize) -> Vec<u64> {
+        let mut of: Vec<u64> = self
+            .waiting
+            .iter()
+            .filter(|(_, waiting)| waiting.slot == Some(slot))
+            .map(|(number, _)| *number)
+            .collect();
+        of.sort_unstable();
+        of
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Time> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// None is answered any more.
+    pub(super) fn end(&mut self) -> Vec<(Then, Result<Admitted, RemoteLookupError>)> {
+        self.deadlines.clear();
+        let ended = self.waiting.drain();
+        ended.map(|(_, waiting)| (waiting.then, Err(RemoteLookupError::ShuttingDown))).collect()
+    }
+}
+
+/// Who has asked for an actor of this system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A peer, over this link.
+    Peer(usize),
+    /// This shard.
+    Own,
+}
+
+/// What was found on other shards, for this one.
+pub(super) struct Mail {
+    letters: Mutex<Vec<(Origin, Found)>>,
+    waker: Waker,
+}
+
+impl Mail {
+    pub(super) fn new(waker: Waker) -> Mail {
+        Mail { letters: Mutex::default(), waker }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.letters.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    fn put(&self, origin: Origin, found: Found) {
+        self.letters.lock().unwrap_or_else(PoisonError::into_inner).push((origin, found));
+        self.waker.wake();
+    }
+
+    fn take(&self) -> Vec<(Origin, Found)> {
+        std::mem::take(&mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Looks an actor of this system up; the answer comes by this mail.
+    pub(super) fn find(self: &Arc<Mail>, shared: &Shared, origin: Origin, lookup: Lookup) {
+        let Lookup { number, type_hash, path } = lookup;
+        let mail = self.clone();
+        let found = Box::new(move |found: Result<corelane_kernel::Address, _>| {
+            let result = found.map(corelane_kernel::Address::to_raw).map_err(NotFound::from);
+            mail.put(origin, Found { number, result });
+        });
+        if shared.registry.find(type_hash, &shared.handle, &path, found).is_none() {
+            self.put(origin, Found { number, result: Err(NotFound::UnknownType) });
+        }
+    }
+}
+
+impl Inner {
+    pub(super) fn look_up<M: Wire<Form: Codec<M>>>(&mut self, url: RemoteUrl, within: Duration, then: Then) {
+        match self.begin_lookup::<M>(&url) {
+            Ok(slot) => {
+                let deadline = self.now + within;
+                self.lookups.last += 1;
+                let number = self.lookups.last;
+                let type_hash = codec::envelope::<M>().type_hash;
+                let kind = MessageKind::of::<M>();
+                let waiting = Waiting { slot, url, kind, name: M::NAME, type_hash, deadline, then };
+                self.lookups.waiting.insert(number, waiting);
+                self.lookups.deadlines.insert((deadline, number));
+                match slot {
+                    Some(slot) => {
+                        self.start(slot);
+                        self.send_lookup(number);
+                    }
+                    None => self.find_here(number),
+                }
+            }
+            Err(error) => self.todo.push(Todo::Answer(then, Err(error))),
+        }
+    }
+
+    /// The link over which a look-up goes; `None` for this system itself.
+    fn begin_lookup<M: Wire<Form: Codec<M>>>(
+        &mut self,
+        url: &RemoteUrl,
+    ) -> Result<Option<usize>, RemoteLookupError> {
+        let (config, me) = (&self.shared.config, &self.shared.me);
+        if self.shared.registry.name(codec::envelope::<M>().type_hash) != Some(M::NAME) {
+            return Err(RemoteLookupError::NotRegistered { name: M::NAME });
+        }
+        if url.system() != me.system {
+            let (named, own) = (url.system().to_owned(), me.system.clone());
+            return Err(RemoteLookupError::OtherSystem { named, own });
+        }
+        if !config.permits(url.host()) {
+            return Err(RemoteLookupError::BeyondLoopback(url.host()));
+        }
+        if self.left.get() {
+            return Err(RemoteLookupError::ShuttingDown);
+        }
+        if self.lookups.waiting.len() >= self.lookups.max {
+            return Err(RemoteLookupError::TooMany);
+        }
+        let node = node_of(url.system(), url.host());
+        if node == me.node {
+            return Ok(None);
+        }
+        if !self.shared.peers.note_address(node, url.host()) {
+            return Err(RemoteLookupError::TooMany);
+        }
+        let slot = self.slot_for(LinkTo { node, incarnation: 0, shard: 0 });
+        slot.map(Some).ok_or(RemoteLookupError::TooMany)
+    }
+
+    fn find_here(&mut self, number: u64) {
+        let Some(waiting) = self.lookups.waiting.get(&number) else { return };
+        let lookup = Lookup { number, type_hash: waiting.type_hash, path: waiting.url.path().to_owned() };
+        self.mail.find(&self.shared, Origin::Own, lookup);
+    }
+
+    /// Asks, if there is a connection. What is lost with one is asked again over the next.
+    fn send_lookup(&mut self, number: u64) {
+        let Some(waiting) = self.lookups.waiting.get(&number) else { return };
+        let Some(slot) = waiting.slot else { return };
+        let lookup = Lookup { number, type_hash: waiting.type_hash, path: waiting.url.path().to_owned() };
+        self.send_to_host(slot, &lookup);
+    }
+
+    /// A message to a peer's host itself. Behind what waits, if the link does not take it now.
+    fn send_to_host<M: Wire<Form: Codec<M>>>(&mut self, slot: usize, message: &M) {
+        let head = MessageHead { target: HOST, envelope: codec::envelope::<M>() };
+        if self.slots[slot].link.open().is_none() {
+            return;
+        }
+        if self.slots[slot].pending.is_empty()
+            && self.write(slot, head, &mut |to| codec::encode(message, to)).is_ok()
+        {
+            return;
+        }
+        if let Ok(bytes) = codec::encode_large(message, 256, 64 << 10) {
+            let of = &mut self.slots[slot];
+            of.pending_bytes += bytes.len().max(64);
+            of.pending.push_back((head, bytes.into()));
+            self.soil(slot);
+        }
+    }
+
+    /// A link is open: what is asked over it is asked now, or again.
+    pub(super) fn resend_lookups(&mut self, slot: usize) {
+        for number in self.lookups.of(slot) {
+            self.send_lookup(number);
+        }
+    }
+
+    pub(super) fn reject_lookups(&mut self, slot: usize, reason: Reason) {
+        for number in self.lookups.of(slot) {
+            if let Some(waiting) = self.lookups.remove(number) {
+                self.todo.push(Todo::Answer(waiting.then, Err(RemoteLookupError::Rejected(reason))));
+            }
+        }
+    }
+
+    /// Passes on what was found on other shards.
+    pub(super) fn read_mail(&mut self) {
+        if self.mail.is_empty() {
+            return;
+        }
+        for (origin, found) in self.mail.take() {
+            match origin {
+                Origin::Peer(slot) => self.send_to_host(slot, &found),
+                Origin::Own => {
+                    let Some(waiting) = self.lookups.remove(found.number) else { continue };
+                    let admitted = found.result.and_then(|raw| self.admit_own(raw, waiting.kind));
+                    let found = waiting.conclude(admitted);
+                    self.todo.push(Todo::Answer(waiting.then, found));
+                }
+            }
+        }
+    }
+
+    fn admit_own(&self, raw: RawAddress, kind: MessageKind) -> Result<Admitted, NotFound> {
+        let census = usize::try_from(raw.shard).ok().and_then(|shard| self.shared.home()?.census(shard));
+        census.and_then(|census| census.admit_as(raw, kind).ok()).ok_or(NotFound::ShuttingDown)
+    }
+
+    pub(super) fn expire_lookups(&mut self) {
+        while let Some((_, number)) =
+            self.lookups.deadlines.first().copied().filter(|(deadline, _)| *deadline <= self.now)
+        {
+            let Some(waiting) = self.lookups.remove(number) else { return };
+            let of = waiting.slot.and_then(|slot| self.slots.get(slot));
+            let error = match of {
+                Some(of) => match of.rejected {
+                    Some(reason) => RemoteLookupError::Rejected(reason),
+                    None if of.link.open().is_none() => RemoteLookupError::NotConnected(waiting.url.host()),
+                    None => RemoteLookupError::NoAnswer,
+                },
+                None => RemoteLookupError::NoAnswer,
+            };
+            self.todo.push(Todo::Answer(waiting.then, Err(error)));
+        }
+    }
+}

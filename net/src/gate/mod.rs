@@ -1,0 +1,528 @@
+//! A shard's gate to other hosts: its links, on its sockets, below its kernel's uplink.
+//!
+//! - **Out**: the kernel offers what no lane leads to ([`uplink`]); it is encoded into the send buffer of the link's connection,
+//!   which leaves once a turn. What finds no room, or no connection yet, waits in bounded rows.
+//! - **In**: what comes over a connection is read where it lies ([`inbound`]) and told at once. Signals are noted as
+//!   [`Todo`]s and done when the link is done with the bytes, since they may speak to it again.
+//! - **Links** say what is to be done about connections ([`slot`]); the gate does it, and calls each link by its time.
+//!
+//! All of it lives on the shard's thread, without a lock but for what the shards of a host know in common
+//! ([`crate::peer`]).
+
+mod inbound;
+mod line;
+mod lookups;
+mod slot;
+mod uplink;
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::fmt;
+use std::hash::BuildHasherDefault;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::Duration;
+
+use corelane_kernel::{Address, Census, Place, RawAddress, Scope, StopReason, Time};
+use corelane_shard::BoxError;
+use line::{Line, Spares};
+use lookups::{Lookups, Mail, Then};
+use slot::Slot;
+use uplink::GateUplink;
+
+use crate::codec::Take;
+use crate::endpoint::{Shared, port_of};
+use crate::link::{Connection, Farewell, LinkTo, greet};
+use crate::reactor::{Address as SocketAddress, EventKind, Options, SocketId};
+use crate::resolve::{RemoteLookupError, RemoteUrl};
+use crate::sockets::{Rider, Sink, Sockets};
+use crate::wire::{EndReason, Reason, Room, Signal};
+
+type Fast<V> = HashMap<u64, V, BuildHasherDefault<Take>>;
+
+/// Counts of a shard's gate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GateStats {
+    /// Links to shards of other hosts, whatever state they are in.
+    pub links: u64,
+    /// Of these, such as have a connection now.
+    pub open: u64,
+    /// Messages that were written.
+    pub messages_out: u64,
+    /// Messages that came.
+    pub messages_in: u64,
+    /// Of these, such as nobody was told, for whatever reason.
+    pub refused_in: u64,
+    /// Messages that wait for room or for a connection.
+    pub pending: u64,
+    /// Times that a peer was given up, or followed by another life.
+    pub lost: u64,
+    /// Connections that were closed because of what came over them, and hellos that were refused.
+    pub violations: u64,
+}
+
+/// What is left to be done when nothing is borrowed.
+enum Todo {
+    Watch(Address, Address),
+    Unwatch(Address, Address),
+    Ended(Address, Address, StopReason),
+    Stop(Address),
+    Lose(Place),
+    Unreachable(u64),
+    /// A watch by a link's peer, of these numbers, that is refused.
+    Refuse(usize, RawAddress, RawAddress, EndReason),
+    Answer(Then, Result<corelane_kernel::Admitted, RemoteLookupError>),
+}
+
+/// See the module.
+pub struct Gate {
+    inner: RefCell<Inner>,
+    this: Weak<Gate>,
+}
+
+struct Inner {
+    this: Weak<Gate>,
+    shared: Arc<Shared>,
+    shard: u16,
+    census: Arc<Census>,
+    sockets: Sockets,
+    now: Time,
+    slots: Vec<Slot>,
+    /// By node and shard.
+    by_link: HashMap<(u64, u16), usize>,
+    /// By realm and shard.
+    by_place: Fast<usize>,
+    lines: Fast<Line>,
+    /// Connections that came in and have not said hello, and until when they may.
+    strangers: VecDeque<(Time, Connection)>,
+    incoming: usize,
+    last_connection: u64,
+    spares: Spares,
+    /// What links want to be called for.
+    deadlines: BTreeSet<(Time, usize)>,
+    dirty: Vec<usize>,
+    /// Links with messages that wait for room in the kernel.
+    holding: Vec<usize>,
+    todo: Vec<Todo>,
+    lookups: Lookups,
+    mail: Arc<Mail>,
+    /// Ends of lives that this shard's links have heard of.
+    ends: u64,
+    listener: Option<SocketId>,
+    left: Cell<bool>,
+    lost: u64,
+}
+
+impl Gate {
+    /// Opens a shard's gate: it listens from here on.
+    pub(crate) fn open(
+        shared: Arc<Shared>,
+        shard: u16,
+        census: Arc<Census>,
+        sockets: Sockets,
+    ) -> Result<Rc<Gate>, BoxError> {
+        let mail = Arc::new(Mail::new(sockets.waker()));
+        let at = port_of(shared.bind, shard).ok_or("there is no port for the shard")?;
+        let spares = Spares::new(shared.config.link.room_min());
+        let gate = Rc::new_cyclic(|this: &Weak<Gate>| Gate {
+            this: this.clone(),
+            inner: RefCell::new(Inner {
+                this: this.clone(),
+                lookups: Lookups::new(shared.config.lookups_max),
+                shared,
+                shard,
+                census,
+                now: sockets.now(),
+                sockets,
+                slots: Vec::new(),
+                by_link: HashMap::new(),
+                by_place: Fast::default(),
+                lines: Fast::default(),
+                strangers: VecDeque::new(),
+                incoming: 0,
+                last_connection: 0,
+                spares,
+                deadlines: BTreeSet::new(),
+                dirty: Vec::new(),
+                holding: Vec::new(),
+                todo: Vec::new(),
+                mail,
+                ends: 0,
+                listener: None,
+                left: Cell::new(false),
+                lost: 0,
+            }),
+        });
+        {
+            let mut inner = gate.inner.borrow_mut();
+            let options = Options { reuse_port: true, ..Options::default() };
+            let door = Door { gate: gate.this.clone() };
+            let listener = inner.sockets.listen(&SocketAddress::Ip(at), &options, door)?;
+            inner.sockets.resume(listener);
+            inner.listener = Some(listener);
+            let rider: Weak<Gate> = gate.this.clone();
+            inner.sockets.ride(rider);
+        }
+        Ok(gate)
+    }
+
+    pub(crate) fn uplink(&self) -> GateUplink {
+        GateUplink { gate: self.this.upgrade() }
+    }
+
+    /// What the shard's links have done so far.
+    pub fn stats(&self) -> GateStats {
+        let inner = self.inner.borrow();
+        let mut stats =
+            GateStats { links: inner.slots.len() as u64, lost: inner.lost, ..GateStats::default() };
+        for slot in &inner.slots {
+            let of = slot.link.stats();
+            stats.open += u64::from(slot.link.open().is_some());
+            stats.messages_out += of.messages_out;
+            stats.messages_in += of.messages_in;
+            stats.refused_in +=
+                of.unknown_type + of.unreadable_version + of.malformed + of.wrong_address + of.no_room;
+            stats.pending += slot.pending.len() as u64;
+            stats.violations += of.violations + of.refused;
+        }
+        stats
+    }
+
+    /// Looks an actor up on another host.
+    pub(crate) fn lookup<M: corelane_kernel::Wire<Form: crate::codec::Codec<M>>>(
+        &self,
+        scope: &mut Scope<'_>,
+        url: RemoteUrl,
+        within: Duration,
+        then: impl FnOnce(&mut Scope<'_>, Result<corelane_kernel::ActorRef<M>, RemoteLookupError>) + 'static,
+    ) {
+        {
+            let mut inner = self.inner.borrow_mut();
+            inner.now = inner.sockets.now();
+            let then: Then = Box::new(move |scope, found| {
+                // It was checked against `M`.
+                let found = found.and_then(|admitted| admitted.typed().ok_or(RemoteLookupError::NoAnswer));
+                then(scope, found);
+            });
+            inner.look_up::<M>(url, within, then);
+        }
+        self.work_off(scope);
+    }
+
+    /// Something has happened at a connection.
+    fn hear(&self, connection: Connection, event: EventKind, scope: &mut Scope<'_>) {
+        {
+            let mut inner = self.inner.borrow_mut();
+            inner.now = inner.sockets.now();
+            match event {
+                EventKind::Connected => inner.connected(connection),
+                EventKind::Received(chunk) => inner.received(connection, chunk, scope),
+                EventKind::Written { buffer, .. } => inner.written(connection, buffer),
+                EventKind::Finished | EventKind::Failed(_) | EventKind::Closed => inner.gone(connection),
+                _ => {}
+            }
+        }
+        self.work_off(scope);
+    }
+
+    /// A connection has come in.
+    fn accepted(&self, socket: SocketId) {
+        let mut inner = self.inner.borrow_mut();
+        inner.now = inner.sockets.now();
+        if inner.incoming >= inner.shared.config.connections_max || inner.shared.home().is_none() {
+            inner.sockets.abort(socket);
+            return;
+        }
+        let connection = inner.next_connection();
+        let line = Line::new(socket, None, inner.spares.large());
+        inner.lines.insert(connection.0, line);
+        inner.incoming += 1;
+        let until = inner.now + inner.shared.config.link.handshake;
+        inner.strangers.push_back((until, connection));
+        inner.sockets.attach(socket, Ear { gate: inner.this.clone(), connection });
+        inner.sockets.resume(socket);
+    }
+
+    /// Does what is left to be done.
+    fn work_off(&self, scope: &mut Scope<'_>) {
+        // What is done may leave more to be done.
+        for _ in 0..64 {
+            let todo = std::mem::take(&mut self.inner.borrow_mut().todo);
+            if todo.is_empty() {
+                return;
+            }
+            for todo in todo {
+                match todo {
+                    Todo::Watch(watcher, target) => scope.watch_for(watcher, target),
+                    Todo::Unwatch(watcher, target) => scope.unwatch_for(watcher, target),
+                    Todo::Ended(watcher, target, reason) => scope.end_for(watcher, target, reason),
+                    Todo::Stop(target) => scope.stop(target),
+                    Todo::Lose(place) => scope.lose_place(place),
+                    Todo::Unreachable(count) => (0..count).for_each(|_| scope.count_unreachable()),
+                    Todo::Refuse(slot, watcher, target, reason) => {
+                        self.inner.borrow_mut().refuse_watch(slot, watcher, target, reason);
+                    }
+                    Todo::Answer(then, found) => then(scope, found),
+                }
+            }
+        }
+    }
+}
+
+impl Rider for Gate {
+    fn turn(&self, now: Time, scope: &mut Scope<'_>) {
+        {
+            let mut inner = self.inner.borrow_mut();
+            inner.now = now;
+            inner.dismiss_strangers();
+            inner.deliver_held(scope);
+            inner.call_links();
+            inner.hear_of_ends();
+            inner.read_mail();
+            inner.expire_lookups();
+            if !inner.left.get()
+                && inner.shared.handle.is_shutting_down()
+                && scope.stats().actors == 0
+                && inner.todo.is_empty()
+            {
+                inner.leave();
+            }
+        }
+        self.work_off(scope);
+    }
+
+    fn submit(&self) {
+        self.inner.borrow_mut().flush();
+    }
+
+    fn has_input(&self) -> bool {
+        let inner = self.inner.borrow();
+        !inner.todo.is_empty() || !inner.dirty.is_empty() || !inner.mail.is_empty()
+    }
+
+    fn next_deadline(&self) -> Option<Time> {
+        let inner = self.inner.borrow();
+        if !inner.mail.is_empty() {
+            return Some(inner.now);
+        }
+        // A system that ends is left as soon as its actors are gone. The kernel may have room whenever it has had a turn.
+        let ends = !inner.left.get() && inner.shared.handle.is_shutting_down();
+        let soon = (ends || !inner.holding.is_empty()).then(|| inner.now + Duration::from_millis(1));
+        let link = inner.deadlines.first().map(|(at, _)| *at);
+        let stranger = inner.strangers.front().map(|(at, _)| *at);
+        [link, stranger, soon, inner.lookups.next_deadline()].into_iter().flatten().min()
+    }
+
+    fn is_quiet(&self) -> bool {
+        let inner = self.inner.borrow();
+        !inner.shared.handle.is_shutting_down() || inner.left.get()
+    }
+}
+
+impl Inner {
+    fn next_connection(&mut self) -> Connection {
+        self.last_connection += 1;
+        Connection(self.last_connection)
+    }
+
+    /// Closes what came in and has not said hello in time.
+    fn dismiss_strangers(&mut self) {
+        while let Some((until, connection)) =
+            self.strangers.front().copied().filter(|(at, _)| *at <= self.now)
+        {
+            debug_assert!(until <= self.now);
+            self.strangers.pop_front();
+            if self.lines.get(&connection.0).is_some_and(|line| line.slot.is_none()) {
+                let late = Farewell { reason: Reason::TooLate, detail: 0, text: "no hello in time" };
+                self.close(connection, Some(late));
+            }
+        }
+    }
+
+    /// Calls the links whose time has come.
+    fn call_links(&mut self) {
+        let mut due = Vec::new();
+        while let Some((at, slot)) = self.deadlines.first().copied().filter(|(at, _)| *at <= self.now) {
+            self.deadlines.remove(&(at, slot));
+            self.slots[slot].deadline = None;
+            due.push(slot);
+        }
+        for slot in due {
+            self.slots[slot].link.tick(self.now);
+            self.settle(slot);
+            self.soil(slot);
+        }
+    }
+
+    /// Other shards' links may have met new lives: what these followed is over here as well.
+    fn hear_of_ends(&mut self) {
+        let ends = self.shared.peers.ends();
+        if std::mem::replace(&mut self.ends, ends) == ends {
+            return;
+        }
+        for slot in 0..self.slots.len() {
+            let LinkTo { node, incarnation, .. } = self.slots[slot].link.to();
+            if incarnation != 0 && self.shared.peers.is_over(node, incarnation) {
+                self.slots[slot].link.quarantine(self.now);
+                self.settle(slot);
+                self.soil(slot);
+            }
+        }
+    }
+
+    fn refuse_watch(&mut self, slot: usize, watcher: RawAddress, target: RawAddress, reason: EndReason) {
+        let ended = Signal::Ended { watcher, target, reason, text: "" };
+        // A link that has been left, or lost, has nobody to tell.
+        let _ = self.slots[slot].link.signal(self.now, ended);
+        self.settle(slot);
+        self.soil(slot);
+    }
+
+    /// The system ends: the peers are told.
+    fn leave(&mut self) {
+        self.left.set(true);
+        for slot in 0..self.slots.len() {
+            self.flush_slot(slot);
+            self.slots[slot].link.leave();
+            self.settle(slot);
+        }
+        let strangers: Vec<u64> = self.lines.keys().copied().collect();
+        for connection in strangers {
+            self.close(Connection(connection), None);
+        }
+        if let Some(listener) = self.listener.take() {
+            self.sockets.close(listener);
+        }
+        for (then, found) in self.lookups.end() {
+            self.todo.push(Todo::Answer(then, found));
+        }
+    }
+
+    /// The first frame of a connection that came in. Says how many bytes it took; `None` while there is not all of it, or if
+    /// the connection was closed.
+    fn greet(&mut self, connection: Connection, bytes: &[u8]) -> Option<usize> {
+        let shared = self.shared.clone();
+        let wrong = |text| Farewell { reason: Reason::WrongAddress, detail: 0, text };
+        let welcomed = greet(&shared.me, bytes).and_then(|greeted| {
+            let Some((hello, size)) = greeted else { return Ok(None) };
+            let address = hello.address.parse().map_err(|_| wrong("the sender's address is none"))?;
+            if crate::peer::node_of(hello.system, address) != hello.node {
+                return Err(wrong("the sender's node is not that of its address"));
+            }
+            if hello.to_shard != self.shard {
+                return Err(wrong("another shard"));
+            }
+            if shared.peers.is_over(hello.node, hello.incarnation) {
+                let text = "this incarnation was followed by another";
+                return Err(Farewell { reason: Reason::Quarantined, detail: 0, text });
+            }
+            if !shared.peers.note_address(hello.node, address) {
+                let text = "more hosts than may be known";
+                return Err(Farewell { reason: Reason::Abuse, detail: 0, text });
+            }
+            let to = LinkTo { node: hello.node, incarnation: 0, shard: hello.from_shard };
+            let slot = self.slot_for(to).ok_or(wrong("no such shard"))?;
+            let Some(line) = self.lines.get_mut(&connection.0) else { return Ok(None) };
+            let mut room = Room::new(line.room());
+            self.slots[slot].link.accept(self.now, connection, &hello, &mut room)?;
+            let used = room.used();
+            line.keep(used);
+            line.slot = Some(slot);
+            line.pass_on(&self.sockets, &mut self.spares);
+            Ok(Some((slot, size)))
+        });
+        match welcomed {
+            Ok(Some((slot, size))) => {
+                self.settle(slot);
+                Some(size)
+            }
+            Ok(None) => None,
+            Err(farewell) => {
+                self.close(connection, Some(farewell));
+                None
+            }
+        }
+    }
+
+    /// Closes a connection, with last words.
+    fn close(&mut self, connection: Connection, farewell: Option<Farewell>) {
+        let Some(mut line) = self.lines.remove(&connection.0) else { return };
+        self.incoming -= usize::from(line.came_in);
+        if let Some(farewell) = farewell {
+            let mut room = Room::new(line.room());
+            farewell.write(&mut room);
+            let used = room.used();
+            line.keep(used);
+        }
+        line.pass_on(&self.sockets, &mut self.spares);
+        self.sockets.leave(line.socket);
+        self.spares.give_back(line.out);
+    }
+
+    /// A connection that this end dialed is there.
+    fn connected(&mut self, connection: Connection) {
+        let Some(line) = self.lines.get(&connection.0) else { return };
+        let Some(slot) = line.slot else { return };
+        self.sockets.resume(line.socket);
+        self.slots[slot].link.dialed(self.now, connection);
+        self.slots[slot].dials = None;
+        self.settle(slot);
+        self.soil(slot);
+    }
+
+    /// A connection is lost, or was never made.
+    fn gone(&mut self, connection: Connection) {
+        let Some(line) = self.lines.remove(&connection.0) else { return };
+        self.incoming -= usize::from(line.came_in);
+        self.sockets.abort(line.socket);
+        self.spares.give_back(line.out);
+        let Some(slot) = line.slot else { return };
+        if self.slots[slot].dials.take_if(|dials| *dials == connection).is_some() {
+            self.slots[slot].link.dial_failed(self.now);
+        } else {
+            self.slots[slot].link.disconnected(self.now, connection);
+        }
+        self.settle(slot);
+    }
+}
+
+/// Hears what happens at a connection.
+struct Ear {
+    gate: Weak<Gate>,
+    connection: Connection,
+}
+
+impl Sink for Ear {
+    fn hear(&mut self, socket: SocketId, event: EventKind, sockets: &Sockets, scope: &mut Scope<'_>) {
+        match self.gate.upgrade() {
+            Some(gate) => gate.hear(self.connection, event, scope),
+            None => sockets.abort(socket),
+        }
+    }
+}
+
+/// Hears what happens at the listener.
+struct Door {
+    gate: Weak<Gate>,
+}
+
+impl Sink for Door {
+    fn hear(&mut self, socket: SocketId, event: EventKind, sockets: &Sockets, _: &mut Scope<'_>) {
+        match (event, self.gate.upgrade()) {
+            (EventKind::Accepted(stream), Some(gate)) => gate.accepted(stream),
+            (EventKind::Accepted(stream), None) => sockets.abort(stream),
+            (EventKind::NotAccepted(error), _) => {
+                tracing::warn!(%error, "a connection of another host was not accepted");
+                sockets.resume(socket);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Gate")
+    }
+}

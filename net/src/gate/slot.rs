@@ -1,0 +1,400 @@
+//! A link's place in the gate: what it asks for is done here, and what it says is passed on.
+
+use std::cell::RefCell;
+use std::collections::{HashSet, VecDeque};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use corelane_kernel::{Address, Border, Place, RawAddress, Time, within};
+
+use super::line::Line;
+use super::{Ear, Inner, Todo};
+use crate::codec::{Atlas, Crossing, Peer};
+use crate::endpoint::{Shared, port_of};
+use crate::link::{Action, Connection, Link, LinkTellError, LinkTo, Loss};
+use crate::reactor::{Address as SocketAddress, Options};
+use crate::wire::{Introduction, MessageHead, Reason, Room};
+
+/// Rounds of writing in one flush, so that one link's large messages do not hold up the shard.
+const ROUNDS: usize = 16;
+
+pub(super) struct Slot {
+    pub(super) link: Link,
+    /// The peer's shard.
+    pub(super) shard: u16,
+    /// The life of the peer for which there is a border, and the border.
+    pub(super) peer: Option<Arc<Peer>>,
+    pub(super) border: Option<Rc<dyn Border>>,
+    /// Hosts that messages named of which this peer is to be told.
+    pub(super) named: Rc<Named>,
+    /// Messages that wait for room, or for a connection.
+    pub(super) pending: VecDeque<(MessageHead, Box<[u8]>)>,
+    pub(super) pending_bytes: usize,
+    /// Messages that came and for which the kernel has had no room. The peer has no credit for them.
+    pub(super) held: VecDeque<(MessageHead, Box<[u8]>)>,
+    /// Watches by the peer's actors on actors here.
+    pub(super) watched: HashSet<(Address, Address)>,
+    /// The peer was given up, and nobody has been met since.
+    pub(super) lost: bool,
+    pub(super) rejected: Option<Reason>,
+    /// The connection that is being made.
+    pub(super) dials: Option<Connection>,
+    started: bool,
+    pub(super) deadline: Option<Time>,
+    dirty: bool,
+}
+
+/// The hosts that addresses in messages name, beside the two of a link. Notes those of which a peer has not been told where
+/// they can be reached.
+pub(super) struct Named {
+    shared: Arc<Shared>,
+    told: RefCell<HashSet<u64>>,
+    news: RefCell<Vec<Arc<Peer>>>,
+}
+
+impl Named {
+    fn new(shared: Arc<Shared>) -> Named {
+        Named { shared, told: RefCell::default(), news: RefCell::default() }
+    }
+
+    fn take(&self) -> Vec<Arc<Peer>> {
+        if self.news.borrow().is_empty() { Vec::new() } else { self.news.take() }
+    }
+}
+
+impl Atlas for Named {
+    fn by_realm(&self, realm: u32) -> Option<Arc<Peer>> {
+        let peer = self.shared.peers.by_realm(realm)?;
+        if self.told.borrow_mut().insert(peer.node()) {
+            self.news.borrow_mut().push(peer.clone());
+        }
+        Some(peer)
+    }
+
+    fn by_host(&self, node: u64, incarnation: u64) -> Option<Arc<Peer>> {
+        self.shared.peers.named(node, incarnation)
+    }
+}
+
+/// The key of a place among the gate's links.
+pub(super) fn key(realm: u32, shard: u16) -> u64 {
+    u64::from(realm) << 16 | u64::from(shard)
+}
+
+/// The place of a peer's shard.
+fn place_of(peer: &Peer, shard: u16) -> Option<Place> {
+    let somebody = RawAddress { identity: 1 << 32 | 1, index: 1, shard: shard.into() };
+    Some(peer.realm().address(somebody)?.place())
+}
+
+impl Inner {
+    /// The slot of a link, made if there is none. `None` for a shard that no host has.
+    pub(super) fn slot_for(&mut self, to: LinkTo) -> Option<usize> {
+        if let Some(slot) = self.by_link.get(&(to.node, to.shard)) {
+            return Some(*slot);
+        }
+        if usize::from(to.shard) >= corelane_kernel::limits::SHARDS_MAX {
+            return None;
+        }
+        let link = Link::new(self.shared.me.clone(), self.shard, to, self.shared.config.link).ok()?;
+        let named = Rc::new(Named::new(self.shared.clone()));
+        self.slots.push(Slot {
+            link,
+            shard: to.shard,
+            peer: None,
+            border: None,
+            named,
+            pending: VecDeque::new(),
+            pending_bytes: 0,
+            held: VecDeque::new(),
+            watched: HashSet::new(),
+            lost: false,
+            rejected: None,
+            dials: None,
+            started: false,
+            deadline: None,
+            dirty: false,
+        });
+        let slot = self.slots.len() - 1;
+        self.by_link.insert((to.node, to.shard), slot);
+        Some(slot)
+    }
+
+    /// The slot that leads to an address of another realm, unless its host is over or given up.
+    pub(super) fn slot_to(&mut self, to: Address) -> Option<usize> {
+        let (realm, shard) = (to.place().realm(), to.place().shard() as u16);
+        if let Some(slot) = self.by_place.get(&key(realm, shard)) {
+            return Some(*slot);
+        }
+        let peer = self.shared.peers.by_realm(realm)?;
+        let to = LinkTo { node: peer.node(), incarnation: peer.incarnation(), shard };
+        let slot = self.slot_for(to)?;
+        let met = self.slots[slot].link.to().incarnation;
+        if met != to.incarnation && (met != 0 || self.slots[slot].peer.is_some()) {
+            // The link is with another life of the host.
+            return None;
+        }
+        self.enter_life(slot, peer);
+        Some(slot)
+    }
+
+    /// Gives a slot the border of a life of its peer.
+    fn enter_life(&mut self, slot: usize, peer: Arc<Peer>) {
+        let Some(home) = self.shared.home().cloned() else { return };
+        let realm = peer.realm().realm();
+        if self.slots[slot].peer.as_ref().is_some_and(|known| known.realm().realm() == realm) {
+            self.slots[slot].lost = false;
+            return;
+        }
+        self.leave_life(slot);
+        let of = &mut self.slots[slot];
+        let others: Rc<dyn Atlas> = of.named.clone();
+        of.border = Some(Rc::new(Crossing::new(home, peer.clone(), Some(others))));
+        of.peer = Some(peer);
+        of.lost = false;
+        self.by_place.insert(key(realm, of.shard), slot);
+    }
+
+    /// A life of a slot's peer is over: so is all that was with it.
+    fn leave_life(&mut self, slot: usize) {
+        self.void(slot);
+        let of = &mut self.slots[slot];
+        of.border = None;
+        if let Some(peer) = of.peer.take() {
+            self.by_place.remove(&key(peer.realm().realm(), of.shard));
+        }
+    }
+
+    /// What was between a slot's peer and this end is void: who watches there is told, and what waits is lost.
+    fn void(&mut self, slot: usize) {
+        let of = &mut self.slots[slot];
+        let waiting = of.pending.len() as u64;
+        of.pending.clear();
+        of.pending_bytes = 0;
+        if waiting > 0 {
+            self.todo.push(Todo::Unreachable(waiting));
+        }
+        for (_, body) in of.held.drain(..) {
+            of.link.release(body.len());
+        }
+        for (watcher, target) in of.watched.drain() {
+            self.todo.push(Todo::Unwatch(watcher, target));
+        }
+        if let Some(place) = of.peer.as_ref().and_then(|peer| place_of(peer, of.shard)) {
+            self.todo.push(Todo::Lose(place));
+        }
+    }
+
+    /// Has a link dial, if it does not yet.
+    pub(super) fn start(&mut self, slot: usize) {
+        if !std::mem::replace(&mut self.slots[slot].started, true) {
+            self.slots[slot].link.start(self.now);
+            self.settle(slot);
+        }
+    }
+
+    /// Something is to be written for a link, or may be.
+    pub(super) fn soil(&mut self, slot: usize) {
+        if !std::mem::replace(&mut self.slots[slot].dirty, true) {
+            self.dirty.push(slot);
+        }
+    }
+
+    /// Does what a link asks for, and notes when it wants to be called.
+    pub(super) fn settle(&mut self, slot: usize) {
+        while let Some(action) = self.slots[slot].link.poll() {
+            match action {
+                Action::Dial => self.dial(slot),
+                Action::Close(connection, farewell) => {
+                    let of = &mut self.slots[slot];
+                    of.dials.take_if(|dials| *dials == connection);
+                    self.close(connection, farewell);
+                }
+                Action::Up { incarnation, .. } => self.up(slot, incarnation),
+                Action::Down => {}
+                Action::Lost { why, incarnation, .. } => self.lose(slot, why, incarnation),
+                Action::Rejected(reason) => {
+                    self.slots[slot].rejected = Some(reason);
+                    self.void(slot);
+                    self.slots[slot].lost = true;
+                    self.reject_lookups(slot, reason);
+                }
+            }
+        }
+        self.schedule(slot);
+    }
+
+    fn schedule(&mut self, slot: usize) {
+        let of = &mut self.slots[slot];
+        // What is overdue waits for room: it is looked at again soon, not at once.
+        let soon = self.now + std::time::Duration::from_millis(1);
+        let next = of.link.next_time().map(|at| at.max(soon));
+        if next == of.deadline {
+            return;
+        }
+        if let Some(before) = std::mem::replace(&mut of.deadline, next) {
+            self.deadlines.remove(&(before, slot));
+        }
+        if let Some(next) = next {
+            self.deadlines.insert((next, slot));
+        }
+    }
+
+    fn dial(&mut self, slot: usize) {
+        let of = &self.slots[slot];
+        let (node, shard) = (of.link.to().node, of.shard);
+        let at: Option<SocketAddr> = self
+            .shared
+            .peers
+            .address(node)
+            .filter(|at| self.shared.config.permits(*at))
+            .and_then(|at| port_of(at, shard));
+        let connection = self.next_connection();
+        let ear = Ear { gate: self.this.clone(), connection };
+        let within = Some(self.shared.config.link.handshake);
+        let made = at.and_then(|at| {
+            let connecting = self.sockets.connect(&SocketAddress::Ip(at), &Options::default(), within, ear);
+            connecting.inspect_err(|error| tracing::debug!(%error, "a link is not dialed")).ok()
+        });
+        match made {
+            Some(socket) => {
+                let line = Line::new(socket, Some(slot), self.spares.large());
+                self.lines.insert(connection.0, line);
+                self.slots[slot].dials = Some(connection);
+            }
+            None => self.slots[slot].link.dial_failed(self.now),
+        }
+    }
+
+    /// A link is open: whoever answers is of this life.
+    fn up(&mut self, slot: usize, incarnation: u64) {
+        let node = self.slots[slot].link.to().node;
+        match self.shared.peers.meet(node, incarnation) {
+            Ok(peer) => {
+                self.slots[slot].rejected = None;
+                self.enter_life(slot, peer);
+                self.slots[slot].named.told.borrow_mut().clear();
+                self.resend_lookups(slot);
+                self.soil(slot);
+            }
+            Err(refused) => {
+                tracing::warn!(node, incarnation, ?refused, "a host is not met");
+                self.slots[slot].link.quarantine(self.now);
+            }
+        }
+    }
+
+    /// The association with a life of the peer is over.
+    fn lose(&mut self, slot: usize, why: Loss, incarnation: u64) {
+        let node = self.slots[slot].link.to().node;
+        tracing::info!(node, incarnation, ?why, "a host is lost");
+        self.lost += 1;
+        match why {
+            Loss::Restarted | Loss::Left => {
+                self.leave_life(slot);
+                self.shared.peers.bury(node, incarnation);
+            }
+            _ => self.void(slot),
+        }
+        self.slots[slot].lost = true;
+    }
+
+    /// Writes what is due over all links that have something.
+    pub(super) fn flush(&mut self) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for slot in dirty.drain(..) {
+            self.slots[slot].dirty = false;
+            self.flush_slot(slot);
+        }
+        if self.dirty.is_empty() {
+            // The same row again, so that nothing is allocated.
+            self.dirty = dirty;
+        }
+    }
+
+    pub(super) fn flush_slot(&mut self, slot: usize) {
+        self.send_pending(slot);
+        for round in 0..=ROUNDS {
+            let of = &mut self.slots[slot];
+            let Some(connection) = of.link.line() else { break };
+            let Some(line) = self.lines.get_mut(&connection.0) else { break };
+            let mut room = Room::new(line.room());
+            let more = of.link.flush(self.now, &mut room);
+            let used = room.used();
+            line.keep(used);
+            // Who has no room now hears of it when something was sent.
+            let passed = line.pass_on(&self.sockets, &mut self.spares);
+            if !more || !passed || used == 0 {
+                break;
+            }
+            if round == ROUNDS {
+                self.soil(slot);
+            }
+        }
+        self.settle(slot);
+    }
+
+    /// Writes a message, if the link takes it now.
+    pub(super) fn write(
+        &mut self,
+        slot: usize,
+        head: MessageHead,
+        encode: &mut dyn FnMut(&mut [u8]) -> Result<usize, crate::codec::EncodeError>,
+    ) -> Result<(), LinkTellError> {
+        let of = &mut self.slots[slot];
+        let open = of.link.open().and_then(|connection| self.lines.get_mut(&connection.0));
+        let (Some(line), Some(border)) = (open, &of.border) else { return Err(LinkTellError::Down) };
+        for last in [false, true] {
+            let mut room = Room::new(line.room());
+            let link = &mut of.link;
+            let told = within(border.clone(), || link.tell_with(&mut room, head, &mut *encode));
+            let used = room.used();
+            line.keep(used);
+            match told {
+                Err(LinkTellError::NoRoom) if !last && line.pass_on(&self.sockets, &mut self.spares) => {}
+                told => {
+                    if told.is_ok() {
+                        self.introduce(slot);
+                        self.soil(slot);
+                    }
+                    return told;
+                }
+            }
+        }
+        Err(LinkTellError::NoRoom)
+    }
+
+    /// Tells a peer where the hosts can be reached that messages to it have named.
+    fn introduce(&mut self, slot: usize) {
+        for peer in self.slots[slot].named.take() {
+            if let Some(address) = self.shared.peers.address(peer.node()) {
+                let (node, incarnation) = (peer.node(), peer.incarnation());
+                let address = address.to_string();
+                self.slots[slot].link.introduce(&Introduction { node, incarnation, address: &address });
+            }
+        }
+    }
+
+    /// Sends what waits, as far as it goes.
+    fn send_pending(&mut self, slot: usize) {
+        while let Some((head, bytes)) = self.slots[slot].pending.pop_front() {
+            let sent = self.write(slot, head, &mut |to| {
+                to.get_mut(..bytes.len()).ok_or(crate::codec::EncodeError::NoRoom)?.copy_from_slice(&bytes);
+                Ok(bytes.len())
+            });
+            match sent {
+                Ok(()) => {}
+                Err(LinkTellError::TooLarge | LinkTellError::Unwritable) => {
+                    self.todo.push(Todo::Unreachable(1));
+                }
+                Err(_) => {
+                    self.slots[slot].pending.push_front((head, bytes));
+                    return;
+                }
+            }
+            let of = &mut self.slots[slot];
+            of.pending_bytes = of.pending_bytes.saturating_sub(bytes.len().max(64));
+        }
+    }
+}

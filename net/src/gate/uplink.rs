@@ -1,0 +1,127 @@
+//! What the kernel offers, in the middle of its turn.
+
+use std::any::Any;
+use std::cell::RefMut;
+use std::rc::Rc;
+
+use corelane_kernel::{Address, StopReason, Uplink, UplinkRefusal, within};
+
+use super::{Gate, Inner};
+use crate::link::LinkTellError;
+use crate::wire::{EndReason, MessageHead, Signal, Target};
+
+/// The gate as the kernel knows it. Keeps the gate as long as the kernel lives.
+pub(crate) struct GateUplink {
+    pub(super) gate: Option<Rc<Gate>>,
+}
+
+impl GateUplink {
+    /// The gate, unless it is at work: what a message's own code does while it is written or read has no way out.
+    fn inner(&self) -> Option<RefMut<'_, Inner>> {
+        self.gate.as_ref()?.inner.try_borrow_mut().ok()
+    }
+}
+
+impl Uplink for GateUplink {
+    fn tell(&mut self, to: Address, message: &dyn Any) -> Result<(), UplinkRefusal> {
+        self.inner().ok_or(UplinkRefusal::Full)?.tell(to, message)
+    }
+
+    fn watch(&mut self, watcher: Address, target: Address) -> bool {
+        self.inner().is_some_and(|mut inner| {
+            let signal = Signal::Watch { watcher: watcher.to_raw(), target: target.to_raw() };
+            inner.signal_to(target, signal)
+        })
+    }
+
+    fn unwatch(&mut self, watcher: Address, target: Address) {
+        if let Some(mut inner) = self.inner() {
+            let signal = Signal::Unwatch { watcher: watcher.to_raw(), target: target.to_raw() };
+            inner.signal_to(target, signal);
+        }
+    }
+
+    fn ended(&mut self, watcher: Address, target: Address, reason: &StopReason) {
+        let Some(mut inner) = self.inner() else { return };
+        // Over, or given up: nobody waits for it.
+        let Some(slot) = inner.slot_to(watcher) else { return };
+        if !inner.slots[slot].watched.remove(&(watcher, target)) {
+            return;
+        }
+        let (reason, text) = match reason {
+            StopReason::Failed(failure) => (EndReason::Failed, failure.text()),
+            StopReason::NotFound => (EndReason::NotFound, ""),
+            StopReason::Unreachable => (EndReason::Unreachable, ""),
+            _ => (EndReason::Stopped, ""),
+        };
+        let signal = Signal::Ended { watcher: watcher.to_raw(), target: target.to_raw(), reason, text };
+        inner.signal_to(watcher, signal);
+    }
+
+    fn stop(&mut self, target: Address) {
+        if let Some(mut inner) = self.inner() {
+            inner.signal_to(target, Signal::Stop { target: target.to_raw() });
+        }
+    }
+}
+
+impl Inner {
+    fn tell(&mut self, to: Address, message: &dyn Any) -> Result<(), UplinkRefusal> {
+        let writer = self.shared.registry.writer(message.type_id()).ok_or(UplinkRefusal::NoWireForm)?;
+        let slot = self.slot_to(to).ok_or(UplinkRefusal::Unreachable)?;
+        if self.slots[slot].lost || self.left.get() {
+            return Err(UplinkRefusal::Unreachable);
+        }
+        let raw = to.to_raw();
+        let target = Target { identity: raw.identity, index: raw.index };
+        let head = MessageHead { target, envelope: writer.envelope };
+        // What waits goes first.
+        if self.slots[slot].pending.is_empty() {
+            match self.write(slot, head, &mut |to| writer.encode(message, to)) {
+                Ok(()) => return Ok(()),
+                Err(LinkTellError::TooLarge) => return Err(UplinkRefusal::TooLarge),
+                Err(LinkTellError::Unwritable) => return Err(UplinkRefusal::NoWireForm),
+                Err(_) => {}
+            }
+        }
+        self.start(slot);
+        let of = &mut self.slots[slot];
+        let left = self.shared.config.pending_bytes.saturating_sub(of.pending_bytes);
+        let Some(border) = of.border.clone() else { return Err(UplinkRefusal::Unreachable) };
+        let limit = usize::try_from(self.shared.config.link.message_max).unwrap_or(usize::MAX);
+        let bytes = within(border, || {
+            let mut bytes = Vec::new();
+            let mut room = 256.min(left);
+            loop {
+                bytes.resize(room, 0);
+                match writer.encode(message, &mut bytes) {
+                    Ok(length) => {
+                        bytes.truncate(length);
+                        return Ok(bytes);
+                    }
+                    Err(crate::codec::EncodeError::Refused) => return Err(UplinkRefusal::NoWireForm),
+                    Err(_) if room >= limit => return Err(UplinkRefusal::TooLarge),
+                    Err(_) if room >= left => return Err(UplinkRefusal::Full),
+                    Err(_) => room = (room * 4).min(left).min(limit),
+                }
+            }
+        })?;
+        // Each takes some bytes beside its own.
+        of.pending_bytes += bytes.len().max(64);
+        of.pending.push_back((head, bytes.into()));
+        Ok(())
+    }
+
+    /// Says whether a way leads there.
+    fn signal_to(&mut self, to: Address, signal: Signal<'_>) -> bool {
+        let Some(slot) = self.slot_to(to) else { return false };
+        if self.slots[slot].lost || self.left.get() {
+            return false;
+        }
+        let taken = self.slots[slot].link.signal(self.now, signal).is_ok();
+        self.start(slot);
+        self.settle(slot);
+        self.soil(slot);
+        taken
+    }
+}

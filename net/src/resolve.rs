@@ -1,0 +1,309 @@
+//! Look-up on other hosts: the URL of an actor, what is said over a link for it, and what can be wrong with it.
+//!
+//! A look-up is a message to the host itself: to identity 0 and index 0, which no actor has. It is answered by one of the same
+//! kind; see `docs/wire.md`.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use corelane_kernel::{Actor, ActorRef, Compact, Ctx, RawAddress, Wire};
+use corelane_shard::{Extension, LookupError};
+use serde::{Deserialize, Serialize};
+
+use crate::codec::Codec;
+use crate::endpoint::Endpoint;
+use crate::wire::{Reason, Target};
+
+/// Whom messages to a host itself are for.
+pub(crate) const HOST: Target = Target { identity: 0, index: 0 };
+
+const SCHEME: &str = "corelane://";
+
+/// The place of an actor in a system on some host: `corelane://system@host:port/user/a/b`.
+///
+/// The host is written as numbers (`127.0.0.1`, `[::1]`): it is the public address by which the system there knows itself.
+///
+/// ```
+/// use corelane_net::RemoteUrl;
+///
+/// let url: RemoteUrl = "corelane://shop@127.0.0.1:2552/user/till/2".parse()?;
+/// assert_eq!((url.system(), url.path()), ("shop", "/user/till/2"));
+/// assert!("corelane://127.0.0.1/user/till".parse::<RemoteUrl>().is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteUrl {
+    system: String,
+    host: SocketAddr,
+    path: String,
+}
+
+impl RemoteUrl {
+    /// The system's name.
+    pub fn system(&self) -> &str {
+        &self.system
+    }
+
+    /// The public address of the host.
+    pub fn host(&self) -> SocketAddr {
+        self.host
+    }
+
+    /// The path of the actor there, from `/user/` on.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+impl fmt::Display for RemoteUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{SCHEME}{}@{}{}", self.system, self.host, self.path)
+    }
+}
+
+impl FromStr for RemoteUrl {
+    type Err = RemoteLookupError;
+
+    fn from_str(text: &str) -> Result<RemoteUrl, RemoteLookupError> {
+        let wrong = |reason| RemoteLookupError::BadUrl { url: text.to_owned(), reason };
+        let rest = text.strip_prefix(SCHEME).ok_or(wrong("it begins with corelane://"))?;
+        let (system, rest) = rest.split_once('@').ok_or(wrong("the system's name stands before an @"))?;
+        let (host, path) = rest.split_once('/').ok_or(wrong("a path from /user/ on is missing"))?;
+        let host = host.parse().map_err(|_| wrong("the host is an address in numbers, and a port"))?;
+        if system.is_empty() {
+            return Err(wrong("the system's name is missing"));
+        }
+        if !path.starts_with("user/") {
+            return Err(wrong("a path begins with /user/"));
+        }
+        Ok(RemoteUrl { system: system.to_owned(), host, path: format!("/{path}") })
+    }
+}
+
+/// Why an actor on another host was not found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RemoteLookupError {
+    /// The text is no URL of an actor.
+    BadUrl {
+        /// The text.
+        url: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The URL is of another system than this one, and only hosts of one system can be joined.
+    OtherSystem {
+        /// The system it names.
+        named: String,
+        /// This one.
+        own: String,
+    },
+    /// The host is not on this machine, and the configuration does not say that messages may leave it in the clear.
+    BeyondLoopback(SocketAddr),
+    /// The message type is not registered here.
+    NotRegistered {
+        /// Its name on the wire.
+        name: &'static str,
+    },
+    /// The host does not know the message type.
+    UnknownType {
+        /// Its name on the wire.
+        name: &'static str,
+    },
+    /// Nobody lives there.
+    NoSuchActor {
+        /// The path up to the first name that nobody bears.
+        path: String,
+    },
+    /// The actor speaks another protocol.
+    OtherProtocol {
+        /// Its path.
+        path: String,
+        /// The type of its messages, as it is called there.
+        speaks: String,
+    },
+    /// The host at this address does not want this one.
+    Rejected(Reason),
+    /// No answer in time: nobody could be reached at the address.
+    NotConnected(SocketAddr),
+    /// No answer in time, from a host that was reached.
+    NoAnswer,
+    /// As many look-ups, or as many hosts, as may are known.
+    TooMany,
+    /// No endpoint is loaded on this system.
+    NoEndpoint,
+    /// This system, or the other, is shutting down.
+    ShuttingDown,
+}
+
+impl fmt::Display for RemoteLookupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use RemoteLookupError::*;
+        match self {
+            BadUrl { url, reason } => write!(f, "{url:?} is no URL of an actor: {reason}"),
+            OtherSystem { named, own } => {
+                write!(f, "the URL is of the system {named:?}, and only hosts of {own:?} can be joined")
+            }
+            BeyondLoopback(host) => write!(
+                f,
+                "{host} is not on this machine: set insecure_plaintext_beyond_loopback if messages may leave it in the clear"
+            ),
+            NotRegistered { name } => write!(f, "the message type {name:?} is not registered"),
+            UnknownType { name } => {
+                write!(f, "the message type {name:?} is not registered on the other host")
+            }
+            NoSuchActor { path } => write!(f, "no actor lives at {path}"),
+            OtherProtocol { path, speaks } => write!(f, "the messages of {path} are of type {speaks}"),
+            Rejected(reason) => write!(f, "the host rejects this one: {reason:?}"),
+            NotConnected(host) => write!(f, "nobody could be reached at {host}"),
+            NoAnswer => f.write_str("the host did not answer in time"),
+            TooMany => f.write_str("too many look-ups, or too many hosts"),
+            NoEndpoint => f.write_str("the extension \"endpoint\" is not loaded"),
+            ShuttingDown => f.write_str("the system is shutting down"),
+        }
+    }
+}
+
+impl std::error::Error for RemoteLookupError {}
+
+/// Asks a host for an actor of its own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Lookup {
+    /// Stands in the answer again.
+    pub(crate) number: u64,
+    /// The hash of the message type's name.
+    pub(crate) type_hash: u64,
+    pub(crate) path: String,
+}
+
+impl Wire for Lookup {
+    const NAME: &'static str = "corelane.Lookup";
+    type Form = Compact;
+}
+
+/// What a host answers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Found {
+    pub(crate) number: u64,
+    pub(crate) result: Result<RawAddress, NotFound>,
+}
+
+impl Wire for Found {
+    const NAME: &'static str = "corelane.Found";
+    type Form = Compact;
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum NotFound {
+    UnknownType,
+    NoSuchActor(String),
+    OtherProtocol { path: String, speaks: String },
+    BadPath,
+    ShuttingDown,
+}
+
+impl From<LookupError> for NotFound {
+    fn from(error: LookupError) -> NotFound {
+        match error {
+            LookupError::BadPath { .. } => NotFound::BadPath,
+            LookupError::NoSuchActor { path } => NotFound::NoSuchActor(path),
+            LookupError::OtherProtocol { path, speaks, .. } => {
+                NotFound::OtherProtocol { path, speaks: speaks.to_owned() }
+            }
+            _ => NotFound::ShuttingDown,
+        }
+    }
+}
+
+impl NotFound {
+    pub(crate) fn explain(self, url: &RemoteUrl, name: &'static str) -> RemoteLookupError {
+        match self {
+            NotFound::UnknownType => RemoteLookupError::UnknownType { name },
+            NotFound::NoSuchActor(path) => RemoteLookupError::NoSuchActor { path },
+            NotFound::OtherProtocol { path, speaks } => RemoteLookupError::OtherProtocol { path, speaks },
+            NotFound::BadPath => RemoteLookupError::BadUrl {
+                url: url.to_string(),
+                reason: "its path is none of an actor with a name",
+            },
+            NotFound::ShuttingDown => RemoteLookupError::ShuttingDown,
+        }
+    }
+}
+
+/// What a [`Ctx`] can do on a shard of a system with an [`Endpoint`].
+pub trait RemoteCtx<A: Actor> {
+    /// Looks an actor up that takes messages of type `M`, and tells this actor what `then` makes of the answer; see
+    /// [`Endpoint::lookup`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use corelane_kernel::{Actor, ActorRef, Ctx, Outcome};
+    /// # use corelane_net::{RemoteCtx, RemoteLookupError};
+    /// enum Msg { Shop(Result<ActorRef<String>, RemoteLookupError>) }
+    ///
+    /// struct Buyer { shop: Option<ActorRef<String>> }
+    ///
+    /// impl Actor for Buyer {
+    ///     type Msg = Msg;
+    ///     fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+    ///         ctx.lookup_at("corelane://market@127.0.0.1:2552/user/shop", Duration::from_secs(5), Msg::Shop);
+    ///         Ok(())
+    ///     }
+    ///     fn receive(&mut self, Msg::Shop(found): Msg, _: &mut Ctx<'_, Self>) -> Outcome {
+    ///         self.shop = Some(found?);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    fn lookup_at<M: Wire<Form: Codec<M>>>(
+        &mut self,
+        url: &str,
+        within: Duration,
+        then: impl FnOnce(Result<ActorRef<M>, RemoteLookupError>) -> A::Msg + 'static,
+    );
+}
+
+impl<A: Actor> RemoteCtx<A> for Ctx<'_, A> {
+    fn lookup_at<M: Wire<Form: Codec<M>>>(
+        &mut self,
+        url: &str,
+        within: Duration,
+        then: impl FnOnce(Result<ActorRef<M>, RemoteLookupError>) -> A::Msg + 'static,
+    ) {
+        let me = self.me();
+        let mut scope = self.scope();
+        match (url.parse::<RemoteUrl>(), Endpoint::part(&mut scope).cloned()) {
+            (Ok(url), Some(gate)) => {
+                gate.lookup::<M>(&mut scope, url, within, move |scope, found| scope.answer(me, then(found)));
+            }
+            (Err(error), _) => scope.answer(me, then(Err(error))),
+            (_, None) => scope.answer(me, then(Err(RemoteLookupError::NoEndpoint))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_read_as_it_is_written_and_errors_say_what_is_wrong() {
+        for text in ["corelane://shop@127.0.0.1:2552/user/a", "corelane://s@[::1]:80/user/a/b"] {
+            assert_eq!(text.parse::<RemoteUrl>().unwrap().to_string(), text);
+        }
+        for (text, reason) in [
+            ("http://shop@127.0.0.1:1/user/a", "corelane://"),
+            ("corelane://127.0.0.1:1/user/a", "@"),
+            ("corelane://@127.0.0.1:1/user/a", "name is missing"),
+            ("corelane://shop@localhost:1/user/a", "in numbers"),
+            ("corelane://shop@127.0.0.1/user/a", "port"),
+            ("corelane://shop@127.0.0.1:1", "path"),
+            ("corelane://shop@127.0.0.1:1/system/a", "/user/"),
+        ] {
+            let error = text.parse::<RemoteUrl>().unwrap_err().to_string();
+            assert!(error.contains(reason) && error.contains(text), "{error}");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Two real processes: the test starts itself once more as the other host, and treats it badly.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+
+use corelane_kernel::{Actor, AskError, Ctx, Outcome};
+use corelane_net::EndpointConfig;
+use corelane_net::reactor::Choice;
+use corelane_shard::On;
+
+use crate::common::*;
+
+/// The address at which the child listens; set in a child only.
+const BIND: &str = "CORELANE_TEST_REMOTE_BIND";
+
+/// What the child does: runs until its standard input ends.
+#[test]
+fn child_of_another_test() {
+    let Ok(bind) = std::env::var(BIND) else { return };
+    let config = EndpointConfig {
+        system: "test".into(),
+        bind: bind.parse().unwrap(),
+        link: impatient(),
+        ..EndpointConfig::default()
+    };
+    let host = host_at(1, Choice::Automatic, config);
+    let (adder, _seen) = Adder::spawn(&host, On::Shard(0), "adder");
+    host.system.spawn_named(On::Shard(0), "mirror", || Mirror).unwrap();
+    println!("\nlistens {}", host.address);
+    let mut line = String::new();
+    while std::io::stdin().read_line(&mut line).unwrap() > 0 {
+        if line.trim() == "stop" {
+            host.system.call(0, move |scope| scope.stop(adder)).unwrap();
+        }
+        line.clear();
+    }
+    host.end();
+}
+
+/// Answers each tick with nothing but its count.
+struct Mirror;
+
+impl Actor for Mirror {
+    type Msg = Tick;
+    fn receive(&mut self, _: Tick, _: &mut Ctx<'_, Self>) -> Outcome {
+        Ok(())
+    }
+}
+
+/// The other process, killed when it is dropped.
+struct Other {
+    child: Child,
+    address: std::net::SocketAddr,
+}
+
+impl Other {
+    fn start(bind: &str) -> Other {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "processes::child_of_another_test", "--nocapture", "--test-threads=1"])
+            .env(BIND, bind)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let address = lines
+            .find_map(|line| line.unwrap().strip_prefix("listens ").map(str::to_owned))
+            .expect("the child listens")
+            .parse()
+            .unwrap();
+        // What it says later is of no interest, but must not block it.
+        std::thread::spawn(move || lines.for_each(drop));
+        Other { child, address }
+    }
+
+    fn url(&self, name: &str) -> String {
+        format!("corelane://test@{}/user/{name}", self.address)
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn near() -> Host {
+    let config = EndpointConfig { system: "test".into(), link: impatient(), ..EndpointConfig::default() };
+    host_at(1, Choice::Automatic, config)
+}
+
+#[test]
+fn an_actor_of_another_process_is_told_asked_and_watched() {
+    let (near, mut other) = (near(), Other::start("127.0.0.1:0"));
+    let adder = near.lookup::<Order>(&other.url("adder")).unwrap();
+    for n in 1..=100 {
+        near.tell(0, adder, Order::Add(n));
+    }
+    assert_eq!(near.ask(0, adder), Ok(5050));
+    let (watcher, heard) = Watcher::spawn(&near, 0);
+    near.have(watcher, Watching::Watch(adder));
+    // It has heard of the watch when it answers what was asked later.
+    assert_eq!(near.ask(0, adder), Ok(5050));
+    other.child.stdin.as_mut().unwrap().write_all(b"stop\n").unwrap();
+    assert_eq!(next(&heard), "Stopped");
+    near.end();
+}
+
+#[test]
+fn a_process_that_is_killed_is_lost_once_and_its_successor_is_welcome_at_once() {
+    let (near, other) = (near(), Other::start("127.0.0.1:0"));
+    let (watcher, heard) = Watcher::spawn(&near, 0);
+    let adder = near.lookup::<Order>(&other.url("adder")).unwrap();
+    near.have(watcher, Watching::Watch(adder));
+    near.tell(0, adder, Order::Add(7));
+    assert_eq!(near.ask(0, adder), Ok(7));
+    let (bind, url) = (other.address.to_string(), other.url("adder"));
+    other.kill();
+    assert_eq!(next(&heard), "Unreachable");
+    assert_eq!(near.ask(0, adder), Err(AskError::NotSent));
+
+    let again = Other::start(&bind);
+    assert_eq!(again.address.to_string(), bind);
+    let new = near.lookup::<Order>(&url).unwrap();
+    assert_ne!(new, adder);
+    near.tell(0, new, Order::Add(1));
+    assert_eq!(near.ask(0, new), Ok(1));
+    assert_eq!(near.ask(0, adder), Err(AskError::NotSent));
+    near.have(watcher, Watching::Watch(new));
+    near.have(watcher, Watching::Stop(new));
+    // Nothing of the old one came in between.
+    assert_eq!(next(&heard), "Stopped");
+    near.end();
+}
+
+#[test]
+fn a_process_that_is_followed_before_anybody_missed_it_is_lost_all_the_same() {
+    // The detector is patient here: the next life's hello is what says so.
+    let config = EndpointConfig { system: "test".into(), link: link_config(), ..EndpointConfig::default() };
+    let (near, other) = (host_at(1, Choice::Automatic, config), Other::start("127.0.0.1:0"));
+    let (watcher, heard) = Watcher::spawn(&near, 0);
+    let adder = near.lookup::<Order>(&other.url("adder")).unwrap();
+    near.have(watcher, Watching::Watch(adder));
+    assert_eq!(near.ask(0, adder), Ok(0));
+    let bind = other.address.to_string();
+    other.kill();
+    let again = Other::start(&bind);
+    assert_eq!(next(&heard), "Unreachable");
+    let new = near.lookup::<Order>(&again.url("adder")).unwrap();
+    assert_eq!((near.ask(0, new), near.ask(0, adder)), (Ok(0), Err(AskError::NotSent)));
+    near.end();
+}
+
+#[test]
+fn a_process_that_hangs_is_lost_and_may_come_back() {
+    let (near, other) = (near(), Other::start("127.0.0.1:0"));
+    let (watcher, heard) = Watcher::spawn(&near, 0);
+    let adder = near.lookup::<Order>(&other.url("adder")).unwrap();
+    near.have(watcher, Watching::Watch(adder));
+    near.tell(0, adder, Order::Add(7));
+    assert_eq!(near.ask(0, adder), Ok(7));
+    // Its connections stay open, and nothing comes over them.
+    other.signal("-STOP");
+    assert_eq!(next(&heard), "Unreachable");
+    let (sender, answers) = channel();
+    near.system
+        .call(0, move |scope| {
+            scope.ask(adder, LONG, Order::Get, move |answer| _ = sender.send(answer));
+        })
+        .unwrap();
+    assert_eq!(next(&answers), Err(AskError::NotSent));
+    other.signal("-CONT");
+    // It finds out that it was given up, and goes on: the same actor, which has lost nothing, watched anew.
+    let same = near.lookup::<Order>(&other.url("adder")).unwrap();
+    assert_eq!(same, adder);
+    near.tell(0, same, Order::Add(1));
+    assert_eq!(near.ask(0, same), Ok(8));
+    near.have(watcher, Watching::Watch(same));
+    near.have(watcher, Watching::Stop(same));
+    assert_eq!(next(&heard), "Stopped");
+    near.end();
+}
