@@ -116,6 +116,10 @@ impl Kernel {
             self.probe.panicked(&panic);
         } else {
             self.report_failure(parent, &panic);
+            if self.is_alive(above) && !self.is_ending(parent) {
+                // Noted before the child is stopped, as its last hooks may panic as well.
+                self.post_failure(above, panic);
+            }
         }
         if let Some((child, failure)) = self.at_hand.take()
             && self.is_alive(child)
@@ -123,9 +127,6 @@ impl Kernel {
         {
             self.show_decision(child.index, &failure, Decision::Stop);
             self.stop_failed(child.index, failure);
-        }
-        if parent != self.root && self.is_alive(above) {
-            self.judge(parent, panic);
         }
     }
 
@@ -228,8 +229,9 @@ impl Kernel {
         if !self.can_restart(cell) || self.need_side(cell).is_err() {
             if failed {
                 self.show_decision(cell, failure, Decision::CannotRestart);
-                return self.stop_failed(cell, failure.clone());
+                self.keep_failure(cell, failure.clone());
             }
+            // No code runs before all whom the decision concerns have heard of it: it may panic.
             return self.request_stop(self.address_of(cell));
         }
         if failed {

@@ -50,6 +50,12 @@ impl Kernel {
             return;
         }
         self.report_failure(cell, &failure);
+        self.post_failure(actor, failure);
+    }
+
+    /// Has a failure that is known decided about when the signals are through, whatever panics before.
+    pub(super) fn post_failure(&mut self, actor: Address, failure: Failure) {
+        let cell = actor.index;
         if self.signal(actor, Kind::Fail, failure.clone()).is_err() {
             self.keep_failure(cell, failure);
             if let Some(side) = self.side_of(cell) {

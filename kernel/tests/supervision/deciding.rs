@@ -146,6 +146,22 @@ fn a_decision_that_panics_stops_the_child_and_fails_the_parent() {
     assert_eq!(world.panics, ["at a loss"]);
 }
 
+#[test]
+fn a_decision_that_panics_fails_the_parent_also_if_the_childs_last_hook_panics() {
+    let mut world = World::new();
+    let (_, [m]) = family(&mut world, Strategy::default(), ["m"]);
+    let c = below(&mut world, m, "c");
+    world.have(c, |me, _| me.at_stop = Some(Box::new(|_, _| panic!("and again"))));
+    world.have(m, |me, _| me.at_failure_of_child = Some(Box::new(|_, _| panic!("at a loss"))));
+    world.events();
+    world.tell(c, failing("oops"));
+    let events = world.events();
+    assert!(events.contains(&"p decides on m: panic: at a loss".to_owned()), "{events:?}");
+    let started: Vec<_> = events.iter().filter(|event| event.ends_with(" started")).collect();
+    assert_eq!(started, ["m started"]);
+    assert_eq!(world.panics, ["at a loss", "and again"]);
+}
+
 /// Reliability 18, for the other hook of a supervisor.
 #[test]
 fn a_strategy_that_panics_stops_the_child_and_fails_the_parent() {

@@ -1,9 +1,11 @@
 //! Whom a decision concerns: the one that failed, all, or those born after it as well.
 
+use std::sync::{Arc, Mutex};
+
 use corelane_kernel::{Directive, Strategy};
 
 use crate::common::family::{failing, family};
-use crate::common::{Order, World};
+use crate::common::{Order, Puppet, World, lock};
 
 fn of(events: &[String], word: &str) -> Vec<String> {
     events.iter().filter_map(|event| event.strip_suffix(word)).map(str::to_owned).collect()
@@ -95,4 +97,25 @@ fn a_sibling_whose_hooks_panic_keeps_no_other_from_its_restart() {
     world.tell(c, failing("oops"));
     assert_eq!(of(&world.events(), " started"), ["a", "b", "c"]);
     assert_eq!(world.panics, ["restarting", "stopped", "restarting", "stopped"]);
+}
+
+#[test]
+fn one_that_cannot_be_made_again_and_panics_at_its_end_keeps_no_other_from_its_restart() {
+    let mut world = World::new();
+    let (p, [a]) = family(&mut world, Strategy::all_for_one(), ["a"]);
+    let value = Arc::new(Mutex::new(None));
+    let slot = value.clone();
+    world.have(p, move |me, ctx| {
+        let panicking = me.other("value").at_stop(|_, _| panic!("stopped"));
+        *lock(&slot) = Some(ctx.spawn(panicking).unwrap());
+    });
+    world.have(p, |me, ctx| {
+        let log = me.log.clone();
+        ctx.spawn_from(move || Puppet::new("b", &log)).unwrap();
+    });
+    world.events();
+    let value = lock(&value).take().unwrap();
+    world.tell(value, failing("oops"));
+    assert_eq!(of(&world.events(), " started"), ["a", "b"]);
+    assert!(world.scope().stats().actors == 3, "{a:?}");
 }
