@@ -455,6 +455,11 @@ impl Kernel {
         self.set_running(NONE);
         let stage = core::mem::replace(&mut self.stage, Stage::Handler);
         self.after_panic(cell, stage, failure);
+        if self.pressing {
+            // What was decided or is to be comes before anybody else's code, also before that which runs between turns.
+            self.run_pressing();
+            self.set_running(NONE);
+        }
     }
 
     /// The cell whose code runs, or [`NONE`].
