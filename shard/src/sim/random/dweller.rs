@@ -54,6 +54,15 @@ impl Dweller {
         Dweller::new(town, id)
     }
 
+    /// As one that may also say that it fails.
+    pub(super) fn try_make(town: &Town, id: Id) -> Result<Dweller, Failure> {
+        if town.one_in(60) {
+            town.see(Act::Fails { id });
+            return Err(Failure::new("on purpose"));
+        }
+        Ok(Dweller::make(town, id))
+    }
+
     /// Something goes wrong, now and then: a panic, or an error.
     pub(super) fn perhaps_fail(&self) -> Outcome {
         if self.leaves {
@@ -67,7 +76,7 @@ impl Dweller {
         if let Some(stage) = stage.filter(|_| panics) {
             stage.add(Event::Fault { fault: Fault::Panic, shard: None });
             self.town.see(Act::Fails { id: self.id });
-            std::panic::resume_unwind(Box::new("on purpose"));
+            panic_on_purpose();
         }
         if self.town.one_in(100) {
             self.town.see(Act::Fails { id: self.id });
@@ -77,11 +86,16 @@ impl Dweller {
     }
 }
 
+/// A panic that nobody is told of on standard error.
+pub(super) fn panic_on_purpose() -> ! {
+    std::panic::resume_unwind(Box::new("on purpose"))
+}
+
 /// A factory fails, now and then.
 pub(super) fn perhaps_fail_to_make(town: &Town, id: Id) {
     if town.one_in(60) {
         town.see(Act::Fails { id });
-        std::panic::resume_unwind(Box::new("on purpose"));
+        panic_on_purpose();
     }
 }
 

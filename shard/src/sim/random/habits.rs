@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use corelane_kernel::fsm::StateChange;
 use corelane_kernel::{
-    Actor, ActorRef, Address, AskError, Ctx, Directive, Group, Outcome, ReplyTo, Scope, SpawnError,
-    StopReason, TellError, Terminated, TimerKey,
+    Actor, ActorRef, Address, AskError, Ctx, Directive, Outcome, ReplyTo, Scope, SpawnError, StopReason,
+    TellError, Terminated, TimerKey,
 };
 
-use super::super::rules::{Act, Decision, Id, OUTSIDE, Reply};
+use super::super::rules::{Act, Decision, Id, OUTSIDE, Reach, Reply};
 use super::Where;
 use super::clockwork::{Change, Clockwork};
-use super::dweller::{ALARMS, Dweller};
+use super::dweller::{ALARMS, Dweller, panic_on_purpose};
 use super::foreman::foreman;
-use super::message::{Msg, Token};
+use super::message::{Birth, Msg, Token};
 use super::parenting::Parenting;
 use super::town::{Person, Town};
 use crate::local::ShardCtx;
@@ -76,9 +76,7 @@ impl Dweller {
         }
         let here = ctx.me().place().shard();
         let id = self.town.expect(self.id, here);
-        let group = [Group::Normal, Group::Normal, Group::Urgent, Group::Bulk, Group::Background]
-            [self.town.below(5) as usize];
-        let bound = if self.town.one_in(4) { 1 + self.town.below(8) as u32 } else { 0 };
+        let (group, bound) = (self.town.any_group(), self.town.any_bound());
         let name = format!("{id}");
         let mut spawner = ctx.spawner().group(group).mailbox(bound);
         if self.town.one_in(4) {
@@ -95,6 +93,44 @@ impl Dweller {
         };
         if let Ok(at) = spawned {
             self.town.enter(Person { id, at });
+        }
+    }
+
+    /// Spawns a child on some shard of the realm.
+    fn spawn_afar<A: Actor<Msg = Msg>>(&self, ctx: &mut Ctx<'_, A>) {
+        if !self.town.has_room() {
+            return;
+        }
+        let shard = self.town.below(ctx.system().shards() as u64) as usize;
+        let (parent, id, town) = (self.id, self.town.expect(self.id, shard), self.town.clone());
+        let (group, bound) = (self.town.any_group(), self.town.any_bound());
+        let name = format!("{id}");
+        let mut spawner = ctx.child_on(shard).group(group).mailbox(bound);
+        if self.town.one_in(4) {
+            spawner = spawner.name(&name);
+        }
+        let books = self.town.clone();
+        let born = move |at: Result<Where, SpawnError>| {
+            let birth = Birth::told(&books, id, at.is_ok());
+            if let Ok(at) = at {
+                books.enter(Person { id, at });
+            }
+            if books.one_in(80) && books.may_fail(parent) {
+                books.see(Act::Fails { id: parent });
+                panic_on_purpose();
+            }
+            Msg::Born(birth)
+        };
+        let spawned = match Trade::of(id) {
+            Trade::Dweller if self.town.one_in(2) => {
+                spawner.try_spawn_from(move || Dweller::try_make(&town, id), born)
+            }
+            Trade::Dweller => spawner.spawn_from(move || Dweller::make(&town, id), born),
+            Trade::Clockwork => spawner.spawn_from(move || Clockwork::make(&town, id), born),
+            Trade::Foreman => spawner.spawn_from(move || foreman(&town, id, shard), born),
+        };
+        if spawned.is_err() {
+            self.town.see(Act::Unspawned { id });
         }
     }
 
@@ -229,8 +265,9 @@ impl Dweller {
         match self.town.below(100) {
             0..40 => self.tell(ctx, other),
             40 => (0..20 + self.town.below(60)).for_each(|_| self.tell(ctx, other)),
-            41..48 => self.spawn(ctx),
-            48..51 => self.spawn_away(ctx),
+            41..45 => self.spawn(ctx),
+            45..49 => self.spawn_afar(ctx),
+            49..51 => self.spawn_away(ctx),
             51..58 => self.watch(ctx, other)?,
             58..61 if !self.has_hired(other.id) => {
                 let was = ctx.unwatch(other.at);
@@ -293,6 +330,9 @@ impl Dweller {
             // What it sets up here ends with this instance.
             let _ = self.set_timer(ctx);
         }
+        if !keeps && self.town.one_in(60) {
+            panic_on_purpose();
+        }
     }
 
     /// It has asked to stop, or does now.
@@ -344,6 +384,7 @@ impl Dweller {
     // --- what is heard ---------------------------------------------------------------------------------------------------
 
     pub(super) fn hear<A: Actor<Msg = Msg>>(&mut self, msg: Msg, ctx: &mut Ctx<'_, A>) -> Outcome {
+        self.town.see(Act::Received { id: self.id, now: ctx.now() });
         self.town.see(Act::Heard { id: self.id, now: ctx.now() });
         let Some(msg) = self.perhaps_stash(msg, ctx) else { return Ok(()) };
         if matches!(msg, Msg::Talk(_) | Msg::Ask(..)) {
@@ -392,6 +433,7 @@ impl Dweller {
             // Nobody but a machine has states to be observed.
             Msg::Observe(token, _) => token.handled(self.id),
             Msg::Changed(change) => self.hear_of_change(change),
+            Msg::Born(birth) => birth.heard(),
             Msg::Came(id, at) => {
                 if let Some(at) = at {
                     self.town.enter(Person { id, at });
@@ -427,6 +469,9 @@ impl Dweller {
         {
             self.tell(ctx, other);
         }
+        if self.town.one_in(100) {
+            panic_on_purpose();
+        }
     }
 
     pub(super) fn mourn<A: Actor<Msg = Msg>>(&mut self, gone: &Terminated, ctx: &mut Ctx<'_, A>) -> Outcome {
@@ -447,8 +492,17 @@ impl Dweller {
             14..16 if !self.leaves => Directive::Escalate,
             _ => Directive::Stop,
         };
-        let (decision, reach) = (parenting.decision(directive), parenting.reach);
+        let panics = self.town.one_in(40) && self.town.may_fail(self.id);
+        let (decision, reach) = match panics {
+            true => (Decision::Stop, Reach::One),
+            false => (parenting.decision(directive), parenting.reach),
+        };
         self.town.see(Act::ChildFailed { parent: self.id, child, now: ctx.now(), decision, reach });
+        if panics {
+            // Nobody knows what to do with the child, and this one fails as well.
+            self.town.see(Act::Fails { id: self.id });
+            panic_on_purpose();
+        }
         if decision == Decision::Escalate {
             self.town.see(Act::Fails { id: self.id });
         }

@@ -85,6 +85,34 @@ impl Drop for Errand {
     }
 }
 
+/// What became of a child that was to be born on another shard, as the books know it.
+pub(super) struct Birth {
+    town: Town,
+    pub(super) id: Id,
+    open: bool,
+}
+
+impl Birth {
+    /// The parent's closure is told of it.
+    pub(super) fn told(town: &Town, id: Id, lives: bool) -> Birth {
+        town.see(Act::BirthTold { id, lives });
+        Birth { town: town.clone(), id, open: true }
+    }
+
+    pub(super) fn heard(mut self) {
+        self.open = false;
+        self.town.see(Act::BirthHeard { id: self.id });
+    }
+}
+
+impl Drop for Birth {
+    fn drop(&mut self) {
+        if self.open {
+            self.town.see(Act::BirthDropped { id: self.id });
+        }
+    }
+}
+
 pub(super) enum Msg {
     /// Do something.
     Talk(Token),
@@ -110,6 +138,8 @@ pub(super) enum Msg {
     Future(u32, bool),
     /// Somebody lives on another shard now.
     Came(Id, Option<ActorRef<Msg>>),
+    /// A child was born on another shard, or was not.
+    Born(Birth),
 }
 
 impl Msg {

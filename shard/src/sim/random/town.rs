@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use corelane_kernel::Address;
+use corelane_kernel::{Address, Group};
 
 use super::super::rules::{Act, Broken, Decision, Id, OUTSIDE, Reach, Rules};
 use super::super::stage;
@@ -37,8 +37,8 @@ pub(super) struct Books {
     broken_after: Option<usize>,
     dice: Dice,
     faulty: bool,
-    /// Who failed last.
-    failed: Id,
+    /// Who has failed, last of all who failed last; some of them are decided about.
+    failed: Vec<Id>,
     /// A failure was escalated past all supervisors, while the world went on.
     escalated: bool,
     /// The world ends.
@@ -74,7 +74,7 @@ impl Town {
             broken_after: None,
             dice,
             faulty,
-            failed: 0,
+            failed: Vec::new(),
             escalated: false,
             over: false,
             people: Vec::new(),
@@ -111,7 +111,7 @@ impl Town {
         let books = &mut *self.books();
         match act {
             Act::Made { .. } => books.living += 1,
-            Act::Fails { id } => books.failed = id,
+            Act::Fails { id } => books.failed.push(id),
             Act::Ended { .. } => books.living = books.living.saturating_sub(1),
             _ => {}
         }
@@ -128,7 +128,12 @@ impl Town {
         let child = {
             let mut books = self.books();
             books.escalated |= decision == Decision::Escalate && !books.over;
-            books.failed
+            let Books { failed, rules, .. } = &mut *books;
+            // A failure is decided about at once, unless a panic has come between.
+            while failed.last().is_some_and(|id| !rules.waits_at_top(*id)) {
+                failed.pop();
+            }
+            failed.pop().unwrap_or_default()
         };
         let now = stage::try_current().map(|stage| stage.reading()).unwrap_or_default();
         self.see(Act::ChildFailed { parent: OUTSIDE, child, now, decision, reach });
@@ -148,10 +153,15 @@ impl Town {
         self.books().escalated
     }
 
-    pub(super) fn check(&self, look: impl FnOnce(&Rules) -> Result<(), Broken>) {
+    /// Whether a failure of somebody now is a failure as any other.
+    pub(super) fn may_fail(&self, id: Id) -> bool {
+        self.books().rules.may_fail(id)
+    }
+
+    pub(super) fn check(&self, look: impl FnOnce(&mut Rules) -> Result<(), Broken>) {
         let books = &mut *self.books();
         if books.broken.is_none()
-            && let Err(broken) = look(&books.rules)
+            && let Err(broken) = look(&mut books.rules)
         {
             books.break_rule(broken);
         }
@@ -179,6 +189,15 @@ impl Town {
 
     pub(super) fn below(&self, bound: u64) -> u64 {
         self.books().dice.below(bound)
+    }
+
+    pub(super) fn any_group(&self) -> Group {
+        [Group::Normal, Group::Normal, Group::Urgent, Group::Bulk, Group::Background][self.below(5) as usize]
+    }
+
+    /// A mailbox's bound, or none.
+    pub(super) fn any_bound(&self) -> u32 {
+        if self.one_in(4) { 1 + self.below(8) as u32 } else { 0 }
     }
 
     // --- who lives here ----------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 //! | file | rules |
 //! |---|---|
 //! | `tree` | a life has a beginning, its hooks and an end, each once and in order; children end before their parents; a parent hears once of each child that failed |
+//! | `families` | over shards as well: who waits for a decision of a parent elsewhere handles nothing, and none waits for ever; each birth has one outcome, which its parent hears; who is to stop does |
 //! | `restarts` | nobody is restarted whom no decision concerns, too often, or too early; what was decided is done, also to siblings and to children that were left alone, which handle nothing meanwhile |
 //! | `order` | messages of each pair arrive in order, at most once, at no successor, and none is forgotten; what is stashed or waits behind a suspension keeps its place |
 //! | `watches` | one notice for each watch, not before the end, and after all that was told before it |
@@ -17,6 +18,7 @@
 //! come of them later is a message that waited already.
 
 mod answers;
+mod families;
 mod machines;
 mod order;
 mod restarts;
@@ -34,6 +36,7 @@ use std::time::Duration;
 use corelane_kernel::Time;
 
 use self::answers::Answers;
+use self::families::Births;
 use self::machines::Machines;
 use self::order::Order;
 use self::routing::Routing;
@@ -98,8 +101,16 @@ pub enum Reach {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Act {
-    /// It is to live on this shard, as a child of that parent.
+    /// It is to live on this shard, as a child of that parent, which may live on another.
     Spawned { id: Id, parent: Id, shard: usize },
+    /// It is not to live after all: nothing was begun.
+    Unspawned { id: Id },
+    /// Its parent, which spawned it with an outcome to be told, is told that it has come to be, or that it has not.
+    BirthTold { id: Id, lives: bool },
+    /// Its parent handles the message that tells of its birth.
+    BirthHeard { id: Id },
+    /// That message is dropped unhandled.
+    BirthDropped { id: Id },
     /// Its state was made: the first time, or again by a restart.
     Made { id: Id },
     /// Its `started` hook runs.
@@ -119,6 +130,8 @@ pub enum Act {
     Stopped { id: Id },
     /// Its state is dropped.
     Ended { id: Id },
+    /// A message comes into its handler, at this time of its shard's.
+    Received { id: Id, now: Time },
     /// It tells another its so-manieth message.
     Told { from: Id, to: Id, no: u32 },
     /// That message came back, and is not on its way.
@@ -241,6 +254,7 @@ fn check(holds: bool, rule: &'static str, what: impl FnOnce() -> String) -> Verd
 #[derive(Debug, Default)]
 pub struct Rules {
     lives: Lives,
+    births: Births,
     order: Order,
     watches: Watches,
     timers: Timers,
@@ -256,6 +270,7 @@ impl Rules {
     /// [`Broken`]: a rule forbids it.
     pub fn see(&mut self, act: Act) -> Verdict {
         self.lives.see(act)?;
+        self.births.see(act, &self.lives)?;
         self.order.see(act, &self.lives)?;
         self.watches.see(act, &self.lives, &self.order)?;
         self.timers.see(act)?;
@@ -268,8 +283,9 @@ impl Rules {
     ///
     /// # Errors
     /// [`Broken`]: something has not.
-    pub fn at_rest(&self, now: Time) -> Verdict {
+    pub fn at_rest(&mut self, now: Time) -> Verdict {
         self.lives.at_rest(now)?;
+        self.births.at_rest(&self.lives)?;
         self.order.at_rest(&self.lives)?;
         self.watches.at_rest(&self.lives)?;
         self.timers.at_rest(now, &self.lives)?;
@@ -278,12 +294,23 @@ impl Rules {
         self.routing.at_rest(&self.lives)
     }
 
+    /// Whether a failure of this actor is its parent's to decide: nothing is under way with it.
+    pub(in super::super) fn may_fail(&self, id: Id) -> bool {
+        self.lives.may_fail(id)
+    }
+
+    /// Whether an actor at the top has failed, and nothing has been decided about that.
+    pub(in super::super) fn waits_at_top(&self, id: Id) -> bool {
+        self.lives.waits_at_top(id)
+    }
+
     /// All actors have been stopped, and nothing is under way.
     ///
     /// # Errors
     /// [`Broken`]: something is left.
     pub fn at_end(&self) -> Verdict {
         self.lives.at_end()?;
+        self.births.at_end()?;
         self.order.at_end()?;
         self.routing.at_end()
     }

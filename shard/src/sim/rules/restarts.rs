@@ -11,25 +11,31 @@ use super::{Decision, Id, OUTSIDE, Reach, Verdict, check};
 /// What was decided about somebody.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Ward {
-    /// A decision lets it be restarted, once.
-    may_restart: bool,
+    /// A decision lets it be restarted, once; so does each order that is on its way to it.
+    pub(super) may_restart: u32,
     /// It is to be restarted or to stop.
     pub(super) to_follow: bool,
     /// That is because somebody above is made again, and nothing was decided about it itself.
-    left_alone: bool,
+    pub(super) left_alone: bool,
     /// Its next state is not made before.
-    not_before: Time,
+    pub(super) not_before: Time,
     /// Its next state is made by then, unless it is stopped.
     pub(super) due: Option<Time>,
     /// Somebody has asked it to stop, who may be heard late.
     pub(super) is_to_stop: bool,
     /// Restarts that count towards the limit, and since when.
     counted: (u32, Time),
+    /// It was counted when it may have been gone already.
+    miscounted: bool,
+    /// It was told to stop, and is to have ended by the next rest.
+    pub(super) must_end: bool,
+    /// Somebody above it, or its parent, may have ended it before it was known.
+    pub(super) dismissed: bool,
 }
 
 impl Life {
     /// Something can be decided about it besides what was.
-    fn is_up_and_running(&self) -> bool {
+    pub(super) fn is_up_and_running(&self) -> bool {
         self.lives() && self.started && !self.stopped && !self.restarting
     }
 }
@@ -39,7 +45,7 @@ impl Lives {
     pub(super) fn fails(&mut self, id: Id, asked: bool) {
         let ward = &mut self.at(id).ward;
         ward.due = None;
-        ward.may_restart |= !asked;
+        ward.may_restart |= u32::from(!asked);
     }
 
     pub(super) fn decide(&mut self, child: Id, now: Time, decision: Decision, reach: Reach) {
@@ -53,18 +59,26 @@ impl Lives {
                 .children_of(parent)
                 .into_iter()
                 .filter(|id| {
-                    self.of(*id).shard == shard && (reach == Reach::All || self.of(*id).rank >= rank)
+                    (parent != OUTSIDE || self.of(*id).shard == shard)
+                        && (reach == Reach::All || self.of(*id).rank >= rank)
                 })
                 .collect(),
         };
         if reach != Reach::One {
             // What helps one that is not concerned may be.
             for id in self.children_of(parent) {
-                self.at(id).disturbed = true;
+                let life = self.at(id);
+                (life.disturbed, life.ward.dismissed) = (true, true);
             }
         }
         let decision = self.within_limit(child, now, decision, &concerned);
         for id in concerned {
+            // Its end may wait for that of children elsewhere.
+            self.disturb_below(id);
+            if self.of(id).afar.is_some() {
+                self.order(id, id == child, decision);
+                continue;
+            }
             // A sibling that is being restarted already, or never lived, is none of this decision's.
             let apt = id == child || self.of(id).is_up_and_running() && !self.of(id).ward.to_follow;
             let life = self.at(id);
@@ -74,21 +88,21 @@ impl Lives {
             match decision {
                 Decision::Restart { wait, at_most, .. } => {
                     if apt {
-                        ward.may_restart = true;
+                        ward.may_restart = 1;
                         ward.not_before = now + wait;
                         // A parent that is restarted has told its children to stop.
                         ward.due = at_most.map(|at_most| now + at_most).filter(|_| !stops);
                         ward.to_follow |= to_follow;
                     } else {
                         // It may be stopped instead.
-                        ward.may_restart = true;
+                        ward.may_restart = 1;
                         ward.due = None;
                     }
                     // Where too many restarts may stop all, the stop of one that has begun since comes as well.
                     ward.is_to_stop |= id != child && at_most.is_none();
                 }
                 _ => {
-                    (ward.may_restart, ward.due) = (false, None);
+                    (ward.may_restart, ward.due) = (0, None);
                     ward.to_follow |= to_follow;
                     ward.is_to_stop |= id != child;
                 }
@@ -105,6 +119,7 @@ impl Lives {
             // There is nothing to go on with: it is made, in the next turn.
             let ward = &mut self.at(child).ward;
             (ward.not_before, ward.due) = (now, Some(now).filter(|_| !stops));
+            self.is_made_when_heard(child);
         }
     }
 
@@ -114,16 +129,21 @@ impl Lives {
         let (mut permitted, mut certain) = (true, true);
         for id in concerned {
             let life = self.of(*id);
-            if *id != child && !life.is_up_and_running() {
+            let own = *id == child;
+            if life.afar.is_none() && !own && !life.is_up_and_running() {
                 continue;
             }
-            if *id != child && life.ward.to_follow {
+            if life.afar.is_none() && !own && life.ward.to_follow {
                 // A restart that has begun is not counted again. Of one that is to stop as well nobody knows here which
                 // comes first.
                 certain &= !life.ward.is_to_stop;
                 continue;
             }
-            permitted &= self.at(*id).ward.permits(limit, now);
+            let Some(certainly) = self.is_counted(*id, own) else { continue };
+            let ward = &mut self.at(*id).ward;
+            ward.miscounted |= !certainly;
+            let within = ward.permits(limit, now);
+            if ward.miscounted { certain &= within } else { permitted &= within }
         }
         match (permitted, certain) {
             (false, true) => Decision::Stop,
@@ -134,11 +154,12 @@ impl Lives {
 
     pub(super) fn begin_restart(&mut self, id: Id) -> Verdict {
         let life = self.of(id);
-        check(life.ward.may_restart, "nobody is restarted whom no decision concerns", || {
+        check(life.ward.may_restart > 0, "nobody is restarted whom no decision concerns", || {
             format!("{id}: {life:?}")
         })?;
         let ward = &mut self.at(id).ward;
-        (ward.may_restart, ward.to_follow, ward.left_alone) = (false, false, false);
+        ward.may_restart = if life.afar.is_some() { ward.may_restart - 1 } else { 0 };
+        (ward.to_follow, ward.left_alone) = (false, false);
         for child in self.children_of(id) {
             // They may be stopped.
             self.at(child).ward.due = None;
@@ -149,7 +170,7 @@ impl Lives {
     /// The state of one who is restarted is dropped: children that are there still are restarted after it.
     pub(super) fn leave_alone(&mut self, id: Id) {
         for child in self.children_of(id) {
-            if self.of(child).is_up_and_running() {
+            if self.of(child).is_up_and_running() && self.is_known(child) {
                 self.at(child).ward.is_left_alone();
             }
         }
@@ -158,10 +179,11 @@ impl Lives {
     /// Children that live when their parent has its new instance are restarted after it.
     pub(super) fn let_restart_below(&mut self, id: Id) {
         for child in self.children_of(id) {
-            let up = self.of(child).is_up_and_running();
-            if up {
+            if self.of(child).afar.is_some() {
+                self.order_after_parent(child);
+            } else if self.of(child).is_up_and_running() {
                 let ward = &mut self.at(child).ward;
-                ward.may_restart = true;
+                ward.may_restart = 1;
                 ward.is_left_alone();
             }
         }
@@ -187,7 +209,7 @@ impl Lives {
                 format!("{id} is neither restarted nor stopped: {life:?}")
             })?;
             let late = life.ward.due.is_some_and(|due| due + LATE < now) && life.is_to_be_made();
-            let stops = life.gone || life.ward.is_to_stop || all_stop;
+            let stops = life.gone || life.ward.is_to_stop || life.ward.must_end || all_stop;
             check(
                 waits || stops || !late || life.parent != OUTSIDE && !(parent.lives() && parent.started),
                 "no restart is forgotten",
@@ -200,7 +222,7 @@ impl Lives {
 
 impl Ward {
     /// It is restarted after somebody above it, unless it is to be anyway.
-    fn is_left_alone(&mut self) {
+    pub(super) fn is_left_alone(&mut self) {
         self.left_alone |= !self.to_follow;
         self.to_follow = true;
     }

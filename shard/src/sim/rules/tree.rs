@@ -2,6 +2,7 @@
 
 use corelane_kernel::Time;
 
+use super::families::{Afar, UNDECIDED};
 use super::restarts::Ward;
 use super::{Act, Id, OUTSIDE, Verdict, check};
 
@@ -13,8 +14,8 @@ pub(super) struct Life {
     /// Its place among its siblings, oldest first.
     pub(super) rank: u32,
     pub(super) shard: usize,
-    spawned: bool,
-    made: bool,
+    pub(super) spawned: bool,
+    pub(super) made: bool,
     pub(super) started: bool,
     /// Its hook has run; the end of this state is a restart's.
     pub(super) restarting: bool,
@@ -30,13 +31,21 @@ pub(super) struct Life {
     pub(super) ended: bool,
     /// Somebody was told that it is gone.
     pub(super) gone: bool,
-    failed: bool,
-    failure_told: bool,
+    pub(super) failed: bool,
+    pub(super) failure_told: bool,
+    /// Failures before the last one that are not decided about yet: a panic came between.
+    more_failures: u32,
     /// Nobody need be told: it failed when something was decided about it already, or below one without a state.
-    excused: bool,
+    pub(super) excused: bool,
     pub(super) ward: Ward,
-    /// Somebody above it is being made again.
+    /// What is between it and a parent on another shard, if its parent lives there.
+    pub(super) afar: Option<Afar>,
+    /// Somebody above it is being made again, or waits for a decision, and it may have heard of that.
     pub(super) held: bool,
+    /// It has.
+    pub(super) is_held: bool,
+    /// A system at rest has seen it without a state: all below know.
+    pub(super) rested: bool,
     /// Reasons not to run that somebody else takes away.
     pub(super) suspended: u32,
     /// Futures that it waits for.
@@ -100,22 +109,12 @@ const UNBEGUN: u32 = u32::MAX;
 impl Lives {
     pub(super) fn of(&self, id: Id) -> Life {
         let life = self.lives.get(id as usize).copied().unwrap_or_default();
-        Life { held: self.is_anybody_above_between(life.parent), ..life }
+        let (held, is_held) = self.held_above(&life);
+        Life { held, is_held, ..life }
     }
 
     pub(super) fn children_of(&self, parent: Id) -> Vec<Id> {
         self.below.get(parent as usize).cloned().unwrap_or_default()
-    }
-
-    fn is_anybody_above_between(&self, mut id: Id) -> bool {
-        while id != OUTSIDE {
-            let Some(life) = self.lives.get(id as usize) else { return false };
-            if life.between {
-                return true;
-            }
-            id = life.parent;
-        }
-        false
     }
 
     pub(super) fn at(&mut self, id: Id) -> &mut Life {
@@ -131,7 +130,9 @@ impl Lives {
             Act::Spawned { id, parent, shard } => {
                 let known = self.of(id);
                 check(!known.spawned && id != OUTSIDE, "a number is given once", || format!("{id}"))?;
-                *self.at(id) = Life { parent, shard, rank: UNBEGUN, spawned: true, ..Life::default() };
+                let afar = parent != OUTSIDE && self.of(parent).shard != shard;
+                let afar = afar.then(Afar::default);
+                *self.at(id) = Life { parent, shard, rank: UNBEGUN, spawned: true, afar, ..Life::default() };
                 if parent != OUTSIDE {
                     self.rank(id);
                 }
@@ -161,8 +162,11 @@ impl Lives {
                     restarting: false,
                     between: false,
                     restarted: false,
+                    rested: false,
+                    more_failures: 0,
                     ..*life
                 };
+                life.goes_on();
                 if fresh {
                     let parent = life.parent;
                     self.at(parent).children += 1;
@@ -174,7 +178,9 @@ impl Lives {
                 check(life.lives() && !life.started && life.lived, "an actor starts once", || {
                     format!("{id} starts again: {life:?}")
                 })?;
-                self.at(id).restarted = true;
+                let life = self.at(id);
+                life.restarted = true;
+                life.passes(now);
                 self.let_restart_below(id);
                 self.in_time(id, now)?;
             }
@@ -205,6 +211,7 @@ impl Lives {
                 self.disturb_below(id);
                 let life = self.at(id);
                 (life.restarting, life.keeps, life.disturbed) = (true, keeps, true);
+                life.goes_on();
             }
             Act::Fails { id } => {
                 self.rank(id);
@@ -213,26 +220,37 @@ impl Lives {
                 let above = life.parent == OUTSIDE;
                 let asked = above || parent.lives() && parent.started && !parent.stopped;
                 let excused = life.ward.to_follow || life.restarting || !asked;
+                if life.afar.is_some() {
+                    self.fails_afar(id, asked);
+                    return Ok(());
+                }
                 let life = self.at(id);
+                life.more_failures += u32::from(life.failed && !life.failure_told && !life.excused);
                 (life.failed, life.failure_told, life.excused) = (true, false, excused);
                 life.disturbed = true;
                 self.fails(id, asked);
             }
             Act::ChildFailed { parent, child, now, decision, reach } => {
                 let life = self.of(child);
-                check(life.parent == parent && life.failed && !life.failure_told, UNHEARD, || {
+                let once = life.failed && (!life.failure_told || life.more_failures > 0);
+                check(life.parent == parent && once, UNHEARD, || {
                     format!("{parent} hears of {child}: {life:?}")
                 })?;
+                if life.failure_told {
+                    self.at(child).more_failures -= 1;
+                }
                 if parent != OUTSIDE {
                     self.may_act(parent, "hears of a child")?;
                 }
                 self.at(child).failure_told = true;
+                self.decides(child, decision);
                 self.decide(child, now, decision, reach);
             }
+            Act::BirthTold { id, lives } => self.is_introduced(id, lives),
             Act::StopAsked { id } => {
                 self.disturb_below(id);
                 let life = self.at(id);
-                (life.ward.is_to_stop, life.disturbed) = (true, true);
+                (life.ward.is_to_stop, life.ward.must_end, life.disturbed) = (true, true, true);
             }
             Act::Retired { routee, .. } => self.at(routee).ward.is_to_stop = true,
             Act::Stopped { id } => {
@@ -247,6 +265,8 @@ impl Lives {
                 let life = self.at(id);
                 life.stopped = true;
                 life.ward.to_follow = false;
+                life.goes_on();
+                self.cannot_be_asked(id);
             }
             Act::Ended { id } => {
                 let life = self.of(id);
@@ -267,15 +287,15 @@ impl Lives {
                     self.leave_alone(id);
                 }
                 self.at(life.parent).children -= 1;
+                self.cannot_be_asked(id);
             }
-            Act::Handled { by, .. } | Act::Stashed { by, .. } => {
-                self.may_act(by, "handles a message")?;
-                let life = self.of(by);
-                check(!life.held, "messages wait while somebody above is made again", || format!("{by}"))?;
-                check(!life.restarting, "one that is being restarted handles nothing more", || {
-                    format!("{by}: {life:?}")
-                })?;
+            Act::Received { id, now } => {
+                self.may_handle(id)?;
+                let life = self.at(id);
+                life.goes_on();
+                life.passes(now);
             }
+            Act::Handled { by, .. } | Act::Stashed { by, .. } => self.may_handle(by)?,
             Act::TimerFired { id, .. }
             | Act::Answered { id, .. }
             | Act::FutureDone { id, .. }
@@ -303,6 +323,18 @@ impl Lives {
             _ => {}
         }
         Ok(())
+    }
+
+    fn may_handle(&self, id: Id) -> Verdict {
+        self.may_act(id, "handles a message")?;
+        let life = self.of(id);
+        check(!life.is_held, "messages wait while somebody above is made again", || {
+            format!("{id}: {life:?}")
+        })?;
+        check(!self.is_undecided(id), UNDECIDED, || format!("{id}: {life:?}"))?;
+        check(!life.restarting, "one that is being restarted handles nothing more", || {
+            format!("{id}: {life:?}")
+        })
     }
 
     fn may_act(&self, id: Id, what: &str) -> Verdict {
@@ -333,18 +365,20 @@ impl Lives {
     /// Whether something has come in the way of what an actor does, or of what lives above it.
     pub(super) fn is_disturbed(&self, id: Id) -> bool {
         let life = self.of(id);
-        life.disturbed || life.held || self.of(OUTSIDE).disturbed
+        life.held || self.of(OUTSIDE).disturbed || self.is_in_the_way(id, |life| life.disturbed)
     }
 
     /// Something befalls all that lives below.
     pub(super) fn disturb_below(&mut self, id: Id) {
         for child in self.children_of(id) {
-            self.at(child).disturbed = true;
+            let life = self.at(child);
+            (life.disturbed, life.ward.dismissed) = (true, true);
             self.disturb_below(child);
         }
     }
 
-    pub(super) fn at_rest(&self, now: Time) -> Verdict {
+    pub(super) fn at_rest(&mut self, now: Time) -> Verdict {
+        self.families_are_whole(now)?;
         for (id, life) in self.lives.iter().enumerate() {
             check(!life.ended || !self.must_be_told(life), UNHEARD, || {
                 format!("{} was not told of {id}", life.parent)
