@@ -11,7 +11,7 @@ use corelane_kernel::{
     TellError, Terminated, TimerKey,
 };
 
-use super::super::rules::{Act, Decision, Id, OUTSIDE, Reach, Reply};
+use super::super::rules::{Act, Decision, Id, OUTSIDE, Reply};
 use super::Where;
 use super::clockwork::{Change, Clockwork};
 use super::dweller::{ALARMS, Dweller, panic_on_purpose};
@@ -330,9 +330,6 @@ impl Dweller {
             // What it sets up here ends with this instance.
             let _ = self.set_timer(ctx);
         }
-        if !keeps && self.town.one_in(60) {
-            panic_on_purpose();
-        }
     }
 
     /// It has asked to stop, or does now.
@@ -469,9 +466,6 @@ impl Dweller {
         {
             self.tell(ctx, other);
         }
-        if self.town.one_in(100) {
-            panic_on_purpose();
-        }
     }
 
     pub(super) fn mourn<A: Actor<Msg = Msg>>(&mut self, gone: &Terminated, ctx: &mut Ctx<'_, A>) -> Outcome {
@@ -492,17 +486,8 @@ impl Dweller {
             14..16 if !self.leaves => Directive::Escalate,
             _ => Directive::Stop,
         };
-        let panics = self.town.one_in(40) && self.town.may_fail(self.id);
-        let (decision, reach) = match panics {
-            true => (Decision::Stop, Reach::One),
-            false => (parenting.decision(directive), parenting.reach),
-        };
+        let (decision, reach) = (parenting.decision(directive), parenting.reach);
         self.town.see(Act::ChildFailed { parent: self.id, child, now: ctx.now(), decision, reach });
-        if panics {
-            // Nobody knows what to do with the child, and this one fails as well.
-            self.town.see(Act::Fails { id: self.id });
-            panic_on_purpose();
-        }
         if decision == Decision::Escalate {
             self.town.see(Act::Fails { id: self.id });
         }
