@@ -69,6 +69,13 @@ fn bytes(meanings: &[Meaning<'_>]) -> Vec<u8> {
     bytes
 }
 
+fn only_hello(bytes: &[u8]) -> Hello<'_> {
+    match meanings(bytes)[..] {
+        [Meaning::Hello(hello)] => hello,
+        _ => panic!("no hello"),
+    }
+}
+
 fn meanings(bytes: &[u8]) -> Vec<Meaning<'_>> {
     let (mut at, mut all) = (0, Vec::new());
     while let Some((frame, size)) = Frame::read(&bytes[at..], 1 << 20).unwrap() {
@@ -411,13 +418,9 @@ fn of_two_that_dial_at_once_the_smaller_nodes_connection_stays() {
     };
     let (mut small, from_small) = dialing(10, 20);
     let (mut large, from_large) = dialing(20, 10);
-    let read = |bytes: &'static [u8]| match meanings(bytes)[..] {
-        [Meaning::Hello(hello)] => hello,
-        _ => panic!("no hello"),
-    };
-    let refused = accept(&mut small, at(1), Connection(20), &read(from_large.leak())).unwrap_err();
+    let refused = accept(&mut small, at(1), Connection(20), &only_hello(&from_large)).unwrap_err();
     assert_eq!((refused.reason, refused.detail), (Reason::Superseded, 1));
-    let welcome = accept(&mut large, at(1), Connection(10), &read(from_small.leak())).unwrap();
+    let welcome = accept(&mut large, at(1), Connection(10), &only_hello(&from_small)).unwrap();
     // The refusal comes first; then there is no need to dial again while the other is about to answer.
     let goodbye = bytes(&[Meaning::Goodbye(Goodbye { reason: Reason::Superseded, detail: 1, text: "" })]);
     let closed = feed(&mut large, at(2), Connection(20), &goodbye, &mut Notes::default());
