@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use common::family::{failing, maker};
 use common::{Census, Log, Order, Puppet, Realm, World, attempt, lock, ms, order};
 use corelane_kernel::{
-    Actor, ActorRef, Address, Backoff, Ctx, DeadReason, Directive, Failure, Holdings, KernelConfig, Outcome,
-    SpawnError, Strategy,
+    Actor, ActorRef, Address, Backoff, Ctx, DeadReason, Directive, Failure, FailureKind, Holdings,
+    KernelConfig, Outcome, SpawnError, Strategy,
 };
 
 /// Puppets of several kernels, by name.
@@ -663,6 +663,32 @@ fn a_parent_that_is_resumed_while_it_waits_for_its_restart_runs_no_sooner() {
     let early = family.realm.log().take();
     assert!(!early.iter().any(|event| event == "c 2"), "{early:?}");
     assert_eq!(family.realm.events().last().map(String::as_str), Some("c 2"));
+}
+
+#[test]
+fn what_waits_below_a_start_that_failed_goes_on_when_that_is_resumed_elsewhere() {
+    let mut family = Family::supervised(Strategy::one_for_one().deciding(|_| Directive::Resume));
+    let backoff = Backoff::new(ms(100), ms(1000)).jitter(0);
+    let strategy = Strategy::one_for_one().backoff(backoff).deciding(|failure| match failure.kind() {
+        FailureKind::Start => Directive::Escalate,
+        _ => Directive::Restart,
+    });
+    let c = family.child_like(0, family.p, 1, "c", move |puppet| puppet.looking_after(strategy));
+    let made = Arc::new(Mutex::new(0));
+    let g = family.child_like(1, c, 1, "g", move |puppet| {
+        *lock(&made) += 1;
+        let puppet = puppet.at_restart(|_, _| {});
+        if *lock(&made) == 1 { puppet } else { puppet.at_start(|_, _| Err(Failure::new("at its start"))) }
+    });
+    let l = family.child(1, g, 2, "l");
+    family.realm.events();
+    family.fail(g);
+    family.tell(l, Order::Note(1));
+    assert_eq!(family.realm.events(), [""; 0], "it waits with its parent");
+    family.realm.pass(ms(101));
+    let events = family.realm.events();
+    assert!(events.iter().any(|event| event.starts_with("p decides on c")), "{events:?}");
+    assert_eq!(events.last().map(String::as_str), Some("l 1"));
 }
 
 // --- ends ------------------------------------------------------------------------------------------------------------

@@ -367,9 +367,19 @@ impl Kernel {
             } else if self.is_yet_to_be_made(at) {
                 let failure = self.failure_of(at);
                 self.restart_along(at, true, Duration::ZERO, &failure);
+            } else if self.still_holds(at) {
+                self.go_on(at);
             }
             at = next;
         }
+    }
+
+    /// Whether a new instance is there whose first hook failed: what it was to restart below it waits still.
+    fn still_holds(&self, cell: u32) -> bool {
+        self.side_of(cell).is_some_and(|side| {
+            let ward = &self.sides.get(side).ward;
+            ward.holds && ward.step.is_none()
+        })
     }
 
     /// Something above the parent keeps all below it suspended, or no longer.
