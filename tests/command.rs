@@ -168,16 +168,16 @@ fn sim_gives_each_of_200_seeds_the_same_trace_in_another_process_and_order() {
 
 #[test]
 fn sim_stops_at_the_first_broken_rule_with_the_command_that_replays_it() {
-    let output = corelane(["sim", "--seeds", "50", "--first", "3", "--faulty", "--json"]);
+    let output = corelane(["sim", "--seeds", "50", "--first", "4", "--faulty", "--json"]);
     assert_eq!(output.status.code(), Some(1));
     let result: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!([&result["seeds"], &result["failed"]], [1, 1]);
-    assert_eq!(result["broken"]["seed"], 3);
-    assert_eq!(result["broken"]["replay"], "corelane sim --first 3 --seeds 1 --faulty");
+    assert_eq!(result["broken"]["seed"], 4);
+    assert_eq!(result["broken"]["replay"], "corelane sim --first 4 --seeds 1 --faulty");
     let complaints = text(&output.stderr);
     let last: Vec<_> = complaints.lines().rev().take(3).collect();
-    assert_eq!(last[0], "this makes it happen again: corelane sim --first 3 --seeds 1 --faulty");
-    assert!(last[1].starts_with("error: seed 3: a message is handled or dropped once: "), "{complaints}");
+    assert_eq!(last[0], "this makes it happen again: corelane sim --first 4 --seeds 1 --faulty");
+    assert!(last[1].starts_with("error: seed 4: a message is handled or dropped once: "), "{complaints}");
     assert!(last[2].contains("Handled {"), "{complaints}");
 }
 
