@@ -192,7 +192,10 @@ impl Exits {
 }
 
 impl Kernel {
-    /// Tells an actor that lives elsewhere, when its shard's batch does not take it.
+    /// Tells an actor that lives elsewhere, when its shard's batch does not take it. On its own: within its callers, what it
+    /// does with a message where no lane leads would put every message on the stack.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn send_away<M: Send + 'static>(
         &mut self,
         to: Address,
