@@ -12,7 +12,9 @@
 //! ```
 //!
 //! Records grow from the start. How to drop their payloads, for the day when they can no longer be moved, is noted from
-//! the limit down, once for each run of messages of one type. One of the modules where `unsafe` is allowed: it writes
+//! the limit down, once for each run of messages of one type. The type is known by the protocol in their address, which
+//! is that of the kernel they all go to. (Not by the function that drops them: one function may have several addresses,
+//! and then each message would begin a run.) One of the modules where `unsafe` is allowed: it writes
 //! and copies records.
 
 #![allow(unsafe_code)]
@@ -28,6 +30,9 @@ use crate::region::Memory;
 /// Words of the lane between what is moved and what is asked for ahead: a batch's, as it is unless told otherwise.
 /// A line that the other core has read takes several times as long to come back as a batch takes to be told.
 const AHEAD_WORDS: usize = 256;
+
+/// No message type's number.
+const NO_RUN: u32 = u32::MAX;
 
 /// How to drop a payload.
 pub(crate) type DropIn = unsafe fn(*const u64);
@@ -46,8 +51,8 @@ pub(crate) struct Batch {
     at: *mut u64,
     /// The last run, or the limit.
     end: *mut u64,
-    /// Address of the last run's, zero in a batch that is empty.
-    drop: usize,
+    /// The protocol of the last run's messages; [`NO_RUN`] in a batch that is empty.
+    protocol: u32,
     /// The place that may be told through this. While it is shut, no address has it.
     place: Place,
     /// The exits have this one on their list of those with something to move.
@@ -62,7 +67,7 @@ impl Batch {
     pub(crate) const NONE: Batch = Batch {
         at: ptr::null_mut(),
         end: ptr::null_mut(),
-        drop: 0,
+        protocol: NO_RUN,
         place: Place::SHUT,
         listed: false,
         read: ptr::null_mut(),
@@ -95,15 +100,12 @@ impl Batch {
         self.at == self.read
     }
 
-    /// Whether a record may be written now: it is for the place that this leads to, of the type of the last run, and
-    /// there is room.
+    /// Whether a record of a message of type `M`, which is the address's, may be written now: it is for the place that this
+    /// leads to, of the type of the last run, and there is room.
     #[inline(always)]
     pub(crate) fn takes<M>(&self, to: Address) -> bool {
         let room = (self.end as usize).wrapping_sub(self.at as usize);
-        // Functions that compare unequal though they are the same only begin one run more.
-        self.place == to.place
-            && self.drop == Payload::<M>::drop_in as DropIn as usize
-            && room >= Payload::<M>::WORDS * 8
+        self.place == to.place && self.protocol == to.identity.protocol() && room >= Payload::<M>::WORDS * 8
     }
 
     /// Where the next record goes.
@@ -118,10 +120,10 @@ impl Batch {
         self.at = self.at.wrapping_add(words);
     }
 
-    /// Begins a run of records of another type, unless the batch leads elsewhere or has no room for a run and `words`.
-    pub(crate) fn begin_run(&mut self, place: Place, words: usize, drop: DropIn) -> bool {
+    /// Begins a run of records of an address's type, unless the batch leads elsewhere or has no room for a run and `words`.
+    pub(crate) fn begin_run(&mut self, to: Address, words: usize, drop: DropIn) -> bool {
         let room = (self.end as usize).wrapping_sub(self.at as usize);
-        if self.place != place || room < size_of::<Run>() + words * 8 {
+        if self.place != to.place || room < size_of::<Run>() + words * 8 {
             return false;
         }
         // SAFETY: there is room for a run below the last one.
@@ -129,7 +131,7 @@ impl Batch {
             self.end = self.end.cast::<Run>().sub(1).cast();
             self.end.cast::<Run>().write(Run { start: self.at, drop });
         }
-        self.drop = drop as usize;
+        self.protocol = to.identity.protocol();
         true
     }
 
@@ -163,7 +165,7 @@ impl Batch {
             lane.commit(words);
             lane.prefetch_ahead(AHEAD_WORDS, words);
         }
-        (self.at, self.read, self.end, self.drop) = (self.start, self.start, self.limit, 0);
+        (self.at, self.read, self.end, self.protocol) = (self.start, self.start, self.limit, NO_RUN);
         true
     }
 
@@ -220,7 +222,7 @@ unsafe fn copy(from: *const u64, to: *mut u64, words: usize) {
 #[cfg(all(test, feature = "alloc"))]
 mod tests {
     use super::*;
-    use crate::address::Seat;
+    use crate::address::{Gate, Group, Seat};
     use crate::lane::{LaneReceiver, lane};
     use crate::limits::RECORD_HEAD;
     use crate::record::{self, Kind};
@@ -237,10 +239,16 @@ mod tests {
         _wide: [u64; WIDTH],
     }
 
+    /// The address of an actor there whose messages have this number.
+    fn of_type(to: Address, protocol: u32) -> Address {
+        Address { identity: to.identity.occupied(protocol, Group::Normal, false, Gate::Ready), ..to }
+    }
+
     /// Writes a token as telling does. Says whether it was taken.
     fn write<const WIDTH: usize>(batch: &mut Batch, to: Address, number: u64, counted: &Rc<()>) -> bool {
         let (words, drop) = (Payload::<Token<WIDTH>>::WORDS, Payload::<Token<WIDTH>>::drop_in);
-        if !batch.takes::<Token<WIDTH>>(to) && !batch.begin_run(to.place, words, drop) {
+        let to = of_type(to, WIDTH as u32 + 1);
+        if !batch.takes::<Token<WIDTH>>(to) && !batch.begin_run(to, words, drop) {
             return false;
         }
         let token = Token { number, _counted: counted.clone(), _wide: [number; WIDTH] };
@@ -327,6 +335,25 @@ mod tests {
         let mut batch = Batch::new(&mut memory, 64).unwrap();
         batch.open_for(Place::NOWHERE);
         assert!(!batch.takes::<u64>(Address::NOBODY));
-        assert!(!batch.begin_run(Address::NOBODY.place, 3, Payload::<u64>::drop_in));
+        assert!(!batch.begin_run(Address::NOBODY, 3, Payload::<u64>::drop_in));
+    }
+
+    #[test]
+    fn messages_of_one_type_need_one_run_and_those_of_another_a_second() {
+        let place = Seat::realm(1).unwrap().next().unwrap().place();
+        let to = |protocol| of_type(Address { place, ..Address::NOBODY }, protocol);
+        let mut memory = Memory::new(region(64 * 1024), None);
+        let mut batch = Batch::new(&mut memory, 64).unwrap();
+        batch.open_for(place);
+        assert!(!batch.takes::<u64>(to(1)), "no run was begun");
+        assert!(batch.begin_run(to(1), Payload::<u64>::WORDS, Payload::<u64>::drop_in));
+        for _ in 0..3 {
+            assert!(batch.takes::<u64>(to(1)) && !batch.takes::<u32>(to(2)));
+            // SAFETY: the batch takes it.
+            unsafe { record::write(batch.at(), to(1), Kind::Message, 1u64) };
+            batch.commit(Payload::<u64>::WORDS);
+        }
+        assert!(batch.begin_run(to(2), Payload::<u32>::WORDS, Payload::<u32>::drop_in));
+        assert!(batch.takes::<u32>(to(2)) && !batch.takes::<u64>(to(1)));
     }
 }

@@ -149,7 +149,7 @@ impl Exits {
                 Err(back) => message = back,
             }
         }
-        if !batch.begin_run(to.place, Payload::<M>::WORDS, Payload::<M>::drop_in) {
+        if !batch.begin_run(to, Payload::<M>::WORDS, Payload::<M>::drop_in) {
             return Err(message);
         }
         // SAFETY: a run of the type was begun, with room for one more.
@@ -192,10 +192,7 @@ impl Exits {
 }
 
 impl Kernel {
-    /// Tells an actor that lives elsewhere, when its shard's batch does not take it. On its own: within its callers, what it
-    /// does with a message where no lane leads would put every message on the stack.
-    #[cold]
-    #[inline(never)]
+    /// Tells an actor that lives elsewhere, when its shard's batch does not take it.
     pub(crate) fn send_away<M: Send + 'static>(
         &mut self,
         to: Address,

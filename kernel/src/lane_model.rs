@@ -247,7 +247,7 @@ fn ends_that_wait_for_each_other_both_get_on() {
 fn tell(batch: &mut Batch, place: Place, number: u64) -> bool {
     let to = Address { place, ..Address::NOBODY };
     let words = Payload::<u64>::WORDS;
-    if !batch.takes::<u64>(to) && !batch.begin_run(place, words, Payload::<u64>::drop_in) {
+    if !batch.takes::<u64>(to) && !batch.begin_run(to, words, Payload::<u64>::drop_in) {
         return false;
     }
     // SAFETY: the batch takes it.
