@@ -448,8 +448,9 @@ impl Kernel {
     /// Called by a driver that caught a panic out of [`Kernel::turn`]: lays it at the door of the actor whose code
     /// ran, which fails, or of nobody if it ran none. The kernel is ready for its next turn after that.
     ///
-    /// The end of an actor may begin here, and run hooks and drops of its own. A panic of these passes through, as it
-    /// does through a turn: it is caught and brought here again.
+    /// What follows from that is decided and done before this returns, as it is within a turn: the end of an actor may begin
+    /// here, or a restart, and run hooks and drops of its own. A panic of these passes through, as it does through a turn: it
+    /// is caught and brought here again.
     pub fn recover(&mut self, failure: Failure) {
         let cell = self.running();
         self.set_running(NONE);

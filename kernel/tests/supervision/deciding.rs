@@ -6,7 +6,7 @@ use std::time::Duration;
 use corelane_kernel::{Actor, ActorRef, Address, Ctx, Directive, Failure, Outcome, Strategy};
 
 use crate::common::family::{below, failing, family, maker, supervised_by};
-use crate::common::{Log, Order, World, attempt, lock};
+use crate::common::{Log, Order, Puppet, Realm, World, attempt, lock};
 
 #[test]
 fn a_decision_may_depend_on_the_error_and_on_the_child() {
@@ -160,6 +160,39 @@ fn a_decision_that_panics_fails_the_parent_also_if_the_childs_last_hook_panics()
     let started: Vec<_> = events.iter().filter(|event| event.ends_with(" started")).collect();
     assert_eq!(started, ["m started"]);
     assert_eq!(world.panics, ["at a loss", "and again"]);
+}
+
+/// Or hooks of a state that has failed already would run, for what has come from other kernels meanwhile.
+#[test]
+fn a_parent_whose_decision_panicked_is_decided_about_before_anything_else_is_heard() {
+    let mut realm = Realm::pair();
+    let log = realm.log();
+    let factory = move || {
+        let mut p = Puppet::new("p", &log);
+        p.at_failure_of_child = Some(Box::new(|_, _| panic!("at a loss")));
+        p
+    };
+    let p = realm.worlds[0].scope().spawn_from(factory).unwrap();
+    let c = below(&mut realm.worlds[0], p, "c");
+    let far = realm.worlds[1].puppet("far");
+    realm.have(0, p, move |_, ctx| ctx.watch(far).unwrap());
+    realm.events();
+    realm.worlds[0].tell(c, failing("oops"));
+    realm.worlds[0].turn();
+    assert_eq!(realm.worlds[0].panics, ["at a loss"]);
+    realm.worlds[1].stop(far);
+    assert_eq!(
+        realm.events(),
+        [
+            "p decides on c: error: oops",
+            "c stopped",
+            "p restarting: panic: at a loss",
+            "p stopped",
+            "p restarted: panic: at a loss",
+            "p started",
+            "far stopped"
+        ]
+    );
 }
 
 /// Reliability 18, for the other hook of a supervisor.
