@@ -296,7 +296,7 @@ impl Kernel {
 
     /// Whether a cell waits for a decision from elsewhere.
     pub(super) fn is_undecided(&self, cell: u32) -> bool {
-        self.side_of(cell).is_some_and(|side| self.sides.get(side).ward.step == Some(Step::Undecided))
+        self.step_of(cell) == Some(Step::Undecided)
     }
 
     /// Leaves it to the parent elsewhere what becomes of a failed child: until that has come, its messages wait, and those of

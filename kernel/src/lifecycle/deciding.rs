@@ -27,7 +27,8 @@ impl Kernel {
         let mut failed = cell;
         let first = self.address_of(cell);
         loop {
-            if self.is_ending(failed) || self.is_restarting(failed) {
+            if self.is_ending(failed) || self.step_of(failed).is_some() {
+                // Nothing more is decided about one until it has its new instance.
                 return;
             }
             if failed == self.stops_itself || !self.is_ward(failed) {
@@ -72,17 +73,12 @@ impl Kernel {
 
     /// Whether one whose failure was escalated is there still, and nothing else was begun with it.
     fn awaits_decision(&self, of: Address) -> bool {
-        self.is_alive(of) && !self.is_ending(of.index) && !self.is_restarting(of.index)
+        self.is_alive(of) && !self.is_ending(of.index) && self.step_of(of.index).is_none()
     }
 
     /// Whether nothing can be decided any more about who lives in a cell.
     fn is_ending(&self, cell: u32) -> bool {
         matches!(self.memory.header(cell).identity.get().gate(), Gate::Stopping | Gate::Dead | Gate::Free)
-    }
-
-    /// Whether a cell is being restarted: nothing more is decided about it until it has its new instance.
-    fn is_restarting(&self, cell: u32) -> bool {
-        self.side_of(cell).is_some_and(|side| self.sides.get(side).ward.step.is_some())
     }
 
     /// What a parent decides about a child. Its hook runs.

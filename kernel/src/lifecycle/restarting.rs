@@ -106,10 +106,14 @@ impl Kernel {
         self.restart(cell, next);
     }
 
+    /// How far the restart of a cell has come, or that it is undecided; `None` if it is neither.
+    pub(crate) fn step_of(&self, cell: u32) -> Option<Step> {
+        self.sides.get(self.side_of(cell)?).ward.step
+    }
+
     /// Whether the instance at hand is about to make room for the next: its `restarting` hook has run.
     pub(crate) fn is_taking_leave(&self, cell: u32) -> bool {
-        let step = self.side_of(cell).and_then(|side| self.sides.get(side).ward.step);
-        step.is_some_and(|step| step != Step::Undecided)
+        self.step_of(cell).is_some_and(|step| step != Step::Undecided)
     }
 
     /// Notes how far a restart has come, in case of a panic.
@@ -207,8 +211,7 @@ impl Kernel {
             return false;
         }
         self.unlist_restart(cell);
-        let step = self.side_of(cell).and_then(|side| self.sides.get(side).ward.step);
-        if let Some(step) = step
+        if let Some(step) = self.step_of(cell)
             && self.memory.header(cell).identity.get().gate() != Gate::Stopping
         {
             self.restart(cell, step);
@@ -232,8 +235,7 @@ impl Kernel {
 
     /// A child or adapter of a cell has ended: a restart that waits for that goes on.
     pub(super) fn note_end_below(&mut self, parent: u32) {
-        let Some(side) = self.side_of(parent) else { return };
-        if let Some(step @ (Step::Children | Step::Own)) = self.sides.get(side).ward.step {
+        if let Some(step @ (Step::Children | Step::Own)) = self.step_of(parent) {
             self.list_restart(parent, step);
         }
     }
@@ -276,18 +278,16 @@ impl Kernel {
     /// Whether a child is there to be restarted: one that has an instance, and neither ends nor is being restarted.
     pub(super) fn lives_below(&self, cell: u32) -> bool {
         let gate = self.memory.header(cell).identity.get().gate();
-        let step = self.side_of(cell).and_then(|side| self.sides.get(side).ward.step);
         self.is_ward(cell)
-            && step.is_none()
+            && self.step_of(cell).is_none()
             && matches!(gate, Gate::Ready | Gate::Duty | Gate::Suspended | Gate::Backlog)
             && self.known_address(cell).is_some()
     }
 
     /// Whether a child's start has been and failed, and nobody has decided about it but that the parent fails with it.
     pub(super) fn is_yet_to_be_made(&self, cell: u32) -> bool {
-        let step = self.side_of(cell).and_then(|side| self.sides.get(side).ward.step);
         self.role(cell) == Role::Actor
-            && step.is_none()
+            && self.step_of(cell).is_none()
             && self.memory.header(cell).identity.get().gate() == Gate::Starting
             && self.obituary_of(cell).is_some()
     }
@@ -371,8 +371,7 @@ impl Kernel {
 
     pub(super) fn reopen(&mut self, cell: u32) {
         let header = self.memory.header(cell);
-        let step = self.side_of(cell).and_then(|side| self.sides.get(side).ward.step);
-        if header.identity.get().gate() != Gate::Suspended || step.is_some() {
+        if header.identity.get().gate() != Gate::Suspended || self.step_of(cell).is_some() {
             return;
         }
         if self.role(cell) != Role::Outpost {

@@ -163,8 +163,7 @@ impl Kernel {
             return;
         }
         let Some(behavior) = header.behavior.get() else { return };
-        let restarts = self.side_of(cell).is_some_and(|side| self.sides.get(side).ward.step.is_some());
-        if restarts {
+        if self.step_of(cell).is_some() {
             // Its start has been and failed; this one comes late.
             return;
         }
