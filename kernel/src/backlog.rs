@@ -45,16 +45,12 @@ impl Kernel {
         Ok(())
     }
 
-    /// Takes one reason away. With the last one gone, what waited is handled before what comes later; that of one that is
-    /// about to be restarted, or is undecided, by whoever comes of it.
+    /// Takes one reason away. With the last one gone, what waited is handled before what comes later.
     pub(crate) fn resume_cell(&mut self, cell: u32) {
         let Some(side) = self.side_of(cell) else { return };
         let side = self.sides.get_mut(side);
         side.suspensions = side.suspensions.saturating_sub(1);
-        let free = side.suspensions == 0 && side.ward.step.is_none();
-        if free && self.memory.header(cell).identity.get().gate() == Gate::Suspended {
-            self.open_gate(cell);
-        }
+        self.reopen(cell);
     }
 
     /// Resumes an actor with a message that comes before all that waits. Without room it is a dead letter.
@@ -79,7 +75,8 @@ impl Kernel {
         }
     }
 
-    /// Sets the gate of a cell that may run, as its side record says.
+    /// Sets the gate of a cell as far as there are reasons for it to wait: its own, a restart, a decision that is awaited, or
+    /// a hold above it.
     pub(crate) fn open_gate(&mut self, cell: u32) {
         let gate = match self.side_of(cell) {
             _ if self.is_held(cell) => Gate::Suspended,
@@ -87,7 +84,7 @@ impl Kernel {
             Some(handle) => {
                 let side = self.sides.get(handle);
                 if side.suspensions > 0 || side.ward.step.is_some() {
-                    // One that is being restarted, or waits for a decision, goes on when that is done.
+                    // What waits at one that is being restarted, or undecided, is handled by whoever comes of it.
                     Gate::Suspended
                 } else if !side.backlog.is_empty() {
                     self.enter_ring(cell, handle);

@@ -351,9 +351,7 @@ impl Kernel {
             return self.restart_failed(cell, Duration::ZERO, failure);
         }
         self.go_on(cell);
-        if self.memory.header(cell).identity.get().gate() == Gate::Suspended {
-            self.open_gate(cell);
-        }
+        self.reopen(cell);
         self.resume_below(cell);
     }
 

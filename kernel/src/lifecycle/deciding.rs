@@ -130,14 +130,14 @@ impl Kernel {
         let wait = match directive {
             Directive::Resume if self.is_made(failed) => {
                 self.show_decision(failed, &failure, Decision::Resume);
+                self.go_on(failed);
                 if failure.kind() == FailureKind::Start {
                     // What a new instance was to restart below it waits still, for somebody above perhaps who does no
                     // more; it goes on with this one.
-                    self.hold_below(failed);
-                    self.go_on(failed);
-                    return self.resume_below(failed);
+                    self.reopen_below(failed);
+                    self.resume_below(failed);
                 }
-                return self.go_on(failed);
+                return;
             }
             // There is nothing to go on with: its making is tried again.
             Directive::Resume => return self.restart_failed(failed, Duration::ZERO, failure),

@@ -369,16 +369,13 @@ impl Kernel {
         }
     }
 
-    pub(super) fn reopen(&mut self, cell: u32) {
-        let header = self.memory.header(cell);
-        if header.identity.get().gate() != Gate::Suspended || self.step_of(cell).is_some() {
-            return;
-        }
-        if self.role(cell) != Role::Outpost {
+    /// Has a suspended cell go on, unless there is a reason left for it to wait; wherever it is that its messages wait.
+    pub(crate) fn reopen(&mut self, cell: u32) {
+        if self.memory.header(cell).identity.get().gate() == Gate::Suspended {
             self.open_gate(cell);
-        } else if !self.is_held(cell) {
-            header.identity.set(header.identity.get().with_gate(Gate::Ready));
-            self.speak(cell);
+            if self.role(cell) == Role::Outpost {
+                self.speak(cell);
+            }
         }
     }
 

@@ -1,4 +1,5 @@
-//! What supervision remembers of one actor: how often it was restarted, and how far its restart has come.
+//! What supervision remembers of one actor: how often it was restarted, and how far its restart has come, or that its
+//! parent's decision is still awaited.
 
 use core::time::Duration;
 
@@ -36,7 +37,7 @@ pub(crate) struct Ward {
     pub(crate) listed: bool,
     /// It goes on in the next turn, not in this one.
     pub(crate) late: bool,
-    /// All that lives below it is suspended until it has a new state.
+    /// All that lives below it is suspended until it has a new state or goes on with the old one.
     pub(crate) holds: bool,
     /// It never began to start, though its gate does not say so: unless its state was given, there is none.
     pub(crate) unbegun: bool,
