@@ -101,7 +101,7 @@ pub(crate) enum What {
     /// Go on as if it had not failed.
     Resume,
     /// Begin anew after a wait: over its own failure, or over somebody else's.
-    Restart { wait: Duration, own: bool, failure: Failure },
+    Restart { wait: Duration, failure: Failure },
     /// Let messages wait, or no longer.
     Hold(bool),
 }

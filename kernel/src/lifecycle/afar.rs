@@ -269,7 +269,7 @@ impl Kernel {
     }
 
     /// Has whom an outpost stands for begin anew. One who is not known yet is about to be made anyway.
-    pub(super) fn order_restart(&mut self, cell: u32, wait: Duration, own: bool, failure: Failure) {
+    pub(super) fn order_restart(&mut self, cell: u32, wait: Duration, failure: Failure) {
         let (Some(side), Some(bond)) = (self.side_of(cell), self.bond_of(cell)) else { return };
         let bond = self.bonds.get_mut(bond);
         if bond.other == Address::NOBODY {
@@ -278,7 +278,7 @@ impl Kernel {
         self.sides.get_mut(side).ward.until = self.now + wait;
         bond.round += 1;
         bond.undecided = false;
-        bond.order = Some(What::Restart { wait, own, failure });
+        bond.order = Some(What::Restart { wait, failure });
         self.speak(cell);
     }
 
@@ -321,10 +321,9 @@ impl Kernel {
             return;
         }
         match order.what {
-            What::Restart { wait, own, failure } => {
+            What::Restart { wait, failure } => {
                 self.bonds.get_mut(bond).round = order.round;
                 if self.leave_undecided(cell) {
-                    debug_assert!(own || self.obituary_of(cell).is_some());
                     self.restart_failed(cell, wait, failure);
                 } else if self.lives_below(cell) {
                     self.restart_along(cell, false, wait, &failure);

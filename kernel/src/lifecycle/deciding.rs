@@ -199,7 +199,7 @@ impl Kernel {
     /// Restarts an actor that failed, or stops it if that cannot be.
     pub(super) fn restart_failed(&mut self, cell: u32, wait: Duration, failure: Failure) {
         if self.role(cell) == Role::Outpost {
-            return self.order_restart(cell, wait, true, failure);
+            return self.order_restart(cell, wait, failure);
         }
         // What could not start is tried again in the next turn, or nobody else would have a turn any more.
         let late = failure.kind() == FailureKind::Start || !self.is_made(cell);
@@ -220,7 +220,7 @@ impl Kernel {
     /// Restarts an actor over another's failure, or its own among others', when the signals are through.
     pub(super) fn restart_along(&mut self, cell: u32, failed: bool, wait: Duration, failure: &Failure) {
         if self.role(cell) == Role::Outpost {
-            return self.order_restart(cell, wait, failed, failure.clone());
+            return self.order_restart(cell, wait, failure.clone());
         }
         if !self.can_restart(cell) || self.need_side(cell).is_err() {
             if failed {
