@@ -12,7 +12,6 @@ const KEPT_BYTES: usize = 64 * 1024;
 
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    version: Version,
     /// Keys and values, behind each other.
     bytes: Vec<u8>,
     tasks: Vec<Task>,
@@ -25,22 +24,23 @@ pub(crate) struct Batch {
 struct Task {
     /// Whom of its connection's replies it concerns.
     slot: u64,
+    /// What its connection spoke when it asked for this.
+    version: Version,
     key: Range<usize>,
     operation: Operation<Range<usize>>,
     reply: Range<usize>,
 }
 
 impl Batch {
-    /// An empty one, for a connection that speaks such a version.
-    pub(crate) fn begin(&mut self, version: Version) {
-        self.version = version;
+    /// Makes it an empty one.
+    pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.tasks.clear();
         self.replies.clear();
         self.left = 0;
     }
 
-    pub(crate) fn add(&mut self, slot: u64, key: &[u8], operation: Operation<&[u8]>) {
+    pub(crate) fn add(&mut self, slot: u64, version: Version, key: &[u8], operation: Operation<&[u8]>) {
         let mut put = |bytes: &[u8]| {
             let from = self.bytes.len();
             self.bytes.extend_from_slice(bytes);
@@ -48,7 +48,7 @@ impl Batch {
         };
         let key = put(key);
         let operation = operation.map(put);
-        self.tasks.push(Task { slot, key, operation, reply: 0..0 });
+        self.tasks.push(Task { slot, version, key, operation, reply: 0..0 });
     }
 
     /// Does all that is to be done with the keys of a shard, in order.
@@ -56,7 +56,7 @@ impl Batch {
         for task in &mut self.tasks {
             let from = self.replies.len();
             let operation = task.operation.clone_with(|value| &self.bytes[value]);
-            operation.run(&self.bytes[task.key.clone()], keys, now, self.version, &mut self.replies);
+            operation.run(&self.bytes[task.key.clone()], keys, now, task.version, &mut self.replies);
             task.reply = from..self.replies.len();
         }
         self.left = self.tasks.len();

@@ -176,9 +176,10 @@ impl Session {
         let Some(batch) = &mut self.returned[at] else { return };
         batch.left -= taken;
         if batch.left == 0
-            && let Some(batch) = self.returned[at].take()
+            && let Some(mut batch) = self.returned[at].take()
             && batch.may_be_kept()
         {
+            batch.clear();
             self.spare.push(batch);
         }
     }
@@ -287,13 +288,9 @@ impl Session {
         if self.outgoing.len() <= shard {
             self.outgoing.resize_with(shard + 1, || None);
         }
-        let (version, spare) = (self.version, &mut self.spare);
-        let batch = self.outgoing[shard].get_or_insert_with(|| {
-            let mut batch = spare.pop().unwrap_or_default();
-            batch.begin(version);
-            batch
-        });
-        batch.add(slot, key, operation);
+        let spare = &mut self.spare;
+        let batch = self.outgoing[shard].get_or_insert_with(|| spare.pop().unwrap_or_default());
+        batch.add(slot, self.version, key, operation);
     }
 }
 
