@@ -15,6 +15,9 @@ const ARGS_MAX: i64 = 1024 * 1024;
 /// Bytes of one argument.
 const BULK_MAX: i64 = 512 * 1024 * 1024;
 
+/// Bytes of one request: arguments, each of which is short enough, may be too long together.
+const REQUEST_MAX: usize = 1024 * 1024 * 1024;
+
 /// Bytes of an inline command, and of any line of a request.
 const LINE_MAX: usize = 64 * 1024;
 
@@ -23,6 +26,7 @@ const LINE_MAX: usize = 64 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProtocolError {
     TooManyArguments,
+    TooLong,
     BadBulkLength,
     NoBulk(u8),
     LineTooLong,
@@ -35,6 +39,7 @@ impl fmt::Display for ProtocolError {
         f.write_str("Protocol error: ")?;
         match self {
             ProtocolError::TooManyArguments => f.write_str("invalid multibulk length"),
+            ProtocolError::TooLong => f.write_str("too big request"),
             ProtocolError::BadBulkLength => f.write_str("invalid bulk length"),
             ProtocolError::NoBulk(byte) => write!(f, "expected '$', got '{}'", byte.escape_ascii()),
             ProtocolError::LineTooLong => f.write_str("too big inline request"),
@@ -45,9 +50,10 @@ impl fmt::Display for ProtocolError {
 }
 
 /// Where the parser stands in a request of which a part has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
     /// At its first byte.
+    #[default]
     Start,
     /// So many arguments are still to come.
     Args(usize),
@@ -56,7 +62,7 @@ enum State {
 }
 
 /// The next request in a connection's bytes.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Parser {
     state: State,
     /// Up to here the request was looked at.
@@ -68,10 +74,6 @@ pub(crate) struct Parser {
 }
 
 impl Parser {
-    pub(crate) fn new() -> Parser {
-        Parser { state: State::Start, at: 0, args: Vec::new(), unquoted: Vec::new(), quoted: false }
-    }
-
     /// Looks for a whole request at the beginning of `input`, which begins with the bytes that it was shown before, if the
     /// last answer was `None`. Gives how many bytes the request has, with or without arguments: an empty line has none.
     pub(crate) fn parse(&mut self, input: &[u8]) -> Result<Option<usize>, ProtocolError> {
@@ -111,6 +113,9 @@ impl Parser {
                     };
                     if !(0..=BULK_MAX).contains(&length) {
                         return Err(ProtocolError::BadBulkLength);
+                    }
+                    if self.at + length as usize > REQUEST_MAX {
+                        return Err(ProtocolError::TooLong);
                     }
                     self.state = State::Bulk(left, length as usize);
                 }
@@ -310,7 +315,7 @@ mod tests {
 
     /// All requests in some bytes that come in such pieces, and what is left behind the last.
     fn parse(bytes: &[u8], pieces: &[usize]) -> Parsed {
-        let (mut parser, mut requests) = (Parser::new(), Vec::new());
+        let (mut parser, mut requests) = (Parser::default(), Vec::new());
         let (mut from, mut upto) = (0, 0);
         let mut pieces = pieces.iter().copied().chain([bytes.len()]);
         loop {
@@ -380,6 +385,21 @@ mod tests {
         ] {
             assert_eq!(parse(bytes, &[]).1, Err(error), "{}", bytes[..bytes.len().min(40)].escape_ascii());
         }
+    }
+
+    #[test]
+    fn arguments_that_are_too_long_together_are_refused_before_the_last_has_come() {
+        let head = format!("${BULK_MAX}\r\n");
+        // Of zeros, of which only the pages that are written take memory.
+        let mut bytes = vec![0; BULK_MAX as usize + 64];
+        let mut at = 0;
+        for piece in ["*2\r\n", &head, "", "\r\n", &head] {
+            bytes[at..at + piece.len()].copy_from_slice(piece.as_bytes());
+            at += if piece.is_empty() { BULK_MAX as usize } else { piece.len() };
+        }
+        let mut parser = Parser::default();
+        assert_eq!(parser.parse(&bytes[..at - head.len()]), Ok(None));
+        assert_eq!(parser.parse(&bytes[..at]), Err(ProtocolError::TooLong));
     }
 
     #[test]

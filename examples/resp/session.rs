@@ -19,7 +19,7 @@ use crate::reply::{Version, Write as _};
 /// Slots that may be under way; a peer that sends on has to wait.
 const SLOTS_MAX: usize = 4096;
 
-/// Bytes of replies that may wait to be sent; as above.
+/// Bytes of replies that may wait, to be sent or for others before them; as above.
 const OUTPUT_MAX: usize = 1024 * 1024;
 
 /// What a session has at hand of its shard.
@@ -79,7 +79,7 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new() -> Session {
         Session {
-            parser: Parser::new(),
+            parser: Parser::default(),
             version: Version::Two,
             output: Vec::new(),
             held: Vec::new(),
@@ -97,13 +97,13 @@ impl Session {
     /// behind it.
     pub(crate) fn read(&mut self, input: &[u8], here: &mut Here<'_>) -> usize {
         let mut done = 0;
+        // Out of here while commands have the session: they read its arguments.
+        let mut parser = std::mem::take(&mut self.parser);
         while !self.closing && !self.is_full() {
-            match self.parser.parse(&input[done..]) {
+            match parser.parse(&input[done..]) {
                 Ok(None) => break,
                 Ok(Some(length)) => {
-                    let parser = std::mem::replace(&mut self.parser, Parser::new());
                     commands::run(self, parser.args(&input[done..]), here);
-                    self.parser = parser;
                     done += length;
                 }
                 Err(error) => {
@@ -112,12 +112,13 @@ impl Session {
                 }
             }
         }
+        self.parser = parser;
         done
     }
 
     /// Whether the peer has to wait until something has left.
     pub(crate) fn is_full(&self) -> bool {
-        self.slots.len() >= SLOTS_MAX || self.output.len() >= OUTPUT_MAX
+        self.slots.len() >= SLOTS_MAX || self.output.len() + self.held.len() >= OUTPUT_MAX
     }
 
     /// Nothing more is to be read.

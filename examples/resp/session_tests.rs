@@ -123,11 +123,35 @@ fn nonsense_is_answered_and_ends_the_session() {
     assert!(desk.session.is_over());
 }
 
+/// A key of the other one of two shards.
+fn far_key() -> String {
+    let mut keys = (0..).map(|n| format!("k{n}"));
+    keys.find(|key| super::session::shard_of(key.as_bytes(), 2) == 1).expect("half of them are")
+}
+
+#[test]
+fn replies_that_wait_for_one_before_them_are_bounded() {
+    let mut desk = Desk::new(2);
+    desk.read(format!("INCR {}\r\n", far_key()).as_bytes());
+    let (echo, reply) = ("x".repeat(10_000), format!("$10000\r\n{}\r\n", "x".repeat(10_000)));
+    for _ in 0..200 {
+        desk.read(format!("ECHO {echo}\r\n").as_bytes());
+    }
+    assert!(desk.session.is_full() && desk.input.len() > 80 * echo.len());
+    assert_eq!(desk.said(), "");
+    desk.bring_back(0);
+    let mut said = desk.said();
+    while !desk.input.is_empty() {
+        desk.read(b"");
+        said += &desk.said();
+    }
+    assert!(said == ":1\r\n".to_owned() + &reply.repeat(200));
+}
+
 #[test]
 fn a_peer_that_sends_on_has_to_wait_until_replies_have_left() {
     let mut desk = Desk::new(2);
-    let key =
-        (0..).map(|n| format!("k{n}")).find(|key| super::session::shard_of(key.as_bytes(), 2) == 1).unwrap();
+    let key = far_key();
     for _ in 0..6000 {
         desk.read(format!("INCR {key}\r\n").as_bytes());
     }
