@@ -13,6 +13,8 @@ mod operation;
 mod protocol;
 mod reply;
 mod server;
+#[cfg(test)]
+mod server_tests;
 mod session;
 #[cfg(test)]
 mod session_tests;
@@ -25,7 +27,8 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use corelane::prelude::*;
 use corelane_net::reactor::{Address, Choice, ReactorConfig};
-use corelane_net::{Net, NetConfig, StreamOptions, serve};
+use corelane_net::{Net, NetConfig, Service, StreamOptions, serve};
+use corelane_shard::Handle;
 
 use server::{Connection, Keys, Store};
 
@@ -72,12 +75,7 @@ fn main() -> Result<Report, Box<dyn Error>> {
         builder = builder.cores(&args.cores);
     }
     let system = builder.start()?;
-    let stores = (0..system.shards()).map(|shard| system.spawn_on(On::Shard(shard), Store::default));
-    let stores: Arc<[_]> = stores.collect::<Result<Vec<_>, _>>()?.into();
-
-    let address = Address::from(std::net::SocketAddr::new(args.bind, args.port));
-    let options = StreamOptions::default();
-    let service = serve(&system, &address, &options, move |stream| Connection::new(stream, stores.clone()))?;
+    let service = listen(&system, &std::net::SocketAddr::new(args.bind, args.port).into())?;
     println!("listening at {} with {} shards", service.address(), system.shards());
 
     let (stop, stopped) = mpsc::channel();
@@ -85,4 +83,12 @@ fn main() -> Result<Report, Box<dyn Error>> {
     stopped.recv()?;
     service.stop();
     Ok(system.shutdown(Duration::from_secs(5)))
+}
+
+/// Serves an address with the keys of all shards.
+fn listen(system: &Handle, address: &Address) -> Result<Service, Box<dyn Error>> {
+    let stores = (0..system.shards()).map(|shard| system.spawn_on(On::Shard(shard), Store::default));
+    let stores: Arc<[_]> = stores.collect::<Result<Vec<_>, _>>()?.into();
+    let connection = move |stream| Connection::new(stream, stores.clone());
+    Ok(serve(system, address, &StreamOptions::default(), connection)?)
 }

@@ -25,6 +25,9 @@ const PIECE: usize = 256 * 1024;
 /// Bytes that may wait at a socket before no more is read from there.
 const UNSENT_MAX: usize = 2 * PIECE;
 
+/// Room for input that is kept once it is empty.
+const INPUT_KEPT: usize = 64 * 1024;
+
 /// How long what found the way to another shard full waits until it is tried again.
 const RETRY: Duration = Duration::from_millis(1);
 
@@ -145,6 +148,8 @@ pub(crate) struct Connection {
     /// How much of the output has been written.
     written: usize,
     paused: bool,
+    /// The peer sends nothing more.
+    finished: bool,
     closed: bool,
 }
 
@@ -160,11 +165,16 @@ impl Connection {
             kept: VecDeque::new(),
             written: 0,
             paused: false,
+            finished: false,
             closed: false,
         }
     }
 
-    fn read(&mut self, bytes: &[u8], ctx: &mut Ctx<'_, Self>) -> Outcome {
+    /// Has the session handle what has come, behind what had to wait.
+    fn read(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() && self.input.is_empty() {
+            return;
+        }
         let mut keys = self.keys.borrow_mut();
         let mut here = Here { keys: &mut keys, now: now(), shard: self.shard, shards: self.stores.len() };
         if self.input.is_empty() {
@@ -175,8 +185,18 @@ impl Connection {
             self.input.extend_from_slice(bytes);
             let done = self.session.read(&self.input, &mut here);
             self.input.drain(..done);
+            if self.input.is_empty() && self.input.capacity() > INPUT_KEPT {
+                self.input = Vec::new();
+            }
         }
-        drop(keys);
+    }
+
+    /// Passes on what came of that, and lets the peer wait or go on.
+    fn go_on(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        // What had to wait is still answered.
+        if self.finished && !self.session.is_full() {
+            self.session.close();
+        }
         self.send_away(ctx)?;
         self.write();
         self.settle(ctx);
@@ -257,27 +277,24 @@ impl Actor for Connection {
 
     fn receive(&mut self, event: Event, ctx: &mut Ctx<'_, Self>) -> Outcome {
         match event {
-            Event::Stream(StreamEvent::Received(bytes)) => self.read(&bytes, ctx),
+            Event::Stream(StreamEvent::Received(bytes)) => self.read(&bytes),
             Event::Back(batch) => {
                 self.session.returned(batch);
-                self.read(b"", ctx)
+                self.read(b"");
             }
-            Event::Stream(StreamEvent::Written { .. }) => self.read(b"", ctx),
-            Event::Stream(StreamEvent::Finished) => {
-                // What it asked for before is still answered.
-                self.session.close();
-                self.settle(ctx);
-                Ok(())
-            }
+            Event::Stream(StreamEvent::Written { .. }) => self.read(b""),
+            Event::Stream(StreamEvent::Finished) => self.finished = true,
             Event::Stream(StreamEvent::Failed(_) | StreamEvent::NotWritten { .. } | StreamEvent::Closed) => {
                 ctx.stop_self();
-                Ok(())
+                return Ok(());
             }
-            Event::Stream(_) => Ok(()),
+            Event::Stream(StreamEvent::Connected) => return Ok(()),
         }
+        self.go_on(ctx)
     }
 
     fn alarm(&mut self, _: TimerKey, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        self.read(b"", ctx)
+        self.read(b"");
+        self.go_on(ctx)
     }
 }
