@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use corelane_kernel::{Actor, ActorRef, ChildSpawner, Ctx, OutOfMemory, Scope};
+use corelane_kernel::{Actor, ActorRef, ChildSpawner, Ctx, OutOfMemory};
 
 use crate::blocking::Pool;
 use crate::deploy::ShardSpawner;
@@ -101,6 +101,7 @@ pub trait ShardCtx<A: Actor> {
     /// }
     /// ```
     fn child_spawner(&mut self, on: On) -> ChildSpawner<'_, A>;
+
     /// Spawns a top-level actor on a shard with a name, a scheduling group, a mailbox bound, or a factory that may fail; see
     /// [`ShardSpawner`].
     fn spawner_on(&mut self, on: On) -> ShardSpawner<'_, A::Msg>;
@@ -155,18 +156,6 @@ pub(crate) fn local<A: Actor>(ctx: &mut Ctx<'_, A>) -> (Executor, Pool, Handle, 
     (local.executor.clone(), local.pool.clone(), local.handle.clone(), local.shard)
 }
 
-/// Tells an actor what became of its request to this shard, as surely as it was made: by the inbox of its shard, which is
-/// never full, where a lane may be. An actor that waits for it would wait for ever.
-pub(crate) fn report<M: Send + 'static>(scope: &mut Scope<'_>, to: ActorRef<M>, message: M) {
-    if to.place() == scope.place() {
-        return scope.answer(to, message);
-    }
-    let local = scope.extension::<Local>().expect("a request to a shard runs on one");
-    let shared = local.handle.shared.clone();
-    // A system that is shutting down stops that actor as well: nobody is left to be told.
-    let _ = shared.run_on(to.place().shard(), move |scope| scope.answer(to, message));
-}
-
 impl<A: Actor> ShardCtx<A> for Ctx<'_, A> {
     fn spawn_future<T: 'static>(
         &mut self,
@@ -219,14 +208,12 @@ impl<A: Actor> ShardCtx<A> for Ctx<'_, A> {
     }
 
     fn spawner_on(&mut self, on: On) -> ShardSpawner<'_, A::Msg> {
-        let (.., handle, own) = local(self);
-        let me = self.me();
-        ShardSpawner::new(self.scope(), me, handle, own, on)
+        let (handle, me) = (self.system(), self.me());
+        ShardSpawner::new(self.scope(), me, handle, on)
     }
 
     fn child_spawner(&mut self, on: On) -> ChildSpawner<'_, A> {
-        let (.., handle, _) = local(self);
-        let shard = on.choose(&handle.shared);
+        let shard = on.choose(&self.system().shared);
         self.child_on(shard)
     }
 

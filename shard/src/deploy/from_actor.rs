@@ -4,9 +4,8 @@ use std::fmt;
 
 use corelane_kernel::{Actor, ActorRef, Failure, Group, Scope};
 
-use super::TOP;
 use crate::error::{CallError, SpawnOnError};
-use crate::local::report;
+use crate::local::Local;
 use crate::spawn::On;
 use crate::system::Handle;
 
@@ -52,7 +51,6 @@ pub struct ShardSpawner<'s, M> {
     /// Who is told.
     by: ActorRef<M>,
     handle: Handle,
-    own: usize,
     on: On,
     name: Option<&'s str>,
     group: Group,
@@ -60,14 +58,8 @@ pub struct ShardSpawner<'s, M> {
 }
 
 impl<'s, M: Send + 'static> ShardSpawner<'s, M> {
-    pub(crate) fn new(
-        scope: Scope<'s>,
-        by: ActorRef<M>,
-        handle: Handle,
-        own: usize,
-        on: On,
-    ) -> ShardSpawner<'s, M> {
-        ShardSpawner { scope, by, handle, own, on, name: None, group: Group::default(), mailbox: 0 }
+    pub(crate) fn new(scope: Scope<'s>, by: ActorRef<M>, handle: Handle, on: On) -> ShardSpawner<'s, M> {
+        ShardSpawner { scope, by, handle, on, name: None, group: Group::default(), mailbox: 0 }
     }
 
     /// Names the actor, as [`Spawner::name`](corelane_kernel::Spawner::name) does.
@@ -108,10 +100,8 @@ impl<'s, M: Send + 'static> ShardSpawner<'s, M> {
         factory: impl FnMut() -> Result<B, Failure> + Send + 'static,
         then: impl FnOnce(Result<ActorRef<B::Msg>, SpawnOnError>) -> M + Send + 'static,
     ) {
-        let ShardSpawner { mut scope, by, handle, own, on, name, group, mailbox } = self;
-        let decided = name.and_then(|name| handle.deployment(&format!("{TOP}{name}")));
-        let on = decided.and_then(|deployment| deployment.on).unwrap_or(on);
-        let shard = on.choose(&handle.shared);
+        let ShardSpawner { mut scope, by, handle, on, name, group, mailbox } = self;
+        let shard = handle.choose_for(name, on);
         if shard >= handle.shards() {
             return scope.answer(by, then(Err(CallError::NoSuchShard.into())));
         }
@@ -119,19 +109,30 @@ impl<'s, M: Send + 'static> ShardSpawner<'s, M> {
         let spawn = move |scope: &mut Scope<'_>| {
             let spawner = scope.spawner().group(group).mailbox(mailbox);
             let spawned = match &name {
-                // The kernel asks for the deployment once more, for the rest of it.
                 Some(name) => spawner.name(name).try_spawn_from(factory),
                 None => spawner.try_spawn_from(factory),
             };
             report(scope, by, then(spawned.map_err(SpawnOnError::from)));
         };
-        if shard == own {
+        if shard == scope.place().shard() {
             spawn(&mut scope);
         } else {
             // A system that is shutting down stops this actor as well: nobody is left to be told.
             let _ = handle.shared.run_on(shard, spawn);
         }
     }
+}
+
+/// Tells an actor what became of its request to this shard, as surely as it was made: by the inbox of its shard, which is
+/// never full, where a lane may be. An actor that waits for it would wait for ever.
+fn report<M: Send + 'static>(scope: &mut Scope<'_>, to: ActorRef<M>, message: M) {
+    if to.place() == scope.place() {
+        return scope.answer(to, message);
+    }
+    let local = scope.extension::<Local>().expect("a request to a shard runs on one");
+    let shared = local.handle.shared.clone();
+    // A system that is shutting down stops that actor as well: nobody is left to be told.
+    let _ = shared.run_on(to.place().shard(), move |scope| scope.answer(to, message));
 }
 
 impl<M> fmt::Debug for ShardSpawner<'_, M> {

@@ -82,12 +82,9 @@ impl SystemSpawner<'_> {
         self,
         factory: impl FnMut() -> Result<A, Failure> + Send + 'static,
     ) -> Result<ActorRef<A::Msg>, SpawnOnError> {
-        let decided = self.handle.deployment(&format!("{TOP}{}", self.name));
-        let on = decided.and_then(|deployment| deployment.on).unwrap_or(self.on);
-        let shard = on.choose(&self.handle.shared);
+        let shard = self.handle.choose_for(Some(self.name), self.on);
         let (name, group, mailbox) = (self.name.to_owned(), self.group, self.mailbox);
         let spawn = move |scope: &mut Scope<'_>| {
-            // The kernel asks for the deployment once more, for the rest of it.
             scope.spawner().name(&name).group(group).mailbox(mailbox).try_spawn_from(factory)
         };
         Ok(self.handle.call(shard, spawn)??)
@@ -118,5 +115,12 @@ impl Handle {
     /// [`Handle::spawner`] spawns, its shard as well.
     pub fn deployment(&self, path: &str) -> Option<Deployment> {
         self.deployments.get(path)
+    }
+
+    /// The shard of a top-level actor of this name, if it has one: as is decided, else as the code says. The kernel that
+    /// spawns it there asks for the deployment once more, for the rest of it.
+    pub(crate) fn choose_for(&self, name: Option<&str>, on: On) -> usize {
+        let decided = name.and_then(|name| self.deployment(&format!("{TOP}{name}"))?.on);
+        decided.unwrap_or(on).choose(&self.shared)
     }
 }
