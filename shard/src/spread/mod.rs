@@ -105,8 +105,8 @@ use crate::local::{ShardCtx, local};
 ///
 /// # While routees come
 ///
-/// A routee on another shard is there only when that shard has said so. As long as none is there and some are to come, at
-/// the start and when the last has been replaced, the owner's messages wait; its hooks run. What it tells through the
+/// A routee on another shard is there only when that shard has said so. Where none is there and some are to come, at the
+/// start and when the last is replaced, the owner's messages wait until all are there; its hooks run. What it tells through the
 /// pool in such a hook becomes dead letters. Where a routee cannot be spawned after all, the owner fails with a
 /// [`SpawnOnError`], and where one cannot be watched, with a [`PoolError`]. One that is stopped with the others before it
 /// came is ordered again when the owner next tells through the pool.
@@ -116,11 +116,10 @@ use crate::local::{ShardCtx, local};
 /// Telling costs what it costs with a [`Pool`], and a look at whether somebody has come. Each routee costs what a child on its
 /// shard costs ([`Ctx::child_on`]) and a watch.
 pub struct SpreadPool<A: Actor, S = RoundRobin, F = fn() -> A, const N: usize = ROUTEES_DEFAULT> {
-    /// Of the routees that were adopted; it spawns none itself.
+    /// Of the routees that were adopted. It is never started, and spawns none itself.
     pool: Pool<A, S, F, N>,
     kind: Kind<F>,
     on: RouteesOn,
-    size: usize,
     /// How many there are to be.
     wanted: usize,
     /// Routees ever ordered: the number in the next one's name.
@@ -144,10 +143,9 @@ impl<A: Actor, F: Clone, const N: usize> SpreadPool<A, RoundRobin, F, N> {
     /// As [`SpreadPool::new`], with a factory that may have captured something: its type is the pool's third parameter.
     pub fn from_factory(size: usize, factory: F) -> Self {
         SpreadPool {
-            pool: Pool::from_factory(0, factory.clone()),
+            pool: Pool::from_factory(size, factory.clone()),
             kind: Kind { factory, name: None, group: Group::Normal, mailbox: 0 },
             on: RouteesOn::Spread,
-            size,
             wanted: 0,
             ordered: 0,
             backoff: None,
@@ -159,18 +157,9 @@ impl<A: Actor, F: Clone, const N: usize> SpreadPool<A, RoundRobin, F, N> {
 
     /// How a routee is picked. Unless told otherwise, each in turn.
     pub fn strategy<S: router::Strategy<A::Msg>>(self, strategy: S) -> SpreadPool<A, S, F, N> {
-        SpreadPool {
-            pool: self.pool.strategy(strategy),
-            kind: self.kind,
-            on: self.on,
-            size: self.size,
-            wanted: self.wanted,
-            ordered: self.ordered,
-            backoff: self.backoff,
-            lives: self.lives,
-            resizer: self.resizer,
-            hall: self.hall,
-        }
+        let SpreadPool { pool, kind, on, wanted, ordered, backoff, lives, resizer, hall } = self;
+        let pool = pool.strategy(strategy);
+        SpreadPool { pool, kind, on, wanted, ordered, backoff, lives, resizer, hall }
     }
 }
 
@@ -222,12 +211,12 @@ impl<A: Actor, S, F, const N: usize> SpreadPool<A, S, F, N> {
 
     /// With how many routees it starts. A resizer's bounds hold all the same.
     pub fn size(&self) -> usize {
-        self.size
+        self.pool.size()
     }
 
     /// Starts with so many routees, instead of as many as the code said. It must be called before the start.
     pub fn set_size(&mut self, size: usize) {
-        self.size = size;
+        self.pool.set_size(size);
     }
 
     pub(crate) fn set_on(&mut self, on: RouteesOn) {
@@ -271,8 +260,8 @@ where
     /// # Panics
     /// On a kernel that no system runs: there are no shards.
     pub fn start<B: Actor>(&mut self, ctx: &mut Ctx<'_, B>) -> Result<(), PoolError> {
-        let bounds = self.resizer.as_ref().map(Resizer::config);
-        let size = bounds.map_or(self.size, |config| self.size.clamp(config.lower_bound, config.upper_bound));
+        let (size, bounds) = (self.size(), self.resizer.as_ref().map(Resizer::config));
+        let size = bounds.map_or(size, |config| size.clamp(config.lower_bound, config.upper_bound));
         self.resize(ctx, size)
     }
 
@@ -454,12 +443,13 @@ where
         {
             self.fail(ctx, error);
         }
-        while self.pool.len() > self.wanted {
-            // The first of equals, seen from the end.
-            let idlest = self.pool.routees().iter().rev().min_by_key(|routee| routee.load());
-            let Some(idlest) = idlest.map(Routee::address) else { break };
-            self.forget(idlest);
-            self.pool.retire(ctx, idlest);
+        if self.pool.len() > self.wanted {
+            // Never to more: it is not to spawn.
+            if let Err(error) = self.pool.resize(ctx, self.wanted) {
+                self.fail(ctx, error);
+            }
+            let left = self.pool.routees();
+            self.lives.retain(|life| left.iter().any(|routee| routee.address() == life.routee));
         }
     }
 
