@@ -6,35 +6,11 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use common::{Census, Counted, LONG, await_some, builder, end, hush, next};
+use common::routee::{Job, Worker};
+use common::{Census, LONG, actors, await_some, builder, end, hush, next};
 use corelane_kernel::router::{Evicted, Pool};
 use corelane_kernel::{Actor, ActorRef, Address, Ctx, Failure, KernelConfig, Outcome, Strategy, Terminated};
 use corelane_shard::{CallError, Gateway, On, Routees, SpawnOnError, System};
-
-enum Job {
-    /// To be answered with the routee's address and the number.
-    Do(u64, Sender<(Address, u64)>),
-    Fail,
-    Panic,
-    Stop,
-}
-
-struct Worker {
-    _counted: Counted,
-}
-
-impl Actor for Worker {
-    type Msg = Job;
-    fn receive(&mut self, job: Job, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        match job {
-            Job::Do(number, done) => done.send((ctx.me().address(), number))?,
-            Job::Fail => return Err(Failure::new("no more")),
-            Job::Panic => panic!("on purpose"),
-            Job::Stop => ctx.stop_self(),
-        }
-        Ok(())
-    }
-}
 
 type Joined = Result<ActorRef<Job>, SpawnOnError>;
 type Order = Box<dyn FnOnce(&mut Owner, &mut Ctx<'_, Owner>) -> Outcome + Send>;
@@ -59,7 +35,7 @@ impl Actor for Owner {
 
     fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
         let census = self.census.clone();
-        let routees = Routees::new(move || Worker { _counted: census.one() });
+        let routees = Routees::new(move || Worker::new(&census));
         routees.spawn(ctx, self.on.iter().copied(), Msg::Joined);
         Ok(())
     }
@@ -144,14 +120,9 @@ impl Stage {
         by.into_values().collect()
     }
 
-    fn actors(&self) -> Vec<u64> {
-        let actors = |shard| self.system.call(shard, |scope| scope.stats().actors).unwrap();
-        (0..self.system.shards()).map(actors).collect()
-    }
-
     /// Waits until so many actors are left on the shards.
     fn await_actors(&self, wanted: &[u64]) {
-        await_some(|| (self.actors() == wanted).then_some(()));
+        await_some(|| (actors(&self.system) == wanted).then_some(()));
     }
 }
 

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use common::{Census, Counted, LONG, await_some, builder, end, hush, next};
+use common::routee::{Job, Worker};
+use common::{Census, LONG, actors, await_some, builder, end, hush, next};
 use corelane_kernel::router::{AnyStrategy, Evicted, PoolError, Resizer, ResizerConfig};
 use corelane_kernel::{
     Actor, ActorRef, Address, Backoff, Ctx, Failure, Group, Outcome, Strategy, Terminated,
@@ -17,31 +18,6 @@ use corelane_shard::{
     Builder, CallError, DeployPool, DeployPoolError, Deployment, Gateway, On, RouteesOn, RouterKind,
     SpawnOnError, SpreadPool, System,
 };
-
-enum Job {
-    /// To be answered with the routee's address and the number.
-    Do(u64, Sender<(Address, u64)>),
-    Fail,
-    Panic,
-    Stop,
-}
-
-struct Worker {
-    _counted: Counted,
-}
-
-impl Actor for Worker {
-    type Msg = Job;
-    fn receive(&mut self, job: Job, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        match job {
-            Job::Do(number, done) => done.send((ctx.me().address(), number))?,
-            Job::Fail => return Err(Failure::new("no more")),
-            Job::Panic => panic!("on purpose"),
-            Job::Stop => ctx.stop_self(),
-        }
-        Ok(())
-    }
-}
 
 type Workers = SpreadPool<Worker, AnyStrategy, Box<dyn Factory>, 8>;
 
@@ -133,7 +109,7 @@ impl Stage {
         let counted = census.clone();
         let owner = move || {
             let counted = counted.clone();
-            let worker: Box<dyn Factory> = Box::new(move || Worker { _counted: counted.one() });
+            let worker: Box<dyn Factory> = Box::new(move || Worker::new(&counted));
             let pool = SpreadPool::from_factory(3, worker).strategy(AnyStrategy::new());
             Owner { pool: settings(pool), replaces, supervision, gone: is_gone.clone() }
         };
@@ -181,11 +157,6 @@ impl Stage {
     /// Waits until so many workers live, in all.
     fn await_workers(&self, wanted: usize) {
         await_some(|| (self.census.count() == wanted).then_some(()));
-    }
-
-    fn actors(&self) -> Vec<u64> {
-        let actors = |shard| self.system.call(shard, |scope| scope.stats().actors).unwrap();
-        (0..self.system.shards()).map(actors).collect()
     }
 }
 
@@ -297,7 +268,7 @@ fn what_is_told_before_the_routees_have_come_waits_for_them() {
     let counted = census.clone();
     let owner = move || {
         let counted = counted.clone();
-        let worker: Box<dyn Factory> = Box::new(move || Worker { _counted: counted.one() });
+        let worker: Box<dyn Factory> = Box::new(move || Worker::new(&counted));
         let pool = SpreadPool::from_factory(3, worker).strategy(AnyStrategy::new());
         Owner { pool, replaces: true, supervision: Strategy::one_for_one(), gone: is_gone.clone() }
     };
@@ -333,7 +304,7 @@ fn one_that_stopped_is_replaced_where_it_was() {
         before = new;
     }
     assert_eq!(stage.census.count(), 3);
-    await_some(|| (stage.actors() == [2, 1, 1]).then_some(()));
+    await_some(|| (actors(&stage.system) == [2, 1, 1]).then_some(()));
     end(stage.system);
 }
 
@@ -432,7 +403,7 @@ fn one_that_is_evicted_only_is_not_replaced() {
     assert!(stage.ask(|owner, _| owner.pool.is_empty()));
     // A message finds nobody, and does not wait.
     stage.tell(Job::Stop);
-    await_some(|| (stage.actors() == [1, 0]).then_some(()));
+    await_some(|| (actors(&stage.system) == [1, 0]).then_some(()));
     assert_eq!(end(stage.system).dead_letters(), 1);
 }
 
@@ -508,7 +479,7 @@ fn routees_go_with_their_owner_and_a_restarted_one_has_new_ones() {
     stage.await_workers(3);
     stage.ask(|_, ctx| ctx.stop_self());
     stage.await_workers(0);
-    await_some(|| (stage.actors() == [0, 0, 0]).then_some(()));
+    await_some(|| (actors(&stage.system) == [0, 0, 0]).then_some(()));
     end(stage.system);
 }
 
@@ -522,7 +493,7 @@ fn failure_of(deployment: Deployment, on: RouteesOn) -> Failure {
     let spawned = common::with(&mut gateway, top, move |ctx| {
         let census = Census::default();
         let (gone, _) = channel();
-        let worker: Box<dyn Factory> = Box::new(move || Worker { _counted: census.one() });
+        let worker: Box<dyn Factory> = Box::new(move || Worker::new(&census));
         let pool = SpreadPool::from_factory(3, worker).strategy(AnyStrategy::new()).on(on);
         ctx.spawner().name("owner").spawn(Owner {
             pool,
@@ -596,7 +567,7 @@ fn an_owner_hears_of_its_routees_though_the_queue_of_its_core_is_full() {
     let (is_gone, _gone) = channel();
     let owner = move || {
         let census = census.clone();
-        let worker: Box<dyn Factory> = Box::new(move || Worker { _counted: census.one() });
+        let worker: Box<dyn Factory> = Box::new(move || Worker::new(&census));
         let pool = SpreadPool::from_factory(3, worker).strategy(AnyStrategy::new());
         let pool = pool.on(RouteesOn::Shards { first: 1, last: 1 });
         Owner { pool, replaces: true, supervision: Strategy::one_for_one(), gone: is_gone.clone() }

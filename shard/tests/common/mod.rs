@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub(crate) mod lines;
+pub(crate) mod routee;
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -40,6 +41,12 @@ pub(crate) fn end(system: System) -> Report {
     let report = system.shutdown(LONG);
     assert!(report.is_clean(), "{report}");
     report
+}
+
+/// How many actors live on each shard.
+pub(crate) fn actors(system: &Handle) -> Vec<u64> {
+    let actors = |shard| system.call(shard, |scope| scope.stats().actors).expect("a call");
+    (0..system.shards()).map(actors).collect()
 }
 
 /// What a channel gives next.
