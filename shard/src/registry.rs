@@ -1,9 +1,10 @@
 //! The registry of names: top-level names that are unique in a whole system, and typed look-up by path.
 //!
 //! Each shard's kernel asks the one table of the system before a top-level actor gets its name, and gives the name back
-//! when it is free again. It also asks for the deployment of every path at which an actor with a name is spawned. So the first name of a path leads to a shard, and the rest is walked on that shard, where the
-//! actors are; where a child lives on another shard than its parent, the walk goes on there. The table takes one entry of about a hundred bytes for each top-level actor that has a name, and nothing
-//! on a message's way looks at it.
+//! when it is free again. It also asks for the deployment of every path at which an actor with a name is spawned. So the
+//! first name of a path leads to a shard, and the rest is walked on that shard, where the actors are; where a child lives on
+//! another shard than its parent, the walk goes on there. The table takes one entry of about a hundred bytes for each
+//! top-level actor that has a name, and nothing on a message's way looks at it.
 
 use std::any::type_name;
 use std::collections::HashMap;
@@ -76,11 +77,14 @@ impl GrantNames for Granter {
         // Writing to a string does not fail.
         let _ = write!(self.path, "{path}");
         let deployment = self.deployments.get(&self.path).unwrap_or_default();
-        let on = deployment.on.filter(|_| path.anywhere());
+        let shard = deployment.on.filter(|_| path.anywhere()).map(|on| match on {
+            On::Spread => self.shared.next_decided(),
+            on => on.choose(&self.shared),
+        });
         Decided {
             group: deployment.group,
             mailbox: deployment.mailbox,
-            shard: on.and_then(|on| u16::try_from(on.choose(&self.shared)).ok()),
+            shard: shard.and_then(|shard| u16::try_from(shard).ok()),
         }
     }
 }

@@ -89,7 +89,9 @@ pub(crate) struct Shared {
     pub(crate) host: Host,
     pub(crate) posts: Box<[CachePadded<Post>]>,
     phase: AtomicU8,
-    pub(crate) next: AtomicU64,
+    next: AtomicU64,
+    /// The same, for children that are placed by a decision.
+    next_decided: AtomicU64,
     /// Each shard has a core to itself, so that whoever waits may spin.
     pub(crate) may_spin: bool,
     /// Dead letters of gateways.
@@ -106,6 +108,7 @@ impl Shared {
             posts: posts.into_iter().map(CachePadded::new).collect(),
             phase: AtomicU8::new(Phase::Running as u8),
             next: AtomicU64::new(0),
+            next_decided: AtomicU64::new(0),
             may_spin,
             gateway_letters: AtomicU64::new(0),
             escalated: Mutex::new(None),
@@ -178,6 +181,16 @@ impl Shared {
 
     /// The shards in turn.
     pub(crate) fn next_in_turn(&self) -> usize {
-        (self.next.fetch_add(1, Ordering::Relaxed) % self.posts.len() as u64) as usize
+        self.next_of(&self.next)
+    }
+
+    /// The shards in turn, for children that are placed by a decision. The code that spawns one has often had its turn
+    /// already: were this the same, each would take two, and leave out every other shard.
+    pub(crate) fn next_decided(&self) -> usize {
+        self.next_of(&self.next_decided)
+    }
+
+    fn next_of(&self, turn: &AtomicU64) -> usize {
+        (turn.fetch_add(1, Ordering::Relaxed) % self.posts.len() as u64) as usize
     }
 }

@@ -76,6 +76,21 @@ fn a_child_that_may_live_anywhere_lives_where_its_deployment_says() {
 }
 
 #[test]
+fn children_that_are_to_be_spread_are_so_whatever_the_code_says() {
+    let spread = Deployment::new().on(On::Spread);
+    let system = builder(2).deploy("/user/top/*", spread).start().unwrap();
+    let mut gateway = system.gateway().unwrap();
+    let top = system.spawn_named(On::Shard(0), "top", Puppet::default).unwrap();
+    let mut living = [0, 0];
+    for name in ["a", "b", "c", "d"] {
+        // The code has had its turn before it is overruled.
+        living[child(&mut gateway, top, On::Spread, name, plain).place().shard()] += 1;
+    }
+    assert_eq!(living, [2, 2]);
+    end(system);
+}
+
+#[test]
 fn a_shutdown_ends_families_from_their_leaves_over_all_shards() {
     let system = system(3);
     let mut gateway = system.gateway().unwrap();
