@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# The tests of the kernel and the shards under the address sanitizer: no read or write outside of what is alive, nothing
-# freed twice, and, when a test program ends, nothing leaked. Built in a target directory of its own, as the whole
+# The tests of the kernel, the shards and the net under the address sanitizer: no read or write outside of what is alive,
+# nothing freed twice, and, when a test program ends, nothing leaked. Built in a target directory of its own, as the whole
 # program must be instrumented. The sanitizer is not stable yet; RUSTC_BOOTSTRAP lets the stable compiler do it.
 #
 # Not run: documentation examples, and what must not compile among them (programs of their own that leak their regions
-# and show nothing that the tests do not); and tests of a million actors that come and go, which take long and are about
-# how much memory is used, not how; and thousands of random worlds of links, which hold no memory by hand.
+# and show nothing that the tests do not); tests of a million actors that come and go and of a storm of panics, which take
+# long and are about how much memory is used, not how; and thousands of random worlds of links, which hold no memory by
+# hand.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

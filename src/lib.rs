@@ -1,8 +1,9 @@
 //! Corelane: an actor runtime at the speed of the core.
 //!
 //! One thread per core, one kernel of actors per thread, lock-free lanes between them. This crate is the facade: it
-//! re-exports the [`kernel`] (actors in an arena, no `std`) and the [`shard`] crate (pinned cores, the system), and its
-//! [`prelude`] is what most programs import.
+//! re-exports the [`kernel`] (actors in an arena, no `std`), the [`shard`] crate (pinned cores, the system) and, with the
+//! feature `net`, the `net` crate (sockets for actors, actors of other hosts). Its [`prelude`] is what most programs
+//! import.
 //!
 //! ```
 //! use corelane::prelude::*;
