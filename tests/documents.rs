@@ -62,6 +62,12 @@ fn the_first_actor_of_the_readme_has_less_than_25_lines() {
     assert!(program.lines().count() < 25, "{} lines", program.lines().count());
 }
 
+#[cfg(feature = "workloads")]
+fn assert_is_workload(name: &str) {
+    let known = corelane::workloads::WORKLOADS.iter().any(|workload| workload.name == name);
+    assert!(known, "{name} is no workload");
+}
+
 #[test]
 fn the_readme_measures_workloads_that_exist() {
     let readme = read("README.md");
@@ -73,10 +79,7 @@ fn the_readme_measures_workloads_that_exist() {
     let names: BTreeSet<_> = rows.iter().copied().collect();
     assert_eq!(names.len(), rows.len(), "{rows:?}");
     #[cfg(feature = "workloads")]
-    for name in names {
-        let known = corelane::workloads::WORKLOADS.iter().any(|workload| workload.name == name);
-        assert!(known, "{name} is no workload");
-    }
+    names.into_iter().for_each(assert_is_workload);
 }
 
 /// A test by its file, from the root, and its name.
@@ -150,42 +153,35 @@ fn rows<'a>(page: &'a str, name: &str) -> Vec<Vec<&'a str>> {
         .collect()
 }
 
-#[test]
-fn the_conformance_table_names_the_tests_of_each_behaviour() {
-    let page = read("docs/conformance.md");
-    let rows = rows(&page, "conformance");
-    let tests = tests_by_number("Conformance");
+/// Compares the table of a list with the tests that have its numbers: a row begins with its number, its last cell names all
+/// tests that have it, and none of its so many cells is empty. Gives the numbers, which are those of the tests, in order.
+fn compare_with_tests(list: &str, columns: usize) -> Vec<usize> {
+    let name = list.to_lowercase();
+    let page = format!("docs/{name}.md");
+    let tests = tests_by_number(list);
     let mut numbers = Vec::new();
-    for row in &rows {
-        let [first, given, then, shown] = row[..] else { panic!("a row of {} cells: {row:?}", row.len()) };
-        let number: usize = first.parse().unwrap_or_else(|_| panic!("a row begins with its number: {row:?}"));
-        numbers.push(number);
-        assert!(!given.is_empty() && !then.is_empty(), "{row:?}");
+    for row in rows(&read(&page), &name) {
+        assert!(row.len() == columns && row.iter().all(|cell| !cell.is_empty()), "{columns} cells: {row:?}");
+        let number: usize =
+            row[0].parse().unwrap_or_else(|_| panic!("a row begins with its number: {row:?}"));
+        let shown = row[columns - 1];
         let marked = tests.get(&number).cloned().unwrap_or_default();
-        assert_eq!(tests_in(shown), marked, "{number}: docs/conformance.md (left) and the code (right)");
-        assert!(!marked.is_empty(), "{number} is shown by no test");
+        assert_eq!(tests_in(shown), marked, "{number}: {page} (left) and the code (right)");
+        numbers.push(number);
     }
     assert_eq!(numbers, tests.keys().copied().collect::<Vec<_>>(), "the rows (left) and the tests (right)");
+    numbers
+}
+
+#[test]
+fn the_conformance_table_names_the_tests_of_each_behaviour() {
+    let numbers = compare_with_tests("Conformance", 4);
     assert!(numbers.len() >= 35 && numbers[34] == 35, "what one host is trusted for is there in full");
 }
 
 #[test]
 fn the_reliability_table_names_the_tests_of_each_number() {
-    let page = read("docs/reliability.md");
-    let rows = rows(&page, "reliability");
-    let tests = tests_by_number("Reliability");
-    let mut numbers = Vec::new();
-    for row in &rows {
-        let [first, when, then, figure, shown] = row[..] else {
-            panic!("a row of {} cells: {row:?}", row.len())
-        };
-        let number: usize = first.parse().unwrap_or_else(|_| panic!("a row begins with its number: {row:?}"));
-        assert!(!when.is_empty() && !then.is_empty() && !figure.is_empty(), "{row:?}");
-        let marked = tests.get(&number).cloned().unwrap_or_default();
-        assert_eq!(tests_in(shown), marked, "{number}: docs/reliability.md (left) and the code (right)");
-        numbers.push(number);
-    }
-    assert_eq!(numbers, tests.keys().copied().collect::<Vec<_>>(), "the rows (left) and the tests (right)");
+    compare_with_tests("Reliability", 5);
 }
 
 #[test]
@@ -202,9 +198,6 @@ fn the_reliability_page_names_scripts_and_workloads_that_exist() {
         let named: Vec<_> =
             page.split("workload `").skip(1).filter_map(|rest| rest.split('`').next()).collect();
         assert!(!named.is_empty());
-        for name in named {
-            let known = corelane::workloads::WORKLOADS.iter().any(|workload| workload.name == name);
-            assert!(known, "{name} is no workload");
-        }
+        named.into_iter().for_each(assert_is_workload);
     }
 }
