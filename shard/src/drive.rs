@@ -1,9 +1,9 @@
 //! What a shard drives besides its kernel: a layer above with input and output of its own (sockets, say), of which the shard
 //! knows only when to call it.
 //!
-//! In each turn: the driver hands out what has come → the kernel's turn → the driver passes on what was asked for. A shard that
-//! has one does not sleep by itself but in it, so that it waits for lanes and for the driver's input at once; whoever tells
-//! the shard something wakes it by the driver's waker.
+//! In each turn: the driver hands out what has come → the kernel's turn → the driver passes on what was asked for. A shard
+//! that has one does not sleep by itself but in it, so that it waits for lanes and for the driver's input at once; whoever
+//! tells the shard something wakes it by the driver's waker.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,9 +1,9 @@
 //! Extensions: what a program, or a layer above, hangs on a system; one of each type, with a part of it on each shard.
 //!
 //! They are loaded while the system starts, in a fixed order: the system's own, then those that configuration lists, then
-//! those of the builder in the order in which it was told to load them. An extension may use those before it, and no other; so there are no cycles. The
-//! parts on a shard are made in the same order, on the shard's thread, before its first turn. All goes in the reverse
-//! order: a shard's parts with its kernel, then, when all shards have ended, the extensions.
+//! those of the builder in the order in which it was told to load them. An extension may use those before it, and no other;
+//! so there are no cycles. The parts on a shard are made in the same order, on the shard's thread, before its first turn. All
+//! goes in the reverse order: a shard's parts with its kernel, then, when all shards have ended, the extensions.
 
 use std::any::{Any, TypeId};
 use std::fmt;

@@ -16,11 +16,37 @@
 //!
 //! # Reading order
 //!
-//! `turn` (what a shard's thread does) → `wake`, `idle` (how it waits) → `drive` (what a layer above has it drive) → `stall` (who looks whether it does) → `mesh`, `inbox`, `shared` (what it shares) →
-//! `system`, `config` (how it starts and ends) → `deploy` (what is decided for actors by their paths) → `gateway`,
-//! `local`, `future`, `blocking`, `routees`, `spread` (what uses it) → `topology`, `affinity`, `memory` (what it runs on) → `host` (who runs the
-//! shards), [`sim`] (all of this in one thread, from a seed), [`testkit`] (tests of actors). Beside them: `services` (what
-//! hangs on a system) → `registry`, `events`, `receptionist`, `steward`, `roster`, `extensions`, `coordinated` (each of it).
+//! `turn` (what a shard's thread does) → `wake`, `idle` (how it waits) → `drive` (what a layer above has it drive) →
+//! `stall` (who looks whether it does) → `mesh`, `inbox`, `shared` (what it shares) → `system`, `config` (how it starts and
+//! ends) → `deploy` (what is decided for actors by their paths) → `gateway`, `local`, `future`, `blocking`, `routees`,
+//! `spread` (what uses it) → `topology`, `affinity`, `memory` (what it runs on) → `host` (who runs the shards), [`sim`] (all
+//! of this in one thread, from a seed), [`testkit`] (tests of actors). Beside them: `services` (what hangs on a system) →
+//! `registry`, `events`, `receptionist`, `steward`, `roster`, `extensions`, `coordinated` (each of it).
+//!
+//! # Which way to spawn
+//!
+//! An actor is the child of the one that spawns it, which supervises it and does not outlive it; or it stands at the top.
+//!
+//! | who spawns | a child | an actor at the top |
+//! |---|---|---|
+//! | an actor, beside itself | [`Ctx::spawn_from`], [`Ctx::spawner`]: it is there at once | [`Ctx::scope`], then [`Scope::spawner`] |
+//! | an actor, on any shard | [`ShardCtx::child_spawner`] by [`On`], [`Ctx::child_on`] by number: the actor is told when it is there | [`ShardCtx::spawn_on`], [`ShardCtx::spawner_on`]: likewise |
+//! | a thread that is no shard, which blocks | | [`Handle::spawn`], [`Handle::spawn_on`]; with a name [`Handle::spawn_named`], [`Handle::spawner`] |
+//! | code on a shard that is no actor | [`Scope::child_on`], on an actor's behalf | [`Scope::spawner`] |
+//! | a pool, its routees | [`Pool`] beside the owner; [`SpreadPool`] on any shards, or [`Routees`] by hand | |
+//!
+//! The short ones take a factory and no more; a spawner also takes a name, a scheduling group and a mailbox bound. What is
+//! decided for the path of a name comes before all that ([`Deployment`]).
+//!
+//! [`Ctx::child_on`]: corelane_kernel::Ctx::child_on
+//! [`Ctx::scope`]: corelane_kernel::Ctx::scope
+//! [`Ctx::spawn_from`]: corelane_kernel::Ctx::spawn_from
+//! [`Ctx::spawner`]: corelane_kernel::Ctx::spawner
+//! [`Pool`]: corelane_kernel::router::Pool
+//! [`Scope::child_on`]: corelane_kernel::Scope::child_on
+//! [`Scope::spawner`]: corelane_kernel::Scope::spawner
+//!
+//! # Blocking
 //!
 //! A handler must not block: its shard does nothing else meanwhile. Futures run on the shard and answer with a message
 //! ([`ShardCtx::spawn_future`]); blocking work goes to a pool and answers with a message ([`ShardCtx::offload`]).

@@ -22,7 +22,8 @@ pub(crate) struct Local {
     pub(crate) driver: Berth,
 }
 
-/// What a [`Ctx`] can do on a shard of a [`System`](crate::System). In scope with the prelude.
+/// What a [`Ctx`] can do on a shard of a [`System`](crate::System). In scope with the prelude. Of its ways to spawn and those
+/// elsewhere, [one table](crate#which-way-to-spawn) says which to take.
 ///
 /// # Panics
 /// Every method panics on a kernel that no system runs: there is no shard to do it.

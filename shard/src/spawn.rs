@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 
 use crate::shared::Shared;
 
-/// On which shard to spawn.
+/// On which shard to spawn; by what, [one table](crate#which-way-to-spawn) says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum On {

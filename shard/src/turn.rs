@@ -1,9 +1,9 @@
 //! A shard's thread: turn after turn, and what it does between them.
 //!
-//! inbox → what has come to the driver, if there is one → the kernel's turn (signals, lanes, queues, timers, lanes out) → wake
-//! whom something was told → what the driver was asked for → futures that are ready → if nothing is left: spin or sleep. All but the last is a *step*, which the simulator calls as well. Time is
-//! read after a turn, for the next; turns that handle next to nothing share a reading, which would take as long as they
-//! do.
+//! inbox → what has come to the driver, if there is one → the kernel's turn (signals, lanes, queues, timers, lanes out) →
+//! wake whom something was told → what the driver was asked for → futures that are ready → if nothing is left: spin or
+//! sleep. All but the last is a *step*, which the simulator calls as well. Time is read after a turn, for the next; turns
+//! that handle next to nothing share a reading, which would take as long as they do.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

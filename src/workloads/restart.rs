@@ -3,7 +3,8 @@
 //!
 //! The feeder tells the phoenix numbers in bursts. Each instance of it adds one number to its state, and fails; the default
 //! strategy restarts it. The clock stops when the last instance that failed has taken its leave. What is measured is
-//! all of it: the message, the error and its text or the unwinding, the dead letter, the decision, the hooks, the drop, the factory.
+//! all of it: the message, the error and its text or the unwinding, the dead letter, the decision, the hooks, the drop, the
+//! factory.
 
 use std::error::Error;
 use std::fmt;

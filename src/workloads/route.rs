@@ -2,8 +2,8 @@
 //!
 //! The stream of `local.tell` with a router in the teller's state: 256 numbers, then a message to itself to go on
 //! behind them. The key of a number is the number; no load is ever said to be less, so that the smallest is looked for
-//! among eight that differ by one at most. After the last number it asks all adders for their sums, by a broadcast. The clock runs from the first
-//! tell to the last sum.
+//! among eight that differ by one at most. After the last number it asks all adders for their sums, by a broadcast. The
+//! clock runs from the first tell to the last sum.
 
 use std::time::Instant;
 

@@ -39,8 +39,8 @@
 //!
 //! # Reading order
 //!
-//! `strategy` (what picking is) → `round_robin`, `random`, `smallest_load`, `hashing` (how), `any` (how, chosen at run time) → `route` (the router) →
-//! `gather`, `chop` (asking several) → `resizer` (how many) → `pool` (whose).
+//! `strategy` (what picking is) → `round_robin`, `random`, `smallest_load`, `hashing` (how), `any` (how, chosen at run time)
+//! → `route` (the router) → `gather`, `chop` (asking several) → `resizer` (how many) → `pool` (whose).
 
 mod any;
 mod chop;

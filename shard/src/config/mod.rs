@@ -15,9 +15,9 @@
 //! ```
 //!
 //! `builder` collects them and starts the system. With the feature `config` they are read from files and from variables of
-//! the environment as well, by what a `Sources` names: `source` reads them, `document` walks a file, `keys` is the table of every setting, `value` and
-//! `measure` read and write what stands for one, `nearest` guesses what was meant, `problem` says what is wrong and where,
-//! and `effective` holds the result with the origin of every value.
+//! the environment as well, by what a `Sources` names: `source` reads them, `document` walks a file, `keys` is the table of
+//! every setting, `value` and `measure` read and write what stands for one, `nearest` guesses what was meant, `problem` says
+//! what is wrong and where, and `effective` holds the result with the origin of every value.
 //!
 //! Precedence, later wins: the defaults, files in their order, the environment, the builder. Nothing is read that was not
 //! asked for.

@@ -40,9 +40,10 @@ pub use spawner::SystemSpawner;
 #[non_exhaustive]
 pub struct Deployment {
     /// On which shard it is spawned, where it is a top-level actor that [`Handle::spawner`](crate::Handle::spawner) or
-    /// [`ShardCtx::spawner_on`](crate::ShardCtx::spawner_on) spawns, or a child that
-    /// [`ShardCtx::child_spawner`](crate::ShardCtx::child_spawner) does. What is spawned otherwise by code that runs on a
-    /// shard lives there, whatever is said here.
+    /// [`ShardCtx::spawner_on`](crate::ShardCtx::spawner_on) spawns, or a child that may live on any: by
+    /// [`ShardCtx::child_spawner`](crate::ShardCtx::child_spawner), [`Ctx::child_on`](corelane_kernel::Ctx::child_on), or a
+    /// [`SpreadPool`](crate::SpreadPool) that names its routees. What is spawned otherwise by code that runs on a shard lives
+    /// there, whatever is said here.
     pub on: Option<On>,
     /// Its scheduling group.
     pub group: Option<Group>,

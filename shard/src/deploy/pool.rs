@@ -101,8 +101,7 @@ pub enum DeployPoolError {
         /// How many there is room for.
         room: usize,
     },
-    /// The routees of a [`Pool`] are children of their owner, and live on its shard: it takes a [`SpreadPool`] to have
-    /// them elsewhere.
+    /// The routees that a [`Pool`] spawns live on their owner's shard: it takes a [`SpreadPool`] to have them elsewhere.
     RouteesOn {
         /// The owner's path.
         path: String,
