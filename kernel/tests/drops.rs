@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 use common::{Census, Order, Puppet, Realm, Token, World, attempt, lane_of, ms, order};
 use corelane_kernel::{
     Actor, ActorRef, Ctx, DeadReason, Failure, Group, KernelConfig, Observe, Outcome, SpawnError, Strategy,
-    TellError,
 };
 
 /// How an actor comes to its end.
