@@ -77,8 +77,8 @@
 //! `queue`, `lane` (messages in memory) → `behavior` (types erased) → `kernel`, `telling`, `dispatch` (telling and
 //! turns) → `backoff`, `supervise/` (what may be decided), `lifecycle/` (births, failures, restarts and ends) → `watch`, `ties`,
 //! `wheel`, `timers`, `ask`, `deadline`, `backlog`, `names`, `grants`, `paths` (what actors can do) → `context`, `scope`
-//! (how they do it) → `batch`, `exit`, `exits`, `inlet`, `relay` (other cores) → `census`, `border`, `uplink` (other hosts) → `becoming`, `fsm/`, `router/`,
-//! `pattern/` (what is made of all that).
+//! (how they do it) → `batch`, `exit`, `exits`, `inlet`, `relay`, `bond`, `outpost` (other cores) → `census`, `border`,
+//! `uplink` (other hosts) → `becoming`, `fsm/`, `router/`, `pattern/` (what is made of all that).
 //!
 //! # Features
 //!

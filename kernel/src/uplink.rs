@@ -6,7 +6,8 @@
 //! came from a host are handed to [`Scope::watch_for`], [`Scope::unwatch_for`] and [`Scope::end_for`]; messages are simply told.
 //! When a host is lost, [`Scope::lose_place`] tells everybody who watched somebody there.
 //!
-//! Nothing on the way between shards looks at this: it is asked only where an address would be unreachable without it.
+//! Nothing on a message's way between shards looks at this: it is asked only where an address would be unreachable without
+//! it. Whether a signal for elsewhere takes a lane or the uplink is settled here, so that nobody else need know.
 
 use core::any::Any;
 use core::ptr::NonNull;
@@ -20,7 +21,7 @@ use crate::letters::DeadReason;
 use crate::pool::Handle;
 use crate::record::Kind;
 use crate::scope::Scope;
-use crate::watch::{Obituary, State};
+use crate::watch::{Ended, State};
 
 /// Why an uplink does not take a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,9 +130,16 @@ impl Kernel {
         }
     }
 
-    /// Offers a watch that no lane leads to. `None` where that is nobody's business above.
-    pub(crate) fn watch_up(&mut self, watcher: Address, target: Address) -> Option<bool> {
-        Some(self.uplink_to(target)?.watch(watcher, target))
+    /// Has an actor elsewhere watched. Gives how the watch stands: that it is on, or why it is over already.
+    pub(crate) fn watch_away(&mut self, watcher: Address, target: Address) -> Result<State, OutOfMemory> {
+        if let Some(uplink) = self.uplink_to(target) {
+            return Ok(if uplink.watch(watcher, target) { State::Watching } else { State::Unreachable });
+        }
+        if !self.exits.leads_to(target.place) {
+            return Ok(State::NotFound);
+        }
+        self.signal_away(target, Kind::Watch, watcher).map_err(|_| OutOfMemory)?;
+        Ok(State::Watching)
     }
 
     /// Takes back a watch of an actor elsewhere.
@@ -143,18 +151,26 @@ impl Kernel {
         }
     }
 
-    /// Says upwards that an actor here has ended. Whether that was where its watcher is.
-    pub(crate) fn end_up(&mut self, watcher: Address, target: Address, reason: &StopReason) -> bool {
-        let Some(uplink) = self.uplink_to(watcher) else { return false };
-        uplink.ended(watcher, target, reason);
-        true
+    /// Tells a watcher elsewhere of an end. Says whether that is done: not where the region is used up and the lane full.
+    pub(crate) fn end_away(&mut self, watcher: Address, target: Address, reason: StopReason) -> bool {
+        match self.uplink_to(watcher) {
+            Some(uplink) => {
+                uplink.ended(watcher, target, &reason);
+                true
+            }
+            None => self.signal_away(watcher, Kind::Terminated, Ended { target, reason }).is_ok(),
+        }
     }
 
-    /// Stops an actor of another host. Whether that is where it is.
-    pub(crate) fn stop_up(&mut self, target: Address) -> bool {
-        let Some(uplink) = self.uplink_to(target) else { return false };
-        uplink.stop(target);
-        true
+    /// Asks an actor elsewhere to stop. Says whether that is done: not where the region is used up and the lane full.
+    pub(crate) fn stop_away(&mut self, target: Address) -> bool {
+        match self.uplink_to(target) {
+            Some(uplink) => {
+                uplink.stop(target);
+                true
+            }
+            None => self.signal_away(target, Kind::Stop, ()).is_ok(),
+        }
     }
 
     /// A watched actor of another host has ended. No memory is needed but for a failure's text, which may be lost.
@@ -170,11 +186,7 @@ impl Kernel {
         self.unlink_at_target(watch);
         let (state, obituary) = match reason {
             StopReason::Stopped => (State::Ended, Handle::NONE),
-            StopReason::Failed(failure) => {
-                let obituary = Obituary { failure, readers: 1 };
-                let kept = self.obituaries.insert(&mut self.memory, obituary);
-                (State::Ended, kept.unwrap_or(Obituary::UNKEPT))
-            }
+            StopReason::Failed(failure) => (State::Ended, self.new_obituary(failure)),
             StopReason::NotFound => (State::NotFound, Handle::NONE),
             StopReason::Unreachable => (State::Unreachable, Handle::NONE),
         };

@@ -74,8 +74,8 @@ pub(crate) enum State {
 /// What travels to another shard's watcher. A failure's text goes along.
 #[derive(Clone)]
 pub(crate) struct Ended {
-    target: Address,
-    reason: StopReason,
+    pub(crate) target: Address,
+    pub(crate) reason: StopReason,
 }
 
 impl Kernel {
@@ -88,7 +88,6 @@ impl Kernel {
             return Ok(());
         }
         let local = target.place == self.place;
-        let away = !local && self.has_way(target);
         let alive = local && self.is_alive_or_dead(target);
         let target_side = if alive { Some(self.need_side(target.index)?) } else { None };
         let record = Watch {
@@ -104,21 +103,25 @@ impl Kernel {
         };
         let next = record.watcher_next;
         let watch = self.watches.insert(&mut self.memory, record).map_err(|_| OutOfMemory)?;
-        let from = self.address_of(watcher);
-        if away && self.signal_away(target, Kind::Watch, from).is_err() {
-            self.watches.remove(watch);
-            return Err(OutOfMemory);
-        }
-        let beyond = if local || away { None } else { self.watch_up(from, target) };
+        let state = match target_side {
+            Some(_) => State::Watching,
+            None if local => State::NotFound,
+            None => match self.watch_away(self.address_of(watcher), target) {
+                Ok(state) => state,
+                Err(OutOfMemory) => {
+                    self.watches.remove(watch);
+                    return Err(OutOfMemory);
+                }
+            },
+        };
         if next.is_some() {
             self.watches.get_mut(next).watcher_prev = watch;
         }
         self.sides.get_mut(watcher_side).watching = watch;
         match target_side {
             Some(side) => self.link_at_target(side, watch),
-            None if away || beyond == Some(true) => self.link_behind(watch, target.place, State::Watching),
-            None if beyond == Some(false) => self.add_notice(watch, State::Unreachable, Handle::NONE),
-            None => self.add_notice(watch, State::NotFound, Handle::NONE),
+            None if state == State::Watching => self.link_behind(watch, target.place, state),
+            None => self.add_notice(watch, state, Handle::NONE),
         }
         Ok(())
     }
@@ -314,9 +317,7 @@ impl Kernel {
     /// Sends a notice to its watcher's kernel. If the region is used up and the lane full, it stays where it is.
     pub(crate) fn send_notice(&mut self, watch: Handle<Watch>) -> bool {
         let record = *self.watches.get(watch);
-        let ended = Ended { target: record.target, reason: self.reason_of(&record) };
-        let sent = self.end_up(record.watcher, record.target, &ended.reason)
-            || self.signal_away(record.watcher, Kind::Terminated, ended).is_ok();
+        let sent = self.end_away(record.watcher, record.target, self.reason_of(&record));
         if sent {
             self.end_watch(watch);
         }
@@ -374,11 +375,6 @@ impl Kernel {
             self.unlink_at_watcher(cell, watch);
             self.end_watch(watch);
         }
-    }
-
-    /// Whether a lane leads to an address.
-    fn has_way(&mut self, to: Address) -> bool {
-        self.exits.leads_to(to.place)
     }
 
     /// Handles a signal for an actor of this kernel.
@@ -481,10 +477,7 @@ impl Kernel {
             }
         }
         // Gone, or no room to watch it: better a notice too early than one that never comes.
-        if !self.end_up(watcher, target, &StopReason::NotFound) {
-            let ended = Ended { target, reason: StopReason::NotFound };
-            let _ = self.signal_away(watcher, Kind::Terminated, ended);
-        }
+        self.end_away(watcher, target, StopReason::NotFound);
     }
 
     fn find_from_afar(&self, watcher: Address, target: Address) -> Option<Handle<Watch>> {

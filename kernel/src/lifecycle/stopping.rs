@@ -16,7 +16,7 @@ impl Kernel {
     /// Asks an actor, wherever it lives, to stop. To one that is gone, nothing happens.
     pub(crate) fn request_stop(&mut self, to: Address) {
         if to.place != self.place {
-            if !self.stop_up(to) && self.signal_away(to, Kind::Stop, ()).is_err() {
+            if !self.stop_away(to) {
                 // The region is used up and the lane full. Nothing can hold this stop; it is counted as lost.
                 self.letters.count_one(crate::letters::DeadReason::OutOfMemory);
             }
