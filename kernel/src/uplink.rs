@@ -40,7 +40,9 @@ pub enum UplinkRefusal {
 /// Carries to other realms what no lane leads to. Called in the middle of a turn, with the kernel's state borrowed: it takes
 /// note, and does its work between turns. Must not block, and must not panic.
 ///
-/// ```
+// Addresses of other realms are admitted by what needs an allocator.
+#[cfg_attr(feature = "alloc", doc = "```")]
+#[cfg_attr(not(feature = "alloc"), doc = "```ignore")]
 /// # use core::any::Any;
 /// # use core::mem::MaybeUninit;
 /// # use corelane_kernel::{Address, ForeignRealm, Kernel, KernelConfig, MessageKind, RawAddress, Region, StopReason};
