@@ -99,10 +99,7 @@ impl<M: Send + 'static, F: Fn(DatagramEvent) -> M + 'static> Sink for ToActor<M,
     fn hear(&mut self, socket: SocketId, event: EventKind, sockets: &Sockets, shard: &mut Scope<'_>) {
         let event = match event {
             EventKind::ReceivedFrom { from, bytes, truncated } => {
-                let (bytes, pauses) = Received::new(bytes, &self.credit);
-                if pauses {
-                    sockets.hold(socket, &self.credit);
-                }
+                let bytes = sockets.received(socket, bytes, &self.credit);
                 DatagramEvent::Received { from, bytes, truncated }
             }
             EventKind::Written { token, buffer } => DatagramEvent::Sent { token, buffer },

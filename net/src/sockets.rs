@@ -16,8 +16,8 @@ use std::time::Duration;
 use corelane_kernel::{Scope, Time};
 use corelane_shard::{Driven, Driver, DriverWaker, Extension};
 
-use crate::buffers::Buffer;
-use crate::credit::Credit;
+use crate::buffers::{Buffer, Chunk};
+use crate::credit::{Credit, Received};
 use crate::net::Net;
 use crate::reactor::sim::Network;
 use crate::reactor::{
@@ -393,11 +393,15 @@ impl Sockets {
         self.left.clone()
     }
 
-    /// An actor lags: nothing more is read for it until it has caught up.
-    pub(crate) fn hold(&self, socket: SocketId, credit: &Arc<Credit>) {
-        let mut inner = self.get();
-        inner.reactor.pause(socket);
-        inner.lagging.push((socket, credit.clone()));
+    /// What has come for an actor. With it the actor may lag: nothing more is read for it then until it has caught up.
+    pub(crate) fn received(&self, socket: SocketId, chunk: Chunk, credit: &Arc<Credit>) -> Received {
+        let (received, pauses) = Received::new(chunk, credit);
+        if pauses {
+            let mut inner = self.get();
+            inner.reactor.pause(socket);
+            inner.lagging.push((socket, credit.clone()));
+        }
+        received
     }
 
     /// Hands an event to whom it concerns.

@@ -189,11 +189,7 @@ impl<M: Send + 'static, F: Fn(StreamEvent) -> M + 'static> Sink for ToActor<M, F
         let event = match event {
             EventKind::Connected => StreamEvent::Connected,
             EventKind::Received(chunk) => {
-                let (received, pauses) = Received::new(chunk, &self.credit);
-                if pauses {
-                    sockets.hold(socket, &self.credit);
-                }
-                StreamEvent::Received(received)
+                StreamEvent::Received(sockets.received(socket, chunk, &self.credit))
             }
             EventKind::Finished => StreamEvent::Finished,
             EventKind::Written { token, buffer } => StreamEvent::Written { token, buffer },
