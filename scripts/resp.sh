@@ -31,25 +31,28 @@ pin() {
     if command -v taskset >/dev/null && [ "$(nproc)" -gt 1 ]; then printf 'taskset -c %s' "$1"; fi
 }
 
-# Waits for a file to have a line that matches, and shows it.
+# Waits until a file has a line that matches, and shows it; fails when the process that writes it has ended.
 await_line() {
-    local file=$1 pattern=$2 tries=600
+    local file=$1 pattern=$2 process=$3 tries=600
     until grep -m1 -- "$pattern" "$file" 2>/dev/null; do
         tries=$((tries - 1))
-        [ "$tries" -gt 0 ] || { cat "$file" >&2; exit 1; }
+        [ "$tries" -gt 0 ] && kill -0 "$process" 2>/dev/null || { cat "$file" >&2; return 1; }
         sleep 0.1
     done
 }
 
 "${CARGO_TARGET_DIR:-target}/release/examples/resp" --port 0 --cores 0 >"$work/ours" 2>&1 &
 servers+=($!)
-ours=$(await_line "$work/ours" 'listening at' | sed 's/.*:\([0-9]*\) with.*/\1/')
-# Any free port would do; the operating system is asked for one by way of our own server's neighbour.
-theirs=$((ours > 60000 ? ours - 1000 : ours + 1000))
-# shellcheck disable=SC2046 # the words are to be split
-$(pin 0) redis-server --port "$theirs" --bind 127.0.0.1 --save '' --appendonly no --daemonize no >"$work/theirs" 2>&1 &
-servers+=($!)
-await_line "$work/theirs" 'Ready to accept' >/dev/null
+ours=$(await_line "$work/ours" 'listening at' "${servers[0]}" | sed 's/.*:\([0-9]*\) with.*/\1/')
+# It cannot be told to take any port that is free: with one that is not, it ends, and the next is tried.
+for theirs in $(seq 16379 16479); do
+    # shellcheck disable=SC2046 # the words are to be split
+    $(pin 0) redis-server --port "$theirs" --bind 127.0.0.1 --save '' --appendonly no --daemonize no >"$work/theirs" 2>&1 &
+    servers[1]=$!
+    if await_line "$work/theirs" 'Ready to accept' "${servers[1]}" >/dev/null 2>&1; then break; fi
+    kill "${servers[1]}" 2>/dev/null || true
+done
+kill -0 "${servers[1]}" || { cat "$work/theirs"; exit 1; }
 
 # --- answers ---
 
