@@ -95,7 +95,6 @@ impl Reactor {
                 entry.life = Life::Open;
                 entry.zero_copy = zero_copy;
                 self.store.tell(socket, EventKind::Connected);
-                self.soil(socket);
                 self.await_input(socket);
             }
             Outcome::Failed(error) => self.fail(socket, error),

@@ -114,7 +114,7 @@ pub(crate) struct Operation {
     pub(crate) socket: Key,
     /// Its outcome is for nobody.
     pub(crate) orphaned: bool,
-    /// Where to connect or to send to.
+    /// Where to connect to.
     pub(crate) to: Option<super::address::Address>,
     pub(crate) buffers: Vec<Outgoing>,
     /// How many bytes of the buffers, taken together, have been sent.

@@ -12,6 +12,7 @@ pub(super) const GATHER: usize = 64;
 const GATHER_BYTES: usize = 1 << 20;
 /// Datagrams of one socket that are in flight at most.
 const DATAGRAMS: u32 = 64;
+
 impl Reactor {
     /// Takes a slot for an operation on a socket.
     pub(super) fn begin(&mut self, work: Work, socket: Key) -> Key {
