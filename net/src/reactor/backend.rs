@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::address::Address;
 use super::config::{Backend, Options};
 use super::slab::Key;
-use super::store::Store;
+use super::store::{SocketKind, Store};
 use crate::buffers::Chunk;
 
 /// A socket as its backend knows it. Dropped, it is closed.
@@ -19,17 +19,6 @@ pub(crate) enum Descriptor {
     #[cfg(unix)]
     System(socket2::Socket),
     Simulated(super::sim::End),
-}
-
-/// What is to be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Make {
-    /// A stream that is to be connected to the address.
-    Stream,
-    /// A listener at the address.
-    Listener,
-    /// A datagram socket at the address.
-    Datagrams,
 }
 
 /// A word about an operation.
@@ -72,8 +61,8 @@ pub(crate) enum Outcome {
 pub(crate) trait Drive {
     fn kind(&self) -> Backend;
 
-    /// Makes a socket.
-    fn make(&mut self, what: Make, address: &Address, options: &Options) -> io::Result<Descriptor>;
+    /// Makes a socket: a listener or one for datagrams at the address, or a stream that is to be connected to it.
+    fn make(&mut self, kind: SocketKind, address: &Address, options: &Options) -> io::Result<Descriptor>;
 
     /// Begins an operation of the store, now or at the next [submission](Drive::submit).
     fn start(&mut self, key: Key, store: &mut Store);

@@ -7,8 +7,17 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 
 use super::address::Address;
-use super::backend::Make;
+use super::backend::Descriptor;
 use super::config::Options;
+use super::store::SocketKind;
+
+/// The socket of a real backend's descriptor.
+pub(super) fn system(descriptor: &Descriptor) -> &Socket {
+    match descriptor {
+        Descriptor::System(socket) => socket,
+        Descriptor::Simulated(_) => unreachable!("a descriptor of another backend"),
+    }
+}
 
 pub(super) fn native(address: &Address) -> io::Result<SockAddr> {
     match address {
@@ -34,7 +43,7 @@ pub(super) fn peer_address(socket: &Socket) -> io::Result<Address> {
 
 /// Makes a socket, and all of it but the connection of a stream. It blocks or not, as its backend needs it.
 pub(super) fn make(
-    what: Make,
+    kind: SocketKind,
     address: &Address,
     options: &Options,
     nonblocking: bool,
@@ -44,11 +53,11 @@ pub(super) fn make(
         Address::Ip(SocketAddr::V6(_)) => (Domain::IPV6, true),
         Address::Unix(_) => (Domain::UNIX, false),
     };
-    let (kind, protocol) = match what {
-        Make::Datagrams => (Type::DGRAM, protocol.then_some(Protocol::UDP)),
-        Make::Stream | Make::Listener => (Type::STREAM, protocol.then_some(Protocol::TCP)),
+    let (ty, protocol) = match kind {
+        SocketKind::Datagrams => (Type::DGRAM, protocol.then_some(Protocol::UDP)),
+        SocketKind::Stream | SocketKind::Listener => (Type::STREAM, protocol.then_some(Protocol::TCP)),
     };
-    let socket = Socket::new(domain, kind, protocol)?;
+    let socket = Socket::new(domain, ty, protocol)?;
     socket.set_nonblocking(nonblocking)?;
     if let Some(bytes) = options.receive_buffer {
         socket.set_recv_buffer_size(bytes)?;
@@ -64,24 +73,24 @@ pub(super) fn make(
             socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(after).with_interval(every))?;
         }
     }
-    match what {
-        Make::Stream => {
+    match kind {
+        SocketKind::Stream => {
             if let (Some(local), Address::Ip(_)) = (options.local, address) {
                 socket.bind(&local.into())?;
             }
         }
-        Make::Listener | Make::Datagrams => {
+        SocketKind::Listener | SocketKind::Datagrams => {
             if domain == Domain::IPV6 {
                 socket.set_only_v6(options.only_v6)?;
             }
-            if what == Make::Listener && domain != Domain::UNIX {
+            if kind == SocketKind::Listener && domain != Domain::UNIX {
                 socket.set_reuse_address(true)?;
             }
             if options.reuse_port && domain != Domain::UNIX {
                 socket.set_reuse_port(true)?;
             }
             socket.bind(&native(address)?)?;
-            if what == Make::Listener {
+            if kind == SocketKind::Listener {
                 socket.listen(options.backlog.max(1))?;
             }
         }

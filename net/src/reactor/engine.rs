@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::address::Address;
-use super::backend::{Completion, Drive, Make, Waker};
+use super::backend::{Completion, Drive, Waker};
 use super::config::{Backend, Options, ReactorConfig};
 use super::counters::Counters;
 use super::event::{Event, EventKind, SocketId};
@@ -152,7 +152,7 @@ impl Reactor {
     /// # Errors
     /// [`SocketError`].
     pub fn listen(&mut self, address: &Address, options: &Options) -> Result<SocketId, SocketError> {
-        let key = self.make(Make::Listener, address, options)?;
+        let key = self.make(SocketKind::Listener, address, options)?;
         self.store.sockets[key].wanted = true;
         self.await_input(key);
         Ok(SocketId(key))
@@ -163,7 +163,7 @@ impl Reactor {
     /// # Errors
     /// [`SocketError`].
     pub fn connect(&mut self, address: &Address, options: &Options) -> Result<SocketId, SocketError> {
-        let key = self.make(Make::Stream, address, options)?;
+        let key = self.make(SocketKind::Stream, address, options)?;
         let operation = self.begin(Work::Connect, key);
         self.store.operations[operation].to = Some(address.clone());
         self.store.sockets[key].sending = Some(operation);
@@ -176,22 +176,18 @@ impl Reactor {
     /// # Errors
     /// [`SocketError`].
     pub fn datagrams(&mut self, address: SocketAddr, options: &Options) -> Result<SocketId, SocketError> {
-        Ok(SocketId(self.make(Make::Datagrams, &address.into(), options)?))
+        Ok(SocketId(self.make(SocketKind::Datagrams, &address.into(), options)?))
     }
 
-    fn make(&mut self, what: Make, address: &Address, options: &Options) -> Result<Key, SocketError> {
+    fn make(&mut self, kind: SocketKind, address: &Address, options: &Options) -> Result<Key, SocketError> {
         if self.store.sockets.len() >= self.sockets_max {
             return Err(SocketError::TooMany);
         }
         let descriptor = self
             .backend
-            .make(what, address, options)
+            .make(kind, address, options)
             .map_err(|error| SocketError::Refused { address: address.clone(), error })?;
-        let (kind, life) = match what {
-            Make::Stream => (SocketKind::Stream, Life::Connecting),
-            Make::Listener => (SocketKind::Listener, Life::Open),
-            Make::Datagrams => (SocketKind::Datagrams, Life::Open),
-        };
+        let life = if kind == SocketKind::Stream { Life::Connecting } else { Life::Open };
         let key = self.store.sockets.take();
         self.store.sockets[key].begin(kind, life, descriptor);
         Ok(key)

@@ -15,11 +15,11 @@ use mio::{Events, Interest, Token};
 use socket2::{MaybeUninitSlice, SockAddr, Socket};
 
 use super::address::Address;
-use super::backend::{Completion, Descriptor, Drive, Make, Outcome, Waker};
+use super::backend::{Completion, Descriptor, Drive, Outcome, Waker};
 use super::config::{Backend, Options, ReactorConfig};
-use super::descriptor;
+use super::descriptor::{self, system};
 use super::slab::Key;
-use super::store::{Store, Work};
+use super::store::{SocketKind, Store, Work};
 use super::work::GATHER;
 use crate::buffers::Supply;
 
@@ -257,13 +257,6 @@ impl Poll {
     }
 }
 
-fn system(descriptor: &Descriptor) -> &Socket {
-    match descriptor {
-        Descriptor::System(socket) => socket,
-        Descriptor::Simulated(_) => unreachable!("a descriptor of another backend"),
-    }
-}
-
 fn connected(key: Key, store: &Store) -> io::Result<Try> {
     let socket = system(store.descriptor_of(key));
     if let Some(error) = socket.take_error()? {
@@ -303,8 +296,8 @@ impl Drive for Poll {
         Backend::Poll
     }
 
-    fn make(&mut self, what: Make, address: &Address, options: &Options) -> io::Result<Descriptor> {
-        descriptor::make(what, address, options, true).map(Descriptor::System)
+    fn make(&mut self, kind: SocketKind, address: &Address, options: &Options) -> io::Result<Descriptor> {
+        descriptor::make(kind, address, options, true).map(Descriptor::System)
     }
 
     fn start(&mut self, key: Key, store: &mut Store) {

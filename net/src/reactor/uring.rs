@@ -27,11 +27,11 @@ use io_uring::{IoUring, Probe, cqueue, opcode, squeue};
 use socket2::{SockAddr, Socket};
 
 use super::address::Address;
-use super::backend::{Completion, Descriptor, Drive, Make, Outcome, Waker};
+use super::backend::{Completion, Descriptor, Drive, Outcome, Waker};
 use super::config::{Backend, Options, ReactorConfig};
-use super::descriptor;
+use super::descriptor::{self, system};
 use super::slab::Key;
-use super::store::{Operation, Store, Work};
+use super::store::{Operation, SocketKind, Store, Work};
 use super::work::GATHER;
 use crate::buffers::{Chunk, Supply};
 
@@ -366,13 +366,6 @@ fn lost_chunk() -> Outcome {
     Outcome::Failed(io::Error::other("the kernel received into memory that it was not given"))
 }
 
-fn system(descriptor: &Descriptor) -> &Socket {
-    match descriptor {
-        Descriptor::System(socket) => socket,
-        Descriptor::Simulated(_) => unreachable!("a descriptor of another backend"),
-    }
-}
-
 /// Takes a datagram out of the form that the kernel gives it when it repeats itself: a head, the sender, the datagram.
 fn datagram(mut chunk: Chunk, header: &libc::msghdr) -> Option<Outcome> {
     let (from, start, len, truncated) = {
@@ -443,9 +436,9 @@ impl Drive for Uring {
         Backend::Uring
     }
 
-    fn make(&mut self, what: Make, address: &Address, options: &Options) -> io::Result<Descriptor> {
+    fn make(&mut self, kind: SocketKind, address: &Address, options: &Options) -> io::Result<Descriptor> {
         // It blocks, that is: an operation that cannot be done yet waits in the kernel instead of failing.
-        descriptor::make(what, address, options, false).map(Descriptor::System)
+        descriptor::make(kind, address, options, false).map(Descriptor::System)
     }
 
     fn start(&mut self, key: Key, store: &mut Store) {

@@ -11,10 +11,10 @@ use std::time::Duration;
 use super::traffic::{End, Traffic};
 use crate::buffers::Supply;
 use crate::reactor::address::Address;
-use crate::reactor::backend::{Completion, Descriptor, Drive, Make, Outcome, Waker};
+use crate::reactor::backend::{Completion, Descriptor, Drive, Outcome, Waker};
 use crate::reactor::config::{Backend, Options, ReactorConfig};
 use crate::reactor::slab::Key;
-use crate::reactor::store::{Store, Work};
+use crate::reactor::store::{SocketKind, Store, Work};
 
 pub(crate) struct Simulated {
     traffic: Rc<RefCell<Traffic>>,
@@ -148,8 +148,8 @@ impl Drive for Simulated {
         Backend::Simulated
     }
 
-    fn make(&mut self, what: Make, address: &Address, options: &Options) -> io::Result<Descriptor> {
-        Traffic::make(&self.traffic, self.host, what, address, options).map(Descriptor::Simulated)
+    fn make(&mut self, kind: SocketKind, address: &Address, options: &Options) -> io::Result<Descriptor> {
+        Traffic::make(&self.traffic, self.host, kind, address, options).map(Descriptor::Simulated)
     }
 
     fn start(&mut self, key: Key, store: &mut Store) {

@@ -9,8 +9,8 @@ use std::rc::Rc;
 
 use super::NetworkOptions;
 use crate::reactor::address::Address;
-use crate::reactor::backend::Make;
 use crate::reactor::config::Options;
+use crate::reactor::store::SocketKind;
 
 /// Ports that are given to those who ask for none in particular begin here.
 const FIRST_PORT: u16 = 32_768;
@@ -283,12 +283,12 @@ impl Traffic {
     pub(super) fn make(
         traffic: &Rc<RefCell<Traffic>>,
         host: IpAddr,
-        what: Make,
+        kind: SocketKind,
         address: &Address,
         options: &Options,
     ) -> io::Result<End> {
         let mut this = traffic.borrow_mut();
-        let number = if what == Make::Stream {
+        let number = if kind == SocketKind::Stream {
             let local = match address {
                 Address::Ip(_) => options.local.unwrap_or_else(|| (host, this.free_port()).into()).into(),
                 Address::Unix(_) => Address::Unix(PathBuf::new()),
@@ -305,7 +305,7 @@ impl Traffic {
             {
                 address.set_port(this.free_port());
             }
-            let spot = spot(host, &local, what == Make::Datagrams);
+            let spot = spot(host, &local, kind == SocketKind::Datagrams);
             let others = this.spots.get(&spot).cloned().unwrap_or_default();
             if others.iter().any(|other| !(options.reuse_port && this.ends[other].shares)) {
                 return Err(io::ErrorKind::AddrInUse.into());
