@@ -1,24 +1,20 @@
-//! The reactor as its caller sees it: sockets are made, written, paused and closed here; `work` does what
-//! that leads to, and `complete` says what follows from the ends of operations.
+//! The reactor as its caller sees it: sockets are made, written, paused and closed here. `driving` collects and passes on,
+//! `work` does what that leads to, and `complete` says what follows from the ends of operations.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
 
 use super::address::Address;
 use super::backend::{Completion, Drive, Waker};
 use super::config::{Backend, Options, ReactorConfig};
 use super::counters::Counters;
+use super::error::{SocketError, WriteError};
 use super::event::{Event, EventKind, SocketId};
 use super::slab::Key;
 use super::store::{Finish, Life, Outgoing, SocketKind, Store, Work};
 use crate::buffers::Buffer;
-
-/// How long a reactor that is dropped waits for what is in flight. What was cancelled ends at once; more than this is
-/// taken only by a send without a copy whose memory the network holds.
-const DRAIN: Duration = Duration::from_secs(2);
 
 /// A core's sockets. Lives on one thread. See the [module](super).
 pub struct Reactor {
@@ -34,70 +30,6 @@ pub struct Reactor {
     pub(super) zero_copy_from: Option<usize>,
     reason: String,
 }
-
-/// Why a socket could not be made.
-#[derive(Debug)]
-pub enum SocketError {
-    /// The reactor has as many as it may.
-    TooMany,
-    /// The operating system refused.
-    Refused {
-        /// The address that it was to have, or to be connected to.
-        address: Address,
-        /// Why.
-        error: io::Error,
-    },
-    /// No such socket, or none of that kind.
-    NoSuch,
-}
-
-impl fmt::Display for SocketError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SocketError::TooMany => f.write_str("the reactor has as many sockets as it may"),
-            SocketError::Refused { address, error } => write!(f, "{address}: {error}"),
-            SocketError::NoSuch => f.write_str("there is no such socket"),
-        }
-    }
-}
-
-impl std::error::Error for SocketError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            SocketError::Refused { error, .. } => Some(error),
-            _ => None,
-        }
-    }
-}
-
-/// Why a write was refused. The buffer comes back.
-#[derive(Debug)]
-pub enum WriteError {
-    /// As many bytes wait as may. Some time after a write with a token was answered there is room.
-    Full(Buffer),
-    /// The socket is closed, has failed, or its sending half was finished.
-    Closed(Buffer),
-}
-
-impl WriteError {
-    /// What was to be written.
-    pub fn into_buffer(self) -> Buffer {
-        match self {
-            WriteError::Full(buffer) | WriteError::Closed(buffer) => buffer,
-        }
-    }
-}
-
-impl fmt::Display for WriteError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            WriteError::Full(_) => "as many bytes wait to be sent as may",
-            WriteError::Closed(_) => "the socket sends nothing any more",
-        })
-    }
-}
-
-impl std::error::Error for WriteError {}
 
 impl Reactor {
     pub(super) fn on(backend: Box<dyn Drive>, config: &ReactorConfig, reason: String) -> Reactor {
@@ -380,127 +312,6 @@ impl Reactor {
             self.orphan_all(socket.0);
         }
         self.soil(socket.0);
-    }
-
-    // ---- driving ----
-
-    /// Collects what has come to an end. Gives how many events wait to be [taken](Reactor::next_event).
-    pub fn turn(&mut self) -> usize {
-        self.backend.reap(&mut self.store, &mut self.completions);
-        while let Some(completion) = self.completions.pop_front() {
-            self.complete(completion);
-        }
-        if !self.starved.is_empty() && self.backend.has_chunks() {
-            // In the order in which they ran out; who runs out again waits behind the others.
-            for _ in 0..self.starved.len() {
-                let Some(key) = self.starved.pop_front() else { break };
-                if let Some(entry) = self.store.sockets.get_mut(key) {
-                    entry.starved = false;
-                    self.await_input(key);
-                }
-            }
-        }
-        self.store.events.len()
-    }
-
-    /// The next thing that has happened.
-    pub fn next_event(&mut self) -> Option<Event> {
-        loop {
-            let event = self.store.events.pop_front()?;
-            let may_wait = matches!(
-                event.kind,
-                EventKind::Received(_)
-                    | EventKind::ReceivedFrom { .. }
-                    | EventKind::Finished
-                    | EventKind::Accepted(_)
-            );
-            if may_wait
-                && let Some(entry) = self.store.sockets.get_mut(event.socket.0)
-                && !entry.wanted
-            {
-                entry.held.push_back(event.kind);
-                continue;
-            }
-            return Some(event);
-        }
-    }
-
-    /// Passes on what was asked for since the last time. To be called once after each turn's events.
-    pub fn submit(&mut self) {
-        // What ends here may soil others.
-        let mut at = 0;
-        while at < self.dirty.len() {
-            let key = self.dirty[at];
-            at += 1;
-            if let Some(entry) = self.store.sockets.get_mut(key) {
-                entry.dirty = false;
-                self.pump(key);
-            }
-        }
-        self.dirty.clear();
-        self.backend.submit(&mut self.store);
-    }
-
-    /// Whether [`Reactor::turn`] or [`Reactor::next_event`] may have something. Cheap enough to be asked while spinning.
-    pub fn has_input(&mut self) -> bool {
-        !self.store.events.is_empty()
-            || self.backend.has_input(&mut self.store)
-            || (!self.starved.is_empty() && self.backend.has_chunks())
-    }
-
-    /// Whether something waits for [`Reactor::submit`].
-    pub fn has_output(&self) -> bool {
-        !self.dirty.is_empty()
-    }
-
-    /// Submits, and waits until something comes, somebody uses the [`Waker`], or the time is over; for ever without one. May
-    /// return early.
-    pub fn park(&mut self, timeout: Option<Duration>) {
-        self.submit();
-        let comes = !self.store.events.is_empty()
-            || self.backend.has_pending(&mut self.store)
-            || (!self.starved.is_empty() && self.backend.has_chunks());
-        if comes {
-            return;
-        }
-        self.store.counters.parks += 1;
-        self.backend.park(timeout, &mut self.store);
-    }
-
-    /// Aborts every socket, and waits until nothing is in flight or the time is over; gives whether nothing is.
-    fn drain(&mut self, within: Duration) -> bool {
-        for key in self.store.sockets.keys() {
-            self.abort(SocketId(key));
-        }
-        let until = Instant::now() + within;
-        loop {
-            self.submit();
-            self.turn();
-            self.store.events.clear();
-            if self.store.operations.len() == 0 {
-                return true;
-            }
-            if Instant::now() >= until {
-                return false;
-            }
-            if !self.backend.has_input(&mut self.store) {
-                self.backend.park(Some(Duration::from_millis(10)), &mut self.store);
-            }
-        }
-    }
-}
-
-impl Drop for Reactor {
-    fn drop(&mut self) {
-        if self.drain(DRAIN) {
-            self.submit();
-            self.backend.end();
-            return;
-        }
-        let left = self.store.operations.len();
-        tracing::warn!(left, "operations are still in flight: their memory is left to them for ever");
-        self.backend.leak();
-        std::mem::forget(std::mem::replace(&mut self.store, Store::new()));
     }
 }
 

@@ -73,7 +73,9 @@ mod config;
 mod counters;
 #[cfg(unix)]
 mod descriptor;
+mod driving;
 mod engine;
+mod error;
 mod event;
 #[cfg(unix)]
 mod poll;
@@ -91,5 +93,6 @@ pub use backend::Waker;
 pub use choose::OpenError;
 pub use config::{Backend, Choice, Options, ReactorConfig};
 pub use counters::Counters;
-pub use engine::{Reactor, SocketError, WriteError};
+pub use engine::Reactor;
+pub use error::{SocketError, WriteError};
 pub use event::{Event, EventKind, SocketId};

@@ -1,0 +1,84 @@
+//! What the kernel's word about an entry says about its operation.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::fd::FromRawFd;
+
+use io_uring::cqueue;
+use socket2::Socket;
+
+use super::frame::datagram;
+use super::{BELL, CANCEL, Uring};
+use crate::reactor::backend::{Completion, Descriptor, Drive, Outcome};
+use crate::reactor::slab::Key;
+use crate::reactor::store::{Store, Work};
+
+/// `IORING_NOTIF_USAGE_ZC_COPIED` of `linux/io_uring.h`.
+const USAGE_COPIED: u32 = 1 << 31;
+
+impl Uring {
+    pub(super) fn translate(&mut self, entry: &cqueue::Entry, store: &mut Store) -> Option<Completion> {
+        let (word, result, flags) = (entry.user_data(), entry.result(), entry.flags());
+        match word {
+            BELL => {
+                self.bell_armed = false;
+                return None;
+            }
+            CANCEL => return None,
+            _ => {}
+        }
+        let key = Key::of_word(word);
+        let more = cqueue::more(flags);
+        let len = usize::try_from(result).unwrap_or(0);
+        let chunk = cqueue::buffer_select(flags).and_then(|index| self.supply.reclaim(index, len));
+        let Some(operation) = store.operations.get_mut(key) else {
+            return Some(Completion { key, outcome: Outcome::Cancelled, more });
+        };
+        let outcome = if cqueue::notif(flags) {
+            Outcome::Released { copied: result as u32 & USAGE_COPIED != 0 }
+        } else if result < 0 {
+            match -result {
+                libc::ECANCELED => Outcome::Cancelled,
+                libc::ENOBUFS if matches!(operation.work, Work::Receive | Work::ReceiveFrom) => {
+                    Outcome::NoChunk
+                }
+                code @ (libc::EINTR | libc::EAGAIN) => {
+                    store.counters.interrupted += u64::from(code == libc::EINTR);
+                    match operation.work {
+                        Work::Send => Outcome::Sent(0),
+                        Work::Connect => Outcome::Failed(io::Error::from_raw_os_error(code)),
+                        _ => Outcome::Cancelled,
+                    }
+                }
+                // Without a copy it cannot be done: with one, then.
+                libc::EOPNOTSUPP | libc::EINVAL | libc::ENOMEM if operation.zero_copy && !more => {
+                    operation.zero_copy = false;
+                    let socket = operation.socket;
+                    store.sockets[socket].zero_copy = false;
+                    self.start(key, store);
+                    return None;
+                }
+                code => Outcome::Failed(io::Error::from_raw_os_error(code)),
+            }
+        } else {
+            match operation.work {
+                // SAFETY: a descriptor that the kernel has made for us, and named once.
+                Work::Accept => Outcome::Accepted(Descriptor::System(unsafe { Socket::from_raw_fd(result) })),
+                Work::Connect => Outcome::Connected,
+                Work::Receive if len == 0 => Outcome::EndOfStream,
+                Work::Receive => chunk.map_or_else(lost_chunk, Outcome::Received),
+                Work::ReceiveFrom => {
+                    let header = &self.frame(key).header;
+                    chunk.and_then(|chunk| datagram(chunk, header)).unwrap_or_else(lost_chunk)
+                }
+                Work::Send | Work::SendTo => Outcome::Sent(len),
+            }
+        };
+        Some(Completion { key, outcome, more })
+    }
+}
+
+/// The kernel named no chunk, or one that it did not have.
+fn lost_chunk() -> Outcome {
+    Outcome::Failed(io::Error::other("the kernel received into memory that it was not given"))
+}
