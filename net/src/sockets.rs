@@ -4,18 +4,22 @@
 //! frame where it lies. Sinks are called between turns and one at a time; nothing is borrowed while one is, so it may use
 //! any socket.
 
+mod driver;
+mod seats;
+
 use std::cell::{RefCell, RefMut};
-use std::collections::BTreeSet;
 use std::fmt;
-use std::io;
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use corelane_kernel::{Scope, Time};
-use corelane_shard::{Driven, Driver, DriverWaker, Extension};
+use corelane_shard::Extension;
 
+pub(crate) use self::driver::{NetDriver, Rider};
+use self::seats::Inner;
+pub(crate) use self::seats::Left;
 use crate::buffers::{Buffer, Chunk};
 use crate::credit::{Credit, Received};
 use crate::net::Net;
@@ -30,24 +34,6 @@ pub trait Sink: 'static {
     fn hear(&mut self, socket: SocketId, event: EventKind, sockets: &Sockets, shard: &mut Scope<'_>);
 }
 
-/// A protocol of this crate on a shard's sockets, which is called in each turn. Kept weakly: it owns its sockets' handle.
-pub(crate) trait Rider: 'static {
-    /// Before the kernel's turn, and after what came over sockets was handed out.
-    fn turn(&self, now: Time, shard: &mut Scope<'_>);
-
-    /// After the kernel's turn, before what was written is passed on.
-    fn submit(&self);
-
-    /// Whether something is to be done in another turn at once.
-    fn has_input(&self) -> bool;
-
-    /// When it is to be called though nothing comes.
-    fn next_deadline(&self) -> Option<Time>;
-
-    /// Whether nothing is left to be said.
-    fn is_quiet(&self) -> bool;
-}
-
 /// A shard's sockets. A handle, cheap to clone; lives on the shard's thread.
 ///
 /// Actors use them by [`SocketCtx`](crate::SocketCtx). This is for what lies between: a protocol that reads bytes where they lie
@@ -58,114 +44,11 @@ pub struct Sockets {
     left: Left,
 }
 
-/// Accepted connections that were dropped before anybody took them, on whatever thread.
-pub(crate) type Left = Arc<LeftBehind>;
-
-pub(crate) struct LeftBehind {
-    sockets: Mutex<Vec<SocketId>>,
-    waker: Waker,
-}
-
-impl LeftBehind {
-    pub(crate) fn leave(&self, socket: SocketId) {
-        self.sockets.lock().unwrap_or_else(PoisonError::into_inner).push(socket);
-        self.waker.wake();
-    }
-}
-
-struct Inner {
-    reactor: Reactor,
-    network: Option<Network>,
-    rider: Option<Weak<dyn Rider>>,
-    /// By the tags of sockets, less one.
-    seats: Vec<Seat>,
-    free: Vec<u32>,
-    /// What is to be done when.
-    deadlines: BTreeSet<(Time, SocketId)>,
-    /// Connections whose actors lag.
-    lagging: Vec<(SocketId, Arc<Credit>)>,
-    linger: Duration,
-    /// Sockets that go on sending without an owner.
-    lingering: usize,
-    now: Time,
-}
-
-#[derive(Default)]
-struct Seat {
-    socket: Option<SocketId>,
-    sink: Option<Box<dyn Sink>>,
-    deadline: Option<Time>,
-    lingers: bool,
-}
-
-impl Inner {
-    fn seat(&mut self, socket: SocketId) -> Option<&mut Seat> {
-        let tag = self.reactor.tag(socket)?;
-        let seat = self.seats.get_mut(usize::try_from(tag).ok()?.checked_sub(1)?)?;
-        (seat.socket == Some(socket)).then_some(seat)
-    }
-
-    fn take_seat(&mut self, socket: SocketId, sink: Option<Box<dyn Sink>>) {
-        let at = self.free.pop().unwrap_or_else(|| {
-            self.seats.push(Seat::default());
-            (self.seats.len() - 1) as u32
-        });
-        self.seats[at as usize] = Seat { socket: Some(socket), sink, deadline: None, lingers: false };
-        self.reactor.set_tag(socket, u64::from(at) + 1);
-    }
-
-    /// Has the driver look at a socket at a time, or no more.
-    fn set_deadline(&mut self, socket: SocketId, at: Option<Time>) {
-        let Some(seat) = self.seat(socket) else { return };
-        let before = std::mem::replace(&mut seat.deadline, at);
-        if let Some(before) = before {
-            self.deadlines.remove(&(before, socket));
-        }
-        if let Some(at) = at {
-            self.deadlines.insert((at, socket));
-        }
-    }
-
-    /// The socket of a seat was closed.
-    fn vacate(&mut self, tag: u64) {
-        let Some(at) = tag.checked_sub(1) else { return };
-        let seat = std::mem::take(&mut self.seats[at as usize]);
-        self.lingering -= usize::from(seat.lingers);
-        if let (Some(deadline), Some(socket)) = (seat.deadline, seat.socket) {
-            self.deadlines.remove(&(deadline, socket));
-        }
-        self.free.push(at as u32);
-    }
-
-    /// Goes on reading where the actor has caught up.
-    fn catch_up(&mut self) {
-        let reactor = &mut self.reactor;
-        self.lagging.retain(|(socket, credit)| {
-            let lags = credit.lags();
-            if !lags && credit.is_wanted() {
-                reactor.resume(*socket);
-            }
-            lags
-        });
-    }
-}
-
 impl Sockets {
     pub(crate) fn new(reactor: Reactor, network: Option<Network>, linger: Duration, now: Time) -> Sockets {
-        let left = LeftBehind { sockets: Mutex::default(), waker: reactor.waker() };
-        let inner = Inner {
-            reactor,
-            network,
-            rider: None,
-            seats: Vec::new(),
-            free: Vec::new(),
-            deadlines: BTreeSet::new(),
-            lagging: Vec::new(),
-            linger,
-            lingering: 0,
-            now,
-        };
-        Sockets { inner: Rc::new(RefCell::new(inner)), left: Arc::new(left) }
+        let left = Left::new(reactor.waker());
+        let inner = Inner::new(reactor, network, linger, now);
+        Sockets { inner: Rc::new(RefCell::new(inner)), left }
     }
 
     /// This shard's sockets; `None` where no [`Net`] is loaded.
@@ -433,26 +316,6 @@ impl Sockets {
             }
         }
     }
-
-    /// Does what is due.
-    fn do_due(&self, now: Time, shard: &mut Scope<'_>) {
-        loop {
-            let mut inner = self.get();
-            let Some((at, socket)) = inner.deadlines.first().copied().filter(|(at, _)| *at <= now) else {
-                return;
-            };
-            inner.deadlines.remove(&(at, socket));
-            let Some(seat) = inner.seat(socket) else { continue };
-            seat.deadline = None;
-            let connects = !seat.lingers;
-            let tag = inner.reactor.tag(socket).unwrap_or_default();
-            inner.reactor.abort(socket);
-            drop(inner);
-            if connects {
-                self.tell(socket, tag, EventKind::Failed(io::ErrorKind::TimedOut.into()), shard);
-            }
-        }
-    }
 }
 
 impl fmt::Debug for Sockets {
@@ -461,85 +324,5 @@ impl fmt::Debug for Sockets {
             Ok(inner) => write!(f, "Sockets({:?})", inner.reactor),
             Err(_) => f.write_str("Sockets"),
         }
-    }
-}
-
-/// What the shard drives.
-pub(crate) struct NetDriver {
-    sockets: Sockets,
-}
-
-impl NetDriver {
-    pub(crate) fn of(sockets: Sockets) -> NetDriver {
-        NetDriver { sockets }
-    }
-}
-
-impl Driver for NetDriver {
-    fn complete(&mut self, shard: &mut Scope<'_>, now: Time, budget: u32) -> Driven {
-        {
-            let mut inner = self.sockets.get();
-            inner.now = now;
-            if let Some(network) = &inner.network {
-                network.advance_to(now.since(Time::ZERO));
-            }
-            let mut left = self.sockets.left.sockets.lock().unwrap_or_else(PoisonError::into_inner);
-            left.drain(..).for_each(|socket| inner.reactor.abort(socket));
-            inner.reactor.turn();
-        }
-        self.sockets.do_due(now, shard);
-        let mut driven = Driven::default();
-        driven.more = loop {
-            if driven.handled >= budget {
-                break true;
-            }
-            let event = self.sockets.get().reactor.next_event();
-            let Some(event) = event else { break false };
-            self.sockets.tell(event.socket, event.tag, event.kind, shard);
-            driven.handled += 1;
-        };
-        if let Some(rider) = self.sockets.rider() {
-            rider.turn(now, shard);
-        }
-        driven
-    }
-
-    fn submit(&mut self) {
-        if let Some(rider) = self.sockets.rider() {
-            rider.submit();
-        }
-        let mut inner = self.sockets.get();
-        inner.catch_up();
-        inner.reactor.submit();
-    }
-
-    fn has_input(&mut self) -> bool {
-        if self.sockets.rider().is_some_and(|rider| rider.has_input()) {
-            return true;
-        }
-        let mut inner = self.sockets.get();
-        inner.reactor.has_input()
-            || inner.lagging.iter().any(|(_, credit)| credit.has_caught_up())
-            || !self.sockets.left.sockets.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
-    }
-
-    fn park(&mut self, timeout: Option<Duration>) {
-        self.sockets.get().reactor.park(timeout);
-    }
-
-    fn waker(&self) -> DriverWaker {
-        let waker = self.sockets.waker();
-        Box::new(move || waker.wake())
-    }
-
-    fn next_deadline(&mut self) -> Option<Time> {
-        let rider = self.sockets.rider().and_then(|rider| rider.next_deadline());
-        let inner = self.sockets.get();
-        let network = inner.network.as_ref().and_then(Network::next_due).map(|due| Time::ZERO + due);
-        inner.deadlines.first().map(|(at, _)| *at).into_iter().chain(network).chain(rider).min()
-    }
-
-    fn is_quiet(&self) -> bool {
-        self.sockets.get().lingering == 0 && self.sockets.rider().is_none_or(|rider| rider.is_quiet())
     }
 }
