@@ -35,7 +35,9 @@ impl Watches {
                 check(open.is_some(), ONE, || format!("{watcher} did not watch its {target}"))?;
             }
             Act::Watching { watcher, target, with } => {
-                let more = |open: &Watch| open.more + u32::from(open.with && !lives.of(target).lives());
+                // One that waits is counted once, however often the watch begins anew.
+                let waits = |open: &Watch| open.due && open.with && !lives.of(target).lives();
+                let more = |open: &Watch| open.more + u32::from(waits(open));
                 let more = self.open.get(&(watcher, target)).map_or(0, more);
                 self.open.insert((watcher, target), Watch { with, due: true, more });
             }
