@@ -1,8 +1,7 @@
 //! A body that is taken for a chunk is one.
 #![no_main]
 
-#[allow(dead_code)]
-#[path = "../../net/tests/targets/mod.rs"]
-mod targets;
+#[path = "../../net/tests/targets/chunk.rs"]
+mod chunk;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::chunk(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| chunk::check(data));

@@ -1,8 +1,9 @@
 //! Any bytes in any envelope are a message, or an error.
 #![no_main]
 
-#[allow(dead_code)]
-#[path = "../../net/tests/targets/mod.rs"]
-mod targets;
+#[path = "../../net/tests/targets/envelope.rs"]
+mod envelope;
+#[path = "../../net/tests/targets/messages.rs"]
+mod messages;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::envelope(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| envelope::check(data));

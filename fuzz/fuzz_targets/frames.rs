@@ -1,8 +1,9 @@
 //! Frames are the same in whatever pieces the bytes come.
 #![no_main]
 
-#[allow(dead_code)]
-#[path = "../../net/tests/targets/mod.rs"]
-mod targets;
+#[path = "../../net/tests/targets/frames.rs"]
+mod frames;
+#[path = "../../net/tests/targets/reading.rs"]
+mod reading;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::frames(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| frames::check(data));

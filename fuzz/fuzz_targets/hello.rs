@@ -1,8 +1,7 @@
 //! A body that is taken for a hello is one.
 #![no_main]
 
-#[allow(dead_code)]
-#[path = "../../net/tests/targets/mod.rs"]
-mod targets;
+#[path = "../../net/tests/targets/hello.rs"]
+mod hello;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::hello(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| hello::check(data));

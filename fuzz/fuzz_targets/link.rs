@@ -1,8 +1,9 @@
 //! A link takes any bytes after a good hello.
 #![no_main]
 
-#[allow(dead_code)]
-#[path = "../../net/tests/targets/mod.rs"]
-mod targets;
+#[path = "../../net/tests/targets/link.rs"]
+mod link;
+#[path = "../../net/tests/targets/reading.rs"]
+mod reading;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::link(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| link::check(data));

@@ -1,7 +1,7 @@
 //! Requests of RESP are the same in whatever pieces the bytes come, and nothing in them is a panic.
 #![no_main]
 
-#[allow(dead_code)]
+#[expect(dead_code, reason = "answers are not fuzzed")]
 #[path = "../../examples/resp/protocol.rs"]
 mod protocol;
 
@@ -11,7 +11,7 @@ type Parsed = (Vec<Vec<Vec<u8>>>, Result<usize, ProtocolError>);
 
 /// All requests in some bytes of which so many come at a time, and what is left behind the last.
 fn parse(bytes: &[u8], piece: usize) -> Parsed {
-    let (mut parser, mut requests) = (Parser::new(), Vec::new());
+    let (mut parser, mut requests) = (Parser::default(), Vec::new());
     let (mut from, mut upto) = (0, 0);
     loop {
         match parser.parse(&bytes[from..upto]) {

@@ -1,14 +1,14 @@
 //! Messages of other versions: bytes that were written once are kept in `tests/old/`, one file for each version of a type,
 //! and must be read for ever.
 
-#[allow(dead_code)]
-mod targets;
+#[path = "targets/messages.rs"]
+mod messages;
 
 use std::fs;
 use std::path::Path;
 
 use corelane_net::codec::{self, Codec, DecodeError, Envelope, Wire};
-use targets::{Order, OrderV1, OrderV2, Side, Tick, TickV1, Trade};
+use messages::{Order, OrderV1, OrderV2, Side, Tick, TickV1, Trade};
 
 /// Bytes as they are kept: version, readable since, then the message, in hexadecimal.
 fn kept(name: &str) -> (u16, u16, Vec<u8>) {

@@ -1,6 +1,5 @@
 //! Bytes from a peer that means harm, or is broken: the fuzz targets, over random bytes and over nearly good ones.
 
-#[allow(dead_code)]
 mod targets;
 
 use corelane_kernel::RawAddress;
@@ -99,7 +98,7 @@ proptest! {
     fn good_frames_are_the_same_in_any_pieces(frames in prop::collection::vec(frame(), 1..8), cut in any::<usize>()) {
         let mut bytes = frames.concat();
         bytes.truncate(bytes.len() - cut % 9);
-        targets::frames(&bytes);
+        targets::frames::check(&bytes);
     }
 
     #[test]
@@ -112,9 +111,9 @@ proptest! {
             let at = at % bytes.len();
             bytes[at] ^= with;
         }
-        targets::frames(&bytes);
-        targets::hello(&bytes[7..]);
-        targets::chunk(&bytes[7..]);
+        targets::frames::check(&bytes);
+        targets::hello::check(&bytes[7..]);
+        targets::chunk::check(&bytes[7..]);
     }
 
     #[test]
@@ -127,19 +126,19 @@ proptest! {
             let at = at % bytes.len();
             bytes[at] ^= with;
         }
-        targets::link(&bytes);
+        targets::link::check(&bytes);
     }
 
     #[test]
     fn noise_is_frames_or_errors(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        targets::frames(&bytes);
-        targets::hello(&bytes);
-        targets::chunk(&bytes);
+        targets::frames::check(&bytes);
+        targets::hello::check(&bytes);
+        targets::chunk::check(&bytes);
     }
 
     #[test]
     fn noise_is_messages_or_errors(bytes in prop::collection::vec(any::<u8>(), 2..80)) {
-        targets::envelope(&bytes);
+        targets::envelope::check(&bytes);
     }
 }
 
