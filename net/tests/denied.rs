@@ -54,6 +54,7 @@ fn echo(reactor: &mut Reactor) {
     }
 }
 
+/// Reliability 30: denied in each way in which it may be.
 #[test]
 fn a_process_that_may_not_use_io_uring_polls_and_says_why() {
     let Ok(errno) = std::env::var(CHILD) else {

@@ -101,6 +101,7 @@ proptest! {
         targets::frames::check(&bytes);
     }
 
+    /// Reliability 23: what is read of damaged frames is written as it was read.
     #[test]
     fn damaged_frames_are_frames_or_errors(
         frames in prop::collection::vec(frame(), 1..4),
@@ -116,6 +117,7 @@ proptest! {
         targets::chunk::check(&bytes[7..]);
     }
 
+    /// Reliability 23: a link takes them, within its limits.
     #[test]
     fn a_link_survives_any_frames_whole_or_damaged(
         frames in prop::collection::vec(frame(), 1..30),
@@ -129,6 +131,7 @@ proptest! {
         targets::link::check(&bytes);
     }
 
+    /// Reliability 23: nor does noise do harm.
     #[test]
     fn noise_is_frames_or_errors(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         targets::frames::check(&bytes);
@@ -136,6 +139,7 @@ proptest! {
         targets::chunk::check(&bytes);
     }
 
+    /// Reliability 23: in any envelope.
     #[test]
     fn noise_is_messages_or_errors(bytes in prop::collection::vec(any::<u8>(), 2..80)) {
         targets::envelope::check(&bytes);

@@ -176,6 +176,7 @@ fn large_messages_pass_in_pieces_with_small_ones_between() {
     });
 }
 
+/// Conformance 38: who watches is told once, and of an actor that ended what it ended of.
 #[test]
 fn a_watch_is_answered_once_with_the_reason() {
     with_each(|backend| {
@@ -217,6 +218,7 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// Conformance 38, 40: over real connections; what is addressed to the former life is refused.
 #[test]
 fn the_end_of_a_host_is_told_to_each_watcher_once_and_its_next_life_is_welcome() {
     with_each(|backend| {
@@ -303,6 +305,7 @@ fn a_host_looks_its_own_actors_up_by_their_urls_too() {
     near.end();
 }
 
+/// Conformance 39: what cannot be written for the other host is refused before it leaves, and the link goes on.
 #[test]
 fn what_has_no_wire_form_comes_back() {
     let (near, far) = (host(1, Choice::Poll), host(1, Choice::Poll));

@@ -118,6 +118,7 @@ fn an_actor_of_another_process_is_told_asked_and_watched() {
     near.end();
 }
 
+/// Conformance 38, 40: between processes.
 #[test]
 fn a_process_that_is_killed_is_lost_once_and_its_successor_is_welcome_at_once() {
     let (near, other) = (near(), Other::start("127.0.0.1:0"));
@@ -145,6 +146,7 @@ fn a_process_that_is_killed_is_lost_once_and_its_successor_is_welcome_at_once() 
     near.end();
 }
 
+/// Conformance 38, 40: the new life says so, before any silence does.
 #[test]
 fn a_process_that_is_followed_before_anybody_missed_it_is_lost_all_the_same() {
     // The detector is patient here: the next life's hello is what says so.
@@ -163,6 +165,7 @@ fn a_process_that_is_followed_before_anybody_missed_it_is_lost_all_the_same() {
     near.end();
 }
 
+/// Conformance 38: and whoever only hung is not refused for it.
 #[test]
 fn a_process_that_hangs_is_lost_and_may_come_back() {
     let (near, other) = (near(), Other::start("127.0.0.1:0"));

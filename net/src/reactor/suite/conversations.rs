@@ -236,6 +236,7 @@ fn buffers_of_every_kind_are_sent(open: Open) {
     rig.end();
 }
 
+/// Reliability 29: whoever keeps what came holds up its sender, and no memory is used twice.
 fn receiving_stops_without_chunks_and_goes_on_when_another_thread_gives_them_back(open: Open) {
     let Some(mut rig) = Rig::new(open, &ReactorConfig { chunks: 4, ..small() }) else { return };
     rig.kept = Some(Vec::new());

@@ -47,6 +47,7 @@ fn give_up(rig: &mut Rig, listener: SocketId, steps: usize, how: usize) {
     }
 }
 
+/// Reliability 28: connections that are given up at each step, in each way.
 fn whoever_is_dropped_at_any_step_leaves_nothing_behind(open: Open) {
     for steps in 0..12 {
         for how in 0..4 {
@@ -67,6 +68,7 @@ fn whoever_is_dropped_at_any_step_leaves_nothing_behind(open: Open) {
     }
 }
 
+/// Reliability 28: with operations in flight; no completion comes for one that has ended.
 fn ten_thousand_connections_come_and_go(open: Open) {
     let Some(mut rig) = Rig::new(open, &small()) else { return };
     let (listener, _) = rig.listen();
@@ -92,6 +94,7 @@ fn ten_thousand_connections_come_and_go(open: Open) {
     rig.end();
 }
 
+/// Reliability 28: nothing is done for a completion that comes too late.
 fn a_completion_of_an_earlier_use_of_a_slot_is_counted_and_dropped(open: Open) {
     let Some(mut rig) = Rig::new(open, &small()) else { return };
     rig.kept = Some(Vec::new());
@@ -124,6 +127,7 @@ fn a_completion_of_an_earlier_use_of_a_slot_is_counted_and_dropped(open: Open) {
     rig.end();
 }
 
+/// Reliability 28: nor is what it brings kept.
 fn a_connection_that_comes_with_a_stale_completion_is_closed(open: Open) {
     let Some(mut rig) = Rig::new(open, &small()) else { return };
     rig.resumes = false;
@@ -142,6 +146,7 @@ fn a_connection_that_comes_with_a_stale_completion_is_closed(open: Open) {
     rig.end();
 }
 
+/// Reliability 28: numbers of descriptors are used again.
 fn a_descriptor_is_closed_after_its_operations_and_its_number_used_again_only_then(open: Open) {
     let Some(mut rig) = Rig::new(open, &small()) else { return };
     if rig.reactor.backend() == Backend::Simulated {
@@ -163,6 +168,7 @@ fn a_descriptor_is_closed_after_its_operations_and_its_number_used_again_only_th
     rig.end();
 }
 
+/// Reliability 28, 29: what somebody still reads outlives the reactor.
 fn a_reactor_that_is_dropped_at_any_step_gives_everything_back(open: Open) {
     for steps in 0..10 {
         let Some(mut rig) = Rig::new(open, &small()) else { return };

@@ -1,0 +1,206 @@
+//! Hellos: whom a link takes up a connection with, which connection stays, and how it ends.
+
+use std::time::Duration;
+
+use corelane_net::link::{
+    Action, Connection, GREETING_MAX, Link, LinkConfig, LinkTo, Loss, SignalError, greet,
+};
+use corelane_net::wire::{Goodbye, Hello, Meaning, Reason, capability};
+
+use crate::peer::*;
+
+/// Conformance 36: what is no hello, and what comes too late, ends its connection, and nobody was taken for anybody.
+#[test]
+fn a_connection_begins_with_a_good_hello_or_ends() {
+    let me = me(10, 100);
+    let greeted =
+        |hello: Hello<'_>| greet(&me, &bytes(&[Meaning::Hello(hello)])).map(|_| ()).map_err(|end| end.reason);
+    let good = hello(200, 1, 1);
+    assert_eq!(greeted(good), Ok(()));
+    assert_eq!(greeted(Hello { to_node: 0, ..good }), Ok(()));
+    assert_eq!(greeted(Hello { welcome: true, ..good }), Err(Reason::Protocol));
+    assert_eq!(greeted(Hello { system: "bank", ..good }), Err(Reason::WrongAddress));
+    assert_eq!(greeted(Hello { to_node: 11, ..good }), Err(Reason::WrongAddress));
+    assert_eq!(greeted(Hello { node: 10, ..good }), Err(Reason::WrongAddress));
+    assert_eq!(greeted(Hello { version_oldest: 2, ..good }), Err(Reason::Incompatible));
+    assert_eq!(greeted(Hello { required: 1 << 63, ..good }), Err(Reason::Incompatible));
+    let without = Hello { capabilities: capability::CHUNKS, ..good };
+    assert_eq!(greeted(without), Err(Reason::Incompatible));
+    assert_eq!(greeted(Hello { frame_max: 4095, ..good }), Err(Reason::Protocol));
+    assert_eq!(greet(&me, &bytes(&[BEAT])).unwrap_err().reason, Reason::Protocol);
+    assert_eq!(greet(&me, b"GET / HTTP/1.1\r\n").unwrap_err().reason, Reason::Protocol);
+    // Byte by byte, it is awaited, within a bound.
+    let whole = bytes(&[Meaning::Hello(good)]);
+    assert!(whole.len() < GREETING_MAX);
+    for end in 0..whole.len() {
+        assert_eq!(greet(&me, &whole[..end]), Ok(None));
+    }
+    // Another link's.
+    let mut link = link();
+    let wrong_shard = accept(&mut link, at(0), FIRST, &Hello { to_shard: 0, ..good });
+    assert_eq!(wrong_shard.unwrap_err().reason, Reason::WrongAddress);
+
+    // Who was welcomed and is silent.
+    accept(&mut link, at(0), FIRST, &good).unwrap();
+    assert_eq!(link.next_time(), Some(at(15_000)));
+    link.tick(at(14_999));
+    assert_eq!(actions(&mut link), []);
+    link.tick(at(15_000));
+    assert_eq!(closes(&actions(&mut link)), Some(Reason::TooLate));
+    // Who was dialed and is silent.
+    link.start(at(20_000));
+    assert_eq!(actions(&mut link), [Action::Dial]);
+    link.dialed(at(20_000), Connection(2));
+    assert!(matches!(meanings(&flush(&mut link, at(20_000)))[..], [Meaning::Hello(_)]));
+    link.tick(at(35_000));
+    assert_eq!(closes(&actions(&mut link)), Some(Reason::TooLate));
+    assert!(link.open().is_none() && link.to().incarnation == 0);
+}
+
+/// Conformance 40: a restarted peer is welcome at once; what was with its former life is lost, and that life is never
+/// listened to again.
+#[test]
+fn a_new_life_is_welcome_at_once_and_the_old_one_never_again() {
+    let mut link = link();
+    assert_eq!(open(&mut link, at(0), FIRST, &hello(200, 5, 1)), [up(200, 1)]);
+    let reborn = open(&mut link, at(10), Connection(2), &hello(201, 1, 1));
+    assert_eq!(reborn[0], lost(200, 1, Loss::Restarted));
+    assert!(
+        matches!(reborn[1], Action::Close(FIRST, Some(farewell)) if farewell.reason == Reason::Superseded)
+    );
+    assert_eq!(reborn[2..], [Action::Down, up(201, 1)]);
+    // Bytes of the old connection that were on their way.
+    let mut notes = Notes::default();
+    let late = bytes(&[message(1, b"late"), Meaning::Signal(1, stop(1))]);
+    assert_eq!(feed(&mut link, at(11), FIRST, &late, &mut notes), []);
+    assert!(notes.messages.is_empty() && notes.signals.is_empty());
+    let refused = accept(&mut link, at(12), Connection(3), &hello(200, 9, 1)).unwrap_err();
+    assert_eq!(refused.reason, Reason::Quarantined);
+    assert_eq!(link.open(), Some(Connection(2)));
+}
+
+/// Conformance 40: who called before the new life answered does not come after it.
+#[test]
+fn a_life_that_called_before_the_present_one_answered_is_not_taken_for_its_successor() {
+    let mut link = link();
+    accept(&mut link, at(0), FIRST, &hello(200, 1, 1)).unwrap();
+    accept(&mut link, at(1), Connection(2), &hello(201, 1, 1)).unwrap();
+    let answered = feed(&mut link, at(2), Connection(2), &bytes(&[BEAT]), &mut Notes::default());
+    assert_eq!(answered[1], up(201, 1));
+    assert!(matches!(answered[0], Action::Close(FIRST, _)));
+    // The answer of the dead, which was under way for long.
+    assert_eq!(feed(&mut link, at(3), FIRST, &bytes(&[BEAT]), &mut Notes::default()), []);
+    assert_eq!((link.open(), link.to().incarnation), (Some(Connection(2)), 201));
+}
+
+#[test]
+fn a_hello_alone_changes_nothing() {
+    let mut link = link();
+    open(&mut link, at(0), FIRST, &hello(200, 1, 1));
+    for connection in 2..20 {
+        accept(&mut link, at(1), Connection(connection), &hello(200 + connection, 9, 7)).unwrap();
+    }
+    let closed = actions(&mut link);
+    assert!(closed.iter().all(|action| matches!(action, Action::Close(_, None))), "{closed:?}");
+    assert_eq!(closed.len(), 14, "four may wait");
+    assert_eq!((link.open(), link.to().incarnation, link.association()), (Some(FIRST), 200, 1));
+}
+
+#[test]
+fn of_two_that_dial_at_once_the_smaller_nodes_connection_stays() {
+    let dialing = |node, other| {
+        let to = LinkTo { node: other, incarnation: 0, shard: 0 };
+        let mut link = Link::new(me(node, node * 10), 0, to, LinkConfig::default()).unwrap();
+        link.start(at(0));
+        assert_eq!(actions(&mut link), [Action::Dial]);
+        link.dialed(at(0), Connection(node));
+        let hello = flush(&mut link, at(0));
+        (link, hello)
+    };
+    let (mut small, from_small) = dialing(10, 20);
+    let (mut large, from_large) = dialing(20, 10);
+    let refused = accept(&mut small, at(1), Connection(20), &only_hello(&from_large)).unwrap_err();
+    assert_eq!((refused.reason, refused.detail), (Reason::Superseded, 1));
+    let welcome = accept(&mut large, at(1), Connection(10), &only_hello(&from_small)).unwrap();
+    // The refusal comes first; then there is no need to dial again while the other is about to answer.
+    let goodbye = bytes(&[Meaning::Goodbye(Goodbye { reason: Reason::Superseded, detail: 1, text: "" })]);
+    let closed = feed(&mut large, at(2), Connection(20), &goodbye, &mut Notes::default());
+    assert!(matches!(closed[..], [Action::Close(Connection(20), None)]));
+    large.tick(at(1000));
+    assert_eq!(actions(&mut large), []);
+    let opened = feed(&mut small, at(2), Connection(10), &welcome, &mut Notes::default());
+    assert_eq!(opened, [up(200, 1)]);
+    let first = flush(&mut small, at(2));
+    assert_eq!(feed(&mut large, at(3), Connection(10), &first, &mut Notes::default()), [up(100, 1)]);
+}
+
+/// A peer that has gone on talks on a newer connection; a hello that is older than that is refused.
+#[test]
+fn a_newer_connection_takes_the_place_of_an_older_and_not_the_other_way_round() {
+    let mut link = link();
+    open(&mut link, at(0), FIRST, &hello(200, 3, 1));
+    let refused = accept(&mut link, at(1), Connection(2), &hello(200, 3, 1)).unwrap_err();
+    assert_eq!((refused.reason, refused.detail), (Reason::Superseded, 3));
+    let changed = open(&mut link, at(1), Connection(3), &hello(200, 4, 1));
+    assert!(matches!(changed[0], Action::Close(FIRST, Some(_))));
+    assert_eq!(changed[1..], [Action::Down, up(200, 1)]);
+}
+
+#[test]
+fn a_system_that_leaves_says_so_and_is_lost_at_once() {
+    let mut link = link();
+    open(&mut link, at(0), FIRST, &hello(200, 1, 1));
+    let goodbye = Meaning::Goodbye(Goodbye { reason: Reason::Leaving, detail: 0, text: "" });
+    let all = feed(&mut link, at(1), FIRST, &bytes(&[goodbye]), &mut Notes::default());
+    assert_eq!(all, [Action::Close(FIRST, None), Action::Down, lost(200, 1, Loss::Left)]);
+    assert_eq!(
+        accept(&mut link, at(2), Connection(2), &hello(200, 2, 1)).unwrap_err().reason,
+        Reason::Quarantined
+    );
+    assert_eq!(open(&mut link, at(3), Connection(3), &hello(201, 1, 1)), [up(201, 1)]);
+
+    link.leave();
+    let all = actions(&mut link);
+    assert_eq!(closes(&all), Some(Reason::Leaving));
+    assert_eq!(all[1..], [Action::Down, lost(201, 1, Loss::Leaving)]);
+    assert_eq!(link.signal(at(4), stop(1)), Err(SignalError::Left));
+    assert_eq!(
+        accept(&mut link, at(4), Connection(4), &hello(202, 1, 1)).unwrap_err().reason,
+        Reason::Leaving
+    );
+    link.start(at(5));
+    assert_eq!((actions(&mut link), link.next_time()), (vec![], None));
+}
+
+#[test]
+fn who_is_rejected_is_told_and_tries_again_after_the_longest_wait() {
+    let mut link = link();
+    link.start(at(0));
+    actions(&mut link);
+    link.dialed(at(0), FIRST);
+    flush(&mut link, at(0));
+    let goodbye = Meaning::Goodbye(Goodbye { reason: Reason::Incompatible, detail: 0, text: "no" });
+    let all = feed(&mut link, at(1), FIRST, &bytes(&[goodbye]), &mut Notes::default());
+    assert_eq!(all, [Action::Close(FIRST, None), Action::Rejected(Reason::Incompatible)]);
+    assert!(link.next_time().unwrap() > at(4001));
+}
+
+#[test]
+fn waits_between_dials_grow_and_end_with_a_connection() {
+    let mut link = link();
+    link.start(at(0));
+    let mut waits = Vec::new();
+    let mut now = at(0);
+    for _ in 0..10 {
+        assert_eq!(actions(&mut link), [Action::Dial]);
+        link.dial_failed(now);
+        let next = link.next_time().unwrap();
+        waits.push(next.since(now));
+        now = next;
+        link.tick(now);
+    }
+    for (at, wait) in waits.iter().enumerate() {
+        let full = Duration::from_millis((50 << at).min(5000));
+        assert!(*wait <= full && *wait >= full * 4 / 5, "{waits:?}");
+    }
+}
