@@ -1,4 +1,4 @@
-//! Bonds: what ties a child on another shard to its parent, and what travels along.
+//! Bonds: what ties a child on another shard, or on another host, to its parent, and what travels along.
 //!
 //! In the parent's kernel an *outpost* stands among the children in the child's place: a cell that handles no message, has
 //! the child's name, and is restarted, suspended and stopped like any other child. What is done with it, it orders from the
@@ -13,7 +13,7 @@
 //!                └─────── orders ────────▶
 //! ```
 //!
-//! Orders and reports are signals. Each end keeps in its bond what it has still to say, so that nothing is lost where the
+//! Orders and reports are signals, over lanes or over the uplink. Each end keeps in its bond what it has still to say, so that nothing is lost where the
 //! region is used up and the lane full: it is said when there is room again, the last word only.
 
 use core::time::Duration;
@@ -65,7 +65,7 @@ pub(crate) struct Bond {
     /// Nothing is left to say: the child's birth and its last failure, or the stop of the outpost.
     pub(crate) said: bool,
     /// An order that was not sent yet.
-    pub(crate) order: Option<What>,
+    pub(crate) order: Option<ChildOrder>,
     /// The child's end: who the parent is, and its path.
     pub(crate) parent: Address,
     pub(crate) prefix: Prefix,
@@ -93,17 +93,25 @@ impl Bond {
 #[derive(Clone)]
 pub(crate) struct Order {
     pub(crate) round: u32,
-    pub(crate) what: What,
+    pub(crate) what: ChildOrder,
 }
 
-#[derive(Clone)]
-pub(crate) enum What {
+/// What a parent orders of a child that lives elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChildOrder {
     /// Go on as if it had not failed.
     Resume,
-    /// Begin anew after a wait: over its own failure, or over somebody else's.
-    Restart { wait: Duration, failure: Failure },
+    /// Begin anew: over its own failure, or over somebody else's.
+    Restart {
+        /// After so long.
+        wait: Duration,
+        /// The failure that it is over.
+        failure: Failure,
+    },
     /// Let messages wait, or no longer.
     Hold(bool),
+    /// Stop, with all below it.
+    Stop,
 }
 
 /// What a child's kernel tells a parent's. Each report names the child, so that the first that is heard introduces it.
@@ -111,13 +119,19 @@ pub(crate) enum What {
 pub(crate) struct Report {
     pub(crate) child: Address,
     pub(crate) round: u32,
-    pub(crate) news: News,
+    pub(crate) news: ChildNews,
 }
 
-#[derive(Clone)]
-pub(crate) enum News {
+/// What there is to report of a child that lives elsewhere than its parent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChildNews {
+    /// It is there.
     Born,
+    /// It could not be made. Said between shards only: who sends for a child on another host uses
+    /// [`Scope::refuse_outpost`](crate::Scope::refuse_outpost).
     Unborn(SpawnError),
+    /// It has failed, and waits for a decision.
     Failed(Failure),
+    /// It has ended.
     Ended,
 }

@@ -27,6 +27,9 @@ pub enum FailureKind {
 /// Any error converts into one, so handlers may use `?`. The error itself is not kept: its type can be asked for with
 /// [`Failure::is`], its text is cut at [`TEXT_MAX`] bytes. `Clone`, `Send`, no allocation.
 ///
+/// A failure that came from another host, about a child there, has its kind, its text and the hash of its error's type's
+/// name.
+///
 /// ```
 /// use corelane_kernel::{Failure, FailureKind};
 ///
@@ -43,13 +46,31 @@ pub enum FailureKind {
 pub struct Failure {
     kind: FailureKind,
     error: TypeId,
-    /// The name of the error's type; where that is [`Located`], the place of the panic.
-    name: &'static str,
+    name: Name,
     text: String<TEXT_MAX, u8>,
+}
+
+/// What is known of the error by name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Name {
+    /// Of its type; where that is [`Located`], of the place of the panic.
+    Here(&'static str),
+    /// It happened on another host, where the name of its type has this hash.
+    There(u64),
 }
 
 /// Stands for the error of a panic whose place is known.
 struct Located;
+
+/// Stands for an error that happened on another host.
+struct Elsewhere;
+
+/// FNV-1a, by Fowler, Noll and Vo.
+fn hash_of(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
 
 /// What a handler returns: `Ok` to go on, or the failure that its supervisor decides about.
 pub type Outcome = Result<(), Failure>;
@@ -70,8 +91,12 @@ impl Write for Cut<'_> {
 
 impl Failure {
     fn with<E: 'static>(kind: FailureKind, text: fmt::Arguments<'_>) -> Failure {
-        let mut failure =
-            Failure { kind, error: TypeId::of::<E>(), name: type_name::<E>(), text: String::new() };
+        let mut failure = Failure {
+            kind,
+            error: TypeId::of::<E>(),
+            name: Name::Here(type_name::<E>()),
+            text: String::new(),
+        };
         // A `Display` that fails leaves what it wrote so far.
         let _ = Cut(&mut failure.text).write_fmt(text);
         failure
@@ -91,7 +116,14 @@ impl Failure {
     /// For drivers that know it.
     pub fn panic_at(message: &str, location: &'static str) -> Failure {
         let panic = Failure::with::<Located>(FailureKind::Panic, format_args!("{message}"));
-        Failure { name: location, ..panic }
+        Failure { name: Name::Here(location), ..panic }
+    }
+
+    /// A failure that happened on another host, as it is told of there: kind, hash of the name of its error's type
+    /// ([`Failure::error_hash`]), text.
+    pub fn from_elsewhere(kind: FailureKind, error_hash: u64, text: &str) -> Failure {
+        let failure = Failure::with::<Elsewhere>(kind, format_args!("{text}"));
+        Failure { name: Name::There(error_hash), ..failure }
     }
 
     pub(crate) fn death_pact(text: impl fmt::Display) -> Failure {
@@ -115,20 +147,40 @@ impl Failure {
         self.kind
     }
 
-    /// Whether an error of type `E` caused it.
+    /// Whether an error of type `E` caused it. Where it happened on another host, types are compared by the hashes of their
+    /// names ([`core::any::type_name`]), which are the same as long as both hosts were built by one compiler from one layout
+    /// of modules: what such a decision is based on should have a type of its own in a stable place.
     pub fn is<E: 'static>(&self) -> bool {
-        self.error == TypeId::of::<E>()
+        match self.name {
+            Name::Here(_) => self.error == TypeId::of::<E>(),
+            Name::There(hash) => hash == hash_of(type_name::<E>()),
+        }
     }
 
-    /// Name of the error's type, for people; `()` where there was none.
+    /// Name of the error's type, for people; `()` where there was none, or where it happened on another host.
     pub fn error_name(&self) -> &'static str {
-        if self.is::<Located>() { type_name::<()>() } else { self.name }
+        match self.name {
+            Name::Here(name) if self.error != TypeId::of::<Located>() => name,
+            _ => type_name::<()>(),
+        }
+    }
+
+    /// A hash of the name of the error's type (FNV-1a of 64 bits), which another host can compare; that of `()` where there
+    /// was none.
+    pub fn error_hash(&self) -> u64 {
+        match self.name {
+            Name::There(hash) => hash,
+            Name::Here(_) => hash_of(self.error_name()),
+        }
     }
 
     /// Where in the source the panic was that caused it: file, line and column. `None` where it was no panic, or the driver
     /// does not know.
     pub fn location(&self) -> Option<&'static str> {
-        self.is::<Located>().then_some(self.name)
+        match self.name {
+            Name::Here(place) if self.error == TypeId::of::<Located>() => Some(place),
+            _ => None,
+        }
     }
 
     /// The error's text, cut at [`TEXT_MAX`] bytes.
@@ -187,6 +239,19 @@ mod tests {
         // It knows it still when it was a start that panicked.
         assert_eq!(located.at_start().location(), Some("src/till.rs:17:9"));
         assert_eq!(Failure::new("no panic").location(), None);
+    }
+
+    #[test]
+    fn an_error_of_another_host_is_known_by_the_name_of_its_type() {
+        let here = "x".parse::<u8>().map_err(Failure::from).unwrap_err();
+        let there = Failure::from_elsewhere(here.kind(), here.error_hash(), here.text());
+        assert!(there.is::<core::num::ParseIntError>() && !there.is::<fmt::Error>() && !there.is::<()>());
+        assert_eq!((there.to_string(), there.error_name()), (here.to_string(), "()"));
+        assert_eq!(there.error_hash(), here.error_hash());
+        let panic = Failure::panic_at("lost", "src/till.rs:17:9");
+        let there = Failure::from_elsewhere(panic.kind(), panic.error_hash(), panic.text());
+        assert!(there.is::<()>() && there.location().is_none());
+        assert_eq!(core::mem::size_of::<Name>(), core::mem::size_of::<&str>());
     }
 
     #[test]

@@ -78,7 +78,7 @@
 //! turns) → `backoff`, `supervise/` (what may be decided), `lifecycle/` (births, failures, restarts and ends) → `watch`, `ties`,
 //! `wheel`, `timers`, `ask`, `deadline`, `backlog`, `names`, `grants`, `paths` (what actors can do) → `context`, `scope`
 //! (how they do it) → `batch`, `exit`, `exits`, `inlet`, `relay`, `bond`, `outpost` (other cores) → `census`, `border`,
-//! `uplink` (other hosts) → `becoming`, `fsm/`, `router/`, `pattern/` (what is made of all that).
+//! `uplink`, `abroad` (other hosts) → `becoming`, `fsm/`, `router/`, `pattern/` (what is made of all that).
 //!
 //! # Features
 //!
@@ -93,6 +93,7 @@ extern crate alloc;
 #[cfg(any(test, feature = "serde"))]
 extern crate std;
 
+mod abroad;
 mod actor;
 mod address;
 mod ask;
@@ -161,11 +162,13 @@ mod uplink;
 mod watch;
 mod wheel;
 
+pub use abroad::{Outpost, Parentage};
 pub use actor::{Actor, StopReason, Terminated};
 pub use address::{ActorRef, Address, Group, Place, RealmsExhausted, ReplyTo, Seat};
 pub use backoff::Backoff;
 pub use beacon::{Beacon, Seen};
 pub use becoming::{Become, BecomeTooDeep, Handler};
+pub use bond::{ChildNews, ChildOrder};
 #[cfg(feature = "serde")]
 pub use border::{Border, Compact, FarAddress, Fixed, Wire, within};
 #[cfg(feature = "alloc")]

@@ -25,7 +25,7 @@ fn hash_of(name: &str) -> u64 {
     })
 }
 
-fn is_valid(name: &str) -> bool {
+pub(crate) fn is_valid(name: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.*$+:@&=,!~';()".contains(&b);
     !name.is_empty() && name.len() <= NAME_MAX && !name.starts_with('$') && name.bytes().all(allowed)
 }

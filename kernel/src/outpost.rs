@@ -10,8 +10,9 @@ use core::fmt::{self, Write as _};
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
+use crate::abroad::Outpost;
 use crate::actor::Actor;
-use crate::address::{ActorRef, Address, Gate, Group};
+use crate::address::{ActorRef, Address, Gate, Group, Place};
 use crate::ask::{drop_value, plain};
 use crate::behavior::{Behavior, Layout, Made, Maker, Role};
 use crate::bond::{Bond, End, OwnName, Prefix};
@@ -26,12 +27,12 @@ use crate::scope::Scope;
 
 /// What a child's kernel is told of where it comes from, and how it is to be born.
 pub(crate) struct Origin {
-    outpost: Address,
-    parent: Address,
-    prefix: Prefix,
-    name: Option<OwnName>,
-    group: Group,
-    bound: u32,
+    pub(crate) outpost: Address,
+    pub(crate) parent: Address,
+    pub(crate) prefix: Prefix,
+    pub(crate) name: Option<OwnName>,
+    pub(crate) group: Group,
+    pub(crate) bound: u32,
 }
 
 /// What an outpost's cell hears of its child's birth: nothing, where it was stopped before.
@@ -106,27 +107,68 @@ impl Kernel {
             then(Some(Ok(child)), &mut Scope::new(self));
             return Ok(());
         }
+        let place = self.exits.place_of(shard).ok_or(SpawnError::Unreachable)?;
+        self.post::<A::Msg, T>(parent, birth.name, place, then, |kernel, cell| {
+            kernel.send_child::<A, F>(parent, cell, shard, birth, maker)
+        })?;
+        Ok(())
+    }
+
+    /// Puts an outpost among the children of a cell, and has it sent for the child; gives its cell. Nothing has changed when
+    /// it fails.
+    fn post<R, T>(
+        &mut self,
+        parent: u32,
+        name: Option<&str>,
+        place: Place,
+        then: T,
+        send: impl FnOnce(&mut Kernel, u32) -> Result<(), SpawnError>,
+    ) -> Result<u32, SpawnError>
+    where
+        R: 'static,
+        T: FnOnce(Option<Result<ActorRef<R>, SpawnError>>, &mut Scope<'_>) + 'static,
+    {
         if matches!(self.memory.header(parent).identity.get().gate(), Gate::Stopping | Gate::Dead) {
             return Err(SpawnError::Stopping);
         }
-        let behavior = Awaiting::<A::Msg, T>::BEHAVIOR;
+        let behavior = Awaiting::<R, T>::BEHAVIOR;
         let cell = self.raw_cell(behavior, Group::Normal, false, Gate::Ready)?;
-        if let Err(error) = self.send_child::<A, F>(parent, cell, shard, birth, maker) {
+        let mut posted = self.tie_outpost(parent, cell, name, place);
+        if posted.is_ok() {
+            posted = send(self, cell);
+        }
+        if let Err(error) = posted {
             self.strike_name(parent, cell);
             self.give_up(cell);
             return Err(error);
         }
-        let awaiting = Awaiting::<A::Msg, T> { then: Some(then), types: PhantomData };
+        let awaiting = Awaiting::<R, T> { then: Some(then), types: PhantomData };
         // SAFETY: a fresh cell of this table's class.
-        unsafe { Layout::<Awaiting<A::Msg, T>>::of(&self.memory, cell).write(awaiting) };
+        unsafe { Layout::<Awaiting<R, T>>::of(&self.memory, cell).write(awaiting) };
         self.link_child(parent, cell);
         if self.is_held(cell) {
             self.suspend_gate(cell);
         }
-        Ok(())
+        Ok(cell)
     }
 
-    /// Gives an outpost its bond and its name, and sends off the call that makes the child.
+    /// Gives an outpost its bond and its name.
+    fn tie_outpost(
+        &mut self,
+        parent: u32,
+        cell: u32,
+        name: Option<&str>,
+        place: Place,
+    ) -> Result<(), SpawnError> {
+        self.need_side(parent)?;
+        let side = self.need_side(cell)?;
+        let bond = Bond::new(End::Parent, Address::NOBODY, place);
+        let bond = self.bonds.insert(&mut self.memory, bond).map_err(|_| OutOfMemory)?;
+        self.sides.get_mut(side).bond = bond;
+        name.map_or(Ok(()), |name| self.enter_name(parent, cell, name))
+    }
+
+    /// Sends off the call that makes the child.
     fn send_child<A: Actor, F: Maker<A> + Send>(
         &mut self,
         parent: u32,
@@ -135,21 +177,11 @@ impl Kernel {
         birth: Birth<'_>,
         maker: F,
     ) -> Result<(), SpawnError> {
-        let place = self.exits.place_of(shard).ok_or(SpawnError::Unreachable)?;
-        self.need_side(parent)?;
-        let side = self.need_side(cell)?;
-        let bond = Bond::new(End::Parent, Address::NOBODY, place);
-        let bond = self.bonds.insert(&mut self.memory, bond).map_err(|_| OutOfMemory)?;
-        self.sides.get_mut(side).bond = bond;
-        let name = birth.name.map(OwnName::try_from).transpose().map_err(|_| SpawnError::BadName)?;
-        if let Some(name) = birth.name {
-            self.enter_name(parent, cell, name)?;
-        }
         let origin = Origin {
             outpost: self.address_of(cell),
             parent: self.address_of(parent),
             prefix: self.prefix_below(parent),
-            name,
+            name: birth.name.map(OwnName::try_from).transpose().map_err(|_| SpawnError::BadName)?,
             group: birth.group,
             bound: birth.bound,
         };
@@ -173,18 +205,29 @@ impl Kernel {
         prefix
     }
 
-    /// Makes the child of a parent elsewhere.
+    /// Makes the child of a parent on another shard.
     fn arrive<A: Actor, F: Maker<A>>(&mut self, origin: Origin, maker: F) {
         if !self.exits.leads_to(origin.outpost.place) {
             // Its parent is gone with its kernel.
             return;
         }
-        let birth =
-            Birth { group: origin.group, bound: origin.bound, from: Some(&origin), ..Birth::default() };
-        match self.spawn_cell::<A, F>(self.root, birth, MaybeUninit::uninit(), maker) {
-            Ok(child) => self.speak(child.address().index),
-            Err(error) => self.refuse_birth(origin.outpost, error),
+        let outpost = origin.outpost;
+        if let Err(error) = self.adopt::<A, F>(&origin, maker) {
+            self.refuse_birth(outpost, error);
         }
+    }
+
+    /// Makes the child of a parent elsewhere, and reports that it is there.
+    pub(crate) fn adopt<A: Actor, F: Maker<A>>(
+        &mut self,
+        origin: &Origin,
+        maker: F,
+    ) -> Result<ActorRef<A::Msg>, SpawnError> {
+        let birth =
+            Birth { group: origin.group, bound: origin.bound, from: Some(origin), ..Birth::default() };
+        let child = self.spawn_cell::<A, F>(self.root, birth, MaybeUninit::uninit(), maker)?;
+        self.speak(child.address().index);
+        Ok(child)
     }
 
     /// The child's end of a bond, and the child's own name.
@@ -257,6 +300,37 @@ impl<'k, A> ChildSpawner<'k, A> {
         };
         let maker = Made(move || Ok(factory()));
         self.kernel.spawn_on::<B, _, _>(self.parent, self.shard, self.birth, maker, then)
+    }
+}
+
+impl<A> ChildSpawner<'_, A> {
+    /// Puts an outpost among this actor's children, for one that somebody else is to have made on another host; the shard
+    /// that was named here says nothing. The outpost is this actor's child from here on: it has the name, and this actor
+    /// waits for its end. `then` is called once, as by [`ChildSpawner::spawn_then`], when it is known what became of the
+    /// child: by [`Scope::report_for`], or when the place to which the outpost was bound is lost
+    /// ([`SpawnError::Unreachable`]).
+    ///
+    /// For whoever carries signals between hosts; see [`Outpost`].
+    ///
+    /// # Errors
+    /// [`SpawnError`]: nothing was begun, and `then` is not called.
+    pub fn outpost<M: 'static>(
+        self,
+        then: impl FnOnce(Result<ActorRef<M>, SpawnError>, &mut Scope<'_>) + 'static,
+    ) -> Result<Outpost, SpawnError> {
+        let ChildSpawner { kernel, parent, birth, .. } = self;
+        let birth = if birth.name.is_some() { kernel.decided(parent, birth, false) } else { birth };
+        let then = move |born: Option<_>, scope: &mut Scope<'_>| {
+            then(born.unwrap_or(Err(SpawnError::Stopping)), scope);
+        };
+        let cell = kernel.post::<M, _>(parent, birth.name, Place::NOWHERE, then, |_, _| Ok(()))?;
+        Ok(Outpost {
+            address: kernel.address_of(cell),
+            parent: kernel.address_of(parent),
+            path: kernel.prefix_below(parent),
+            group: birth.group,
+            mailbox: birth.bound,
+        })
     }
 }
 

@@ -89,12 +89,12 @@ impl<'k> Scope<'k> {
     }
 
     /// Asks every top-level actor of this kernel to stop, and with them all others, but for those whose parents live on
-    /// other shards: these stop with their parents.
+    /// other shards: these stop with their parents. Children of parents on other hosts are asked as well.
     pub fn stop_all(&mut self) {
         let mut roots = self.kernel.first_child(self.kernel.root);
         while roots != NONE {
             let next = self.kernel.memory.header(roots).next.get();
-            if !self.kernel.is_from_afar(roots) {
+            if !self.kernel.is_from_another_shard(roots) {
                 let address = self.kernel.address_of(roots);
                 self.kernel.request_stop(address);
             }

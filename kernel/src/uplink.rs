@@ -2,9 +2,10 @@
 //!
 //! An address of another realm is none of this kernel's business: no lane leads to it. Whoever carries messages between hosts
 //! hangs an [`Uplink`] on the kernel, and is offered what is told to such addresses, and the signals for them: watch, unwatch,
-//! stop, and the ends of actors here that are watched from there. The way in is the other half of this file: the signals that
-//! came from a host are handed to [`Scope::watch_for`], [`Scope::unwatch_for`] and [`Scope::end_for`]; messages are simply told.
-//! When a host is lost, [`Scope::lose_place`] tells everybody who watched somebody there.
+//! stop, the ends of actors here that are watched from there, and what parents and children on two hosts have to say to each
+//! other. The way in is the other half of this file: the signals that came from a host are handed to [`Scope::watch_for`],
+//! [`Scope::unwatch_for`] and [`Scope::end_for`], those of families to what stands in `abroad`; messages are simply told.
+//! When a host is lost, [`Scope::lose_place`] tells everybody who watched somebody there, and ends the bonds to there.
 //!
 //! Nothing on a message's way between shards looks at this: it is asked only where an address would be unreachable without
 //! it. Whether a signal for elsewhere takes a lane or the uplink is settled here, so that nobody else need know.
@@ -14,6 +15,7 @@ use core::ptr::NonNull;
 
 use crate::actor::StopReason;
 use crate::address::{Address, Place};
+use crate::bond::{ChildNews, ChildOrder, Order, Report};
 use crate::erased::Erased;
 use crate::error::{OutOfMemory, TellError};
 use crate::kernel::Kernel;
@@ -93,6 +95,64 @@ pub trait Uplink: 'static {
 
     /// An actor there is to stop.
     fn stop(&mut self, target: Address);
+
+    /// The parent of a child there, for which an outpost stands here, orders something of it: for
+    /// [`Scope::order_for`] there, once and in order. Unless implemented, no way leads to any child.
+    ///
+    /// # Errors
+    /// [`UplinkRefusal::Unreachable`]: no way leads there, or no more, and the bond is over. Any other: it is said again
+    /// in a later turn, as the sum of all that was wanted meanwhile.
+    fn order(
+        &mut self,
+        outpost: Address,
+        child: Address,
+        round: u32,
+        order: &ChildOrder,
+    ) -> Result<(), UplinkRefusal> {
+        let _ = (outpost, child, round, order);
+        Err(UplinkRefusal::Unreachable)
+    }
+
+    /// Something has become of a child here whose parent is there: for [`Scope::report_for`] there, once and in order.
+    /// Unless implemented, no way leads to any parent.
+    ///
+    /// # Errors
+    /// As for [`Uplink::order`].
+    fn report(
+        &mut self,
+        child: Address,
+        outpost: Address,
+        round: u32,
+        news: &ChildNews,
+    ) -> Result<(), UplinkRefusal> {
+        let _ = (child, outpost, round, news);
+        Err(UplinkRefusal::Unreachable)
+    }
+}
+
+/// What became of something that was to be said to the other end of a bond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    Yes,
+    /// There was no room: it is to be said later.
+    Later,
+    /// Nobody is there any more, so the bond is over.
+    Never,
+}
+
+impl Said {
+    fn of(told: Result<(), UplinkRefusal>) -> Said {
+        match told {
+            Ok(()) => Said::Yes,
+            Err(UplinkRefusal::Unreachable) => Said::Never,
+            Err(_) => Said::Later,
+        }
+    }
+
+    /// A lane refuses only for want of room. Where it is gone, its farewell ends the bonds.
+    fn by_lane<T>(told: Result<(), T>) -> Said {
+        if told.is_ok() { Said::Yes } else { Said::Later }
+    }
 }
 
 /// The uplink in use, if any.
@@ -108,8 +168,12 @@ impl Way {
 
 impl Kernel {
     /// Whether an address is for the uplink, if there is one.
-    fn is_beyond(&self, to: Address) -> bool {
-        !to.place.same_realm(self.place) && to != Address::NOBODY
+    pub(crate) fn is_beyond(&self, to: Address) -> bool {
+        self.is_beyond_place(to.place) && to != Address::NOBODY
+    }
+
+    pub(crate) fn is_beyond_place(&self, place: Place) -> bool {
+        !place.same_realm(self.place)
     }
 
     fn uplink_to(&mut self, to: Address) -> Option<&mut dyn Uplink> {
@@ -173,6 +237,37 @@ impl Kernel {
             }
             None => self.signal_away(target, Kind::Stop, ()).is_ok(),
         }
+    }
+
+    /// Orders something of a child elsewhere.
+    pub(crate) fn order_away(
+        &mut self,
+        outpost: Address,
+        child: Address,
+        round: u32,
+        what: &ChildOrder,
+    ) -> Said {
+        match self.uplink_to(child) {
+            Some(uplink) => Said::of(uplink.order(outpost, child, round, what)),
+            None if *what == ChildOrder::Stop => Said::by_lane(self.signal_away(child, Kind::Stop, ())),
+            None => {
+                let order = Order { round, what: what.clone() };
+                Said::by_lane(self.signal_away(child, Kind::Order, order))
+            }
+        }
+    }
+
+    /// Reports what became of a child to its parent elsewhere.
+    pub(crate) fn report_away(&mut self, outpost: Address, report: Report) -> Said {
+        match self.uplink_to(outpost) {
+            Some(uplink) => Said::of(uplink.report(report.child, outpost, report.round, &report.news)),
+            None => Said::by_lane(self.signal_away(outpost, Kind::Report, report)),
+        }
+    }
+
+    /// Whether something can be said to an address elsewhere.
+    pub(crate) fn leads_to(&mut self, to: Address) -> bool {
+        self.uplink_to(to).is_some() || self.exits.leads_to(to.place)
     }
 
     /// A watched actor of another host has ended. No memory is needed but for a failure's text, which may be lost.
@@ -242,11 +337,13 @@ impl Scope<'_> {
         self.kernel().end_from_beyond(watcher, target, reason);
     }
 
-    /// A kernel of another realm is gone, for all that can be known: whoever watches an actor there is told, once.
+    /// A kernel of another realm is gone, for all that can be known: whoever watches an actor there is told, once; in the next
+    /// turn children of parents there are stopped, and who waits for children there waits no longer.
     pub fn lose_place(&mut self, place: Place) {
         let kernel = self.kernel();
         if !place.same_realm(kernel.place()) {
             kernel.hear_farewell(place);
+            kernel.lose_bonds_to(place);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a family on several shards comes to: orders that are given and obeyed, reports that are made and heard.
+//! What a family on several shards, or hosts, comes to: orders that are given and obeyed, reports that are made and heard.
 //!
 //! Whatever is done with an outpost is noted at its cell first (its gate, an order in its bond) and then said. So what
 //! cannot be said for want of room is said later, and all that was wanted meanwhile is said as its sum. What a child has to
@@ -10,14 +10,14 @@ use core::time::Duration;
 use super::Closing;
 use crate::address::{Address, Gate, Place};
 use crate::behavior::Role;
-use crate::bond::{Bond, Due, End, News, Order, Report, What};
+use crate::bond::{Bond, ChildNews, ChildOrder, Due, End, Order, Report};
 use crate::error::SpawnError;
 use crate::failure::Failure;
 use crate::kernel::Kernel;
 use crate::pool::Handle;
-use crate::record::Kind;
 use crate::region::NONE;
 use crate::supervise::Step;
+use crate::uplink::Said;
 
 impl Kernel {
     pub(crate) fn bond_of(&self, cell: u32) -> Option<Handle<Bond>> {
@@ -28,6 +28,14 @@ impl Kernel {
     /// Whether a cell is that of a child whose parent lives elsewhere: no child of the root, though it stands among them.
     pub(crate) fn is_from_afar(&self, cell: u32) -> bool {
         self.bond_of(cell).is_some_and(|bond| self.bonds.get(bond).end == End::Child)
+    }
+
+    /// The same, where that is another shard of this realm.
+    pub(crate) fn is_from_another_shard(&self, cell: u32) -> bool {
+        self.bond_of(cell).is_some_and(|bond| {
+            let bond = self.bonds.get(bond);
+            bond.end == End::Child && bond.place.same_realm(self.place)
+        })
     }
 
     pub(super) fn is_held_from_afar(&self, cell: u32) -> bool {
@@ -84,31 +92,47 @@ impl Kernel {
 
     fn give_orders(&mut self, cell: u32, handle: Handle<Bond>) -> bool {
         let bond = self.bonds.get_mut(handle);
-        let (child, round, said, held) = (bond.other, bond.round, bond.said, bond.held);
+        let (child, said, held) = (bond.other, bond.said, bond.held);
         if child == Address::NOBODY {
             return true;
         }
         let gate = self.memory.header(cell).identity.get().gate();
         if gate == Gate::Stopping {
             // Comes before all that it was to do besides.
-            let sent = said || self.signal_away(child, Kind::Stop, ()).is_ok();
+            let sent = said || self.order(cell, handle, &ChildOrder::Stop);
             self.bonds.get_mut(handle).said = sent;
             return sent;
         }
         if let Some(what) = bond.order.take()
-            && let Err(Order { what, .. }) = self.signal_away(child, Kind::Order, Order { round, what })
+            && !self.order(cell, handle, &what)
         {
             self.bonds.get_mut(handle).order = Some(what);
             return false;
         }
         let hold = gate == Gate::Suspended;
         if hold != held {
-            if self.signal_away(child, Kind::Order, Order { round, what: What::Hold(hold) }).is_err() {
+            if !self.order(cell, handle, &ChildOrder::Hold(hold)) {
                 return false;
             }
             self.bonds.get_mut(handle).held = hold;
         }
         true
+    }
+
+    /// Gives one order. Says whether nothing is left to say about it.
+    fn order(&mut self, cell: u32, handle: Handle<Bond>, what: &ChildOrder) -> bool {
+        let Bond { other: child, round, .. } = *self.bonds.get(handle);
+        let said = self.order_away(self.address_of(cell), child, round, what);
+        self.settle_bond(handle, said)
+    }
+
+    /// Notes what became of something that was to be said. Says whether nothing is left to say about it.
+    fn settle_bond(&mut self, handle: Handle<Bond>, said: Said) -> bool {
+        if said == Said::Never {
+            self.bonds.get_mut(handle).due = Due::End;
+            self.bonds_wait = true;
+        }
+        said != Said::Later
     }
 
     fn make_report(&mut self, cell: u32, handle: Handle<Bond>) -> bool {
@@ -117,9 +141,13 @@ impl Kernel {
         if bond.said {
             return true;
         }
-        let news = if self.is_undecided(cell) { News::Failed(self.failure_of(cell)) } else { News::Born };
+        let news = match self.is_undecided(cell) {
+            true => ChildNews::Failed(self.failure_of(cell)),
+            false => ChildNews::Born,
+        };
         let report = Report { child: self.address_of(cell), round, news };
-        let sent = self.signal_away(outpost, Kind::Report, report).is_ok();
+        let said = self.report_away(outpost, report);
+        let sent = self.settle_bond(handle, said);
         self.bonds.get_mut(handle).said = sent;
         sent
     }
@@ -129,14 +157,15 @@ impl Kernel {
     pub(super) fn report_end(&mut self, cell: u32) -> bool {
         let Some(bond) = self.bond_of(cell) else { return true };
         let bond = self.bonds.get(bond);
-        let report = Report { child: self.address_of(cell), round: bond.round, news: News::Ended };
-        bond.end == End::Parent || self.signal_away(bond.other, Kind::Report, report).is_ok()
+        let (end, outpost) = (bond.end, bond.other);
+        let report = Report { child: self.address_of(cell), round: bond.round, news: ChildNews::Ended };
+        end == End::Parent || self.report_away(outpost, report) != Said::Later
     }
 
     /// Reports that a child could not be.
     pub(crate) fn refuse_birth(&mut self, outpost: Address, error: SpawnError) {
-        let report = Report { child: Address::NOBODY, round: 0, news: News::Unborn(error) };
-        if self.signal_away(outpost, Kind::Report, report).is_err() {
+        let report = Report { child: Address::NOBODY, round: 0, news: ChildNews::Unborn(error) };
+        if self.report_away(outpost, report) == Said::Later {
             self.bonds_wait = true;
             if self.unborn.push((outpost, error)).is_err() {
                 // The region is used up, the lane full, and many were refused before. It is counted as lost, and its
@@ -216,15 +245,15 @@ impl Kernel {
         }
         let mut born = Ok(report.child);
         match report.news {
-            News::Born => {}
-            News::Failed(failure) => {
+            ChildNews::Born => {}
+            ChildNews::Failed(failure) => {
                 if timely && !ending {
                     (bond.due, bond.undecided) = (Due::Judgement, true);
                     self.keep_failure(cell, failure);
                 }
             }
-            News::Ended => bond.due = Due::End,
-            News::Unborn(error) => {
+            ChildNews::Ended => bond.due = Due::End,
+            ChildNews::Unborn(error) => {
                 bond.due = Due::End;
                 born = Err(error);
             }
@@ -278,7 +307,7 @@ impl Kernel {
         self.sides.get_mut(side).ward.until = self.now + wait;
         bond.round += 1;
         bond.undecided = false;
-        bond.order = Some(What::Restart { wait, failure });
+        bond.order = Some(ChildOrder::Restart { wait, failure });
         self.speak(cell);
     }
 
@@ -287,7 +316,7 @@ impl Kernel {
         let Some(bond) = self.bond_of(cell) else { return };
         let bond = self.bonds.get_mut(bond);
         if core::mem::replace(&mut bond.undecided, false) {
-            bond.order = Some(What::Resume);
+            bond.order = Some(ChildOrder::Resume);
             self.speak(cell);
         }
     }
@@ -303,7 +332,7 @@ impl Kernel {
     /// all below it.
     pub(super) fn refer(&mut self, cell: u32, failure: Failure) {
         let (Some(side), Some(bond)) = (self.side_of(cell), self.bond_of(cell)) else { return };
-        if !self.exits.leads_to(self.bonds.get(bond).place) {
+        if !self.leads_to(self.bonds.get(bond).other) {
             return self.stop_failed(cell, failure);
         }
         self.keep_failure(cell, failure);
@@ -321,7 +350,7 @@ impl Kernel {
             return;
         }
         match order.what {
-            What::Restart { wait, failure } => {
+            ChildOrder::Restart { wait, failure } => {
                 self.bonds.get_mut(bond).round = order.round;
                 if self.leave_undecided(cell) {
                     self.restart_failed(cell, wait, failure);
@@ -329,9 +358,10 @@ impl Kernel {
                     self.restart_along(cell, false, wait, &failure);
                 }
             }
-            What::Resume if self.leave_undecided(cell) => self.resume_family(cell),
-            What::Resume => {}
-            What::Hold(hold) => self.hold_from_afar(cell, hold),
+            ChildOrder::Resume if self.leave_undecided(cell) => self.resume_family(cell),
+            ChildOrder::Resume => {}
+            ChildOrder::Hold(hold) => self.hold_from_afar(cell, hold),
+            ChildOrder::Stop => self.stop_cell(cell),
         }
     }
 
