@@ -47,14 +47,15 @@ impl<A: Actor> Chaos<A> {
     /// Does what the inner actor does, and perhaps panics.
     fn perhaps<T>(&mut self, ctx: &mut Ctx<'_, Self>, inner: impl FnOnce(&mut A, &mut Ctx<'_, A>) -> T) -> T {
         let stage = stage::try_current();
-        let shard = ctx.me().place().shard();
+        let place = ctx.me().place();
         let panic = |before: bool| {
             let Some(stage) = &stage else { return };
             let one_in = stage.options().panic_one_in;
             if one_in == 0 || !stage.dice().one_in(one_in.saturating_mul(2)) {
                 return;
             }
-            stage.add(Event::Fault { fault: Fault::Panic, shard: Some(shard) });
+            let (host, shard) = (stage.host_of(place).unwrap_or(0), Some(place.shard()));
+            stage.add(Event::Fault { fault: Fault::Panic, host, shard });
             // No hook is run for it: nobody is to be told on standard error.
             std::panic::resume_unwind(Box::new(if before { "chaos, before" } else { "chaos, after" }));
         };

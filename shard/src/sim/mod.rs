@@ -53,16 +53,17 @@
 //! # Further worlds
 //!
 //! A simulation is made of worlds ([`World`]): the shards, the blocking pool, and what is added: a network, a disk, a
-//! second system's users.
+//! second system's users. Further systems are started as on hosts of their own ([`Host`]), and crash.
 //!
 //! # Reading order
 //!
 //! `dice`, `options`, `trace` (chance, and what came of it) → `world`, `stage` (what a simulation is made of) → `shards`,
-//! `jobs` (the worlds of a system) → [`Simulation`] → [`rules`] (what must hold, whatever happens) → [`random`] (a system
+//! `jobs` (the worlds of a system) → [`Host`] → [`Simulation`] → [`rules`] (what must hold, whatever happens) → [`random`] (a system
 //! that does everything at random, watched by the rules).
 
 mod chaos;
 mod dice;
+mod host;
 mod jobs;
 mod observer;
 mod options;
@@ -81,6 +82,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 pub use self::chaos::Chaos;
 pub use self::dice::Dice;
+pub use self::host::{Host, HostPlan};
 pub use self::options::Options;
 pub use self::simulation::Simulation;
 pub use self::trace::{Event, Fault, Faults, Trace, Whom};
@@ -181,6 +183,21 @@ impl Sim {
                 resume_unwind(panic)
             }
         }
+    }
+}
+
+/// Adds a world to this thread's simulation; gives it back where there is none. For what an [extension](crate::Extension) brings
+/// along.
+///
+/// # Errors
+/// The world.
+pub fn add_world<W: World + 'static>(world: W) -> Result<(), W> {
+    match stage::try_current() {
+        Some(stage) => {
+            stage.add_world(Box::new(world));
+            Ok(())
+        }
+        None => Err(world),
     }
 }
 

@@ -3,9 +3,12 @@
 use corelane_kernel::{DeadLetter, Failure, Observe, Path, Subject};
 
 use super::stage;
-use super::trace::Event;
+use super::trace::{Event, Whom};
 
-pub(super) struct Observer;
+/// Of the kernels of one host.
+pub(super) struct Observer {
+    pub(super) host: usize,
+}
 
 fn add(event: Event) {
     // A kernel that is dropped after its simulation has nobody to tell.
@@ -16,12 +19,14 @@ fn add(event: Event) {
 
 impl Observe for Observer {
     fn dead_letter(&mut self, letter: &DeadLetter, _: Path<'_>) {
-        let (whom, message, reason) = (letter.target.into(), letter.message, letter.reason);
+        let whom = Whom::on(self.host, letter.target);
+        let (message, reason) = (letter.message, letter.reason);
         add(Event::DeadLetter { whom, message, reason });
     }
 
     fn failed(&mut self, who: &Subject<'_>, failure: &Failure) {
-        add(Event::Failed { whom: who.address.into(), actor: who.actor, text: failure.to_string() });
+        let whom = Whom::on(self.host, who.address);
+        add(Event::Failed { whom, actor: who.actor, text: failure.to_string() });
     }
 
     fn escalated(&mut self, failure: &Failure) {

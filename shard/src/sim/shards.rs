@@ -1,6 +1,6 @@
 //! The shards of a simulated system and the lanes between them. One step of a shard at a time; what a step publishes is
-//! carried over later, lane by lane; a shard that has nothing to do sleeps until it is woken or a timer is due, exactly when
-//! a thread would.
+//! carried over later, lane by lane; a shard that has nothing to do sleeps until it is woken, its driver has input or a timer
+//! is due, exactly when a thread would.
 //!
 //! A wake-up travels with what it is for: between two threads, a fence has the sleeper see either the wake-up or what was
 //! published before it. So a shard that was told something and is not woken sleeps on, and a wake-up that is forgotten shows.
@@ -77,6 +77,8 @@ enum Next {
 
 #[derive(Default)]
 pub(super) struct Shards {
+    /// Whose they are.
+    host: usize,
     shards: Vec<Shard>,
     links: Vec<Link>,
     next: Option<Next>,
@@ -85,15 +87,16 @@ pub(super) struct Shards {
 }
 
 impl Shards {
-    pub(super) fn of(workers: Vec<Worker>) -> Shards {
+    pub(super) fn of(host: usize, workers: Vec<Worker>, now: Time) -> Shards {
         let shard = |worker| Shard {
             worker,
-            pace: Pace::starting_at(Time::ZERO),
-            state: State::Runs(Time::ZERO),
-            stalled: Time::ZERO,
+            pace: Pace::starting_at(now),
+            state: State::Runs(now),
+            stalled: now,
             spills: false,
         };
         Shards {
+            host,
             shards: workers.into_iter().map(shard).collect(),
             links: Vec::new(),
             next: None,
@@ -103,7 +106,7 @@ impl Shards {
 
     /// Takes note of what was published and who was woken since the last look.
     fn look(&mut self, moment: &Moment<'_>) {
-        if let Some(new) = moment.stage.take_links() {
+        if let Some(new) = moment.stage.take_links(self.host) {
             self.links.extend(new);
         }
         let options = moment.options();
@@ -126,6 +129,10 @@ impl Shards {
         }
         for (number, shard) in shards.iter_mut().enumerate() {
             if !shard.worker.shared.posts[number].wake.was_woken() {
+                // A thread would wait in its driver.
+                if matches!(shard.state, State::Sleeps(_)) && shard.worker.driver_has_input() {
+                    shard.state = State::Runs(moment.now() + moment.time(&options.wake_time));
+                }
                 continue;
             }
             let mut under_way = false;
@@ -169,7 +176,7 @@ impl Shards {
         let (from, to, signals) = (link.from, link.to, link.signals);
         let Some(due) = link.due.pop_front() else { return };
         link.relay.forward();
-        moment.stage.add(Event::Lane { from, to, signals });
+        moment.stage.add(Event::Lane { host: self.host, from, to, signals });
         if due.wakes
             && let State::Sleeps(_) = self.shards[to].state
         {
@@ -178,7 +185,7 @@ impl Shards {
         }
         let is_older = |waits: &Due| waits.published < due.published;
         if self.links.iter().any(|other| other.to == to && other.due.front().is_some_and(is_older)) {
-            moment.fault(Fault::LaneDelay, Some(to));
+            moment.fault(Fault::LaneDelay, self.host, Some(to));
         }
     }
 
@@ -191,18 +198,18 @@ impl Shards {
             }
         }
         if moment.one_in(options.shutdown_one_in) && !std::mem::replace(&mut self.shut_down, true) {
-            moment.fault(Fault::Shutdown, Some(number));
+            moment.fault(Fault::Shutdown, self.host, Some(number));
             self.shards[number].worker.handle.request_shutdown();
         }
         if moment.one_in(options.clock_jump_one_in) {
             moment.stage.set_now(moment.now() + moment.time(&options.clock_jump));
-            moment.fault(Fault::ClockJump, None);
+            moment.fault(Fault::ClockJump, self.host, None);
         }
         let mut reading = moment.now();
         if moment.one_in(options.clock_back_one_in) {
             let back = moment.time(&options.clock_back);
             reading = Time::ZERO + reading.since(Time::ZERO).saturating_sub(back);
-            moment.fault(Fault::ClockBack, Some(number));
+            moment.fault(Fault::ClockBack, self.host, Some(number));
         }
         let shard = &mut self.shards[number];
         shard.pace.rested(reading);
@@ -212,15 +219,15 @@ impl Shards {
         let step = shard.worker.step(&mut shard.pace, || reading);
         let stats = shard.worker.kernel.stats();
         let handled = stats.handled.saturating_sub(before);
-        moment.stage.add(Event::Step { shard: number, handled, actors: stats.actors });
+        moment.stage.add(Event::Step { host: self.host, shard: number, handled, actors: stats.actors });
         if step == Step::Stuck && !std::mem::replace(&mut shard.spills, true) {
-            moment.fault(Fault::Spill, Some(number));
+            moment.fault(Fault::Spill, self.host, Some(number));
         }
         shard.spills &= step == Step::Stuck;
         let next = moment.now() + moment.time(&options.step_time);
         if moment.one_in(options.stall_one_in) {
             shard.stalled = next + moment.time(&options.stall_time);
-            moment.fault(Fault::Stall, Some(number));
+            moment.fault(Fault::Stall, self.host, Some(number));
         }
         shard.state = match step {
             Step::Idle(phase) if shard.worker.may_sleep(phase) => {

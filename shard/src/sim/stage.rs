@@ -50,23 +50,31 @@ impl Drop for Entered {
     }
 }
 
+/// What a host is made of.
 #[derive(Default)]
-pub(super) struct Worlds {
+pub(super) struct Home {
     pub(super) shards: Shards,
     pub(super) jobs: Jobs,
+}
+
+#[derive(Default)]
+pub(super) struct Worlds {
+    /// By the number of the host; empty where it is gone.
+    pub(super) homes: Vec<Home>,
     pub(super) others: Vec<Box<dyn World>>,
 }
 
 impl Worlds {
     fn len(&self) -> usize {
-        2 + self.others.len()
+        2 * self.homes.len() + self.others.len()
     }
 
     fn get(&mut self, at: usize) -> &mut dyn World {
-        match at {
-            0 => &mut self.shards,
-            1 => &mut self.jobs,
-            _ => &mut *self.others[at - 2],
+        let (hosts, kind) = (2 * self.homes.len(), at % 2);
+        match at.checked_sub(hosts) {
+            Some(at) => &mut *self.others[at],
+            None if kind == 0 => &mut self.homes[at / 2].shards,
+            None => &mut self.homes[at / 2].jobs,
         }
     }
 }
@@ -79,8 +87,10 @@ pub(crate) struct Stage {
     events: Cell<u64>,
     dice: RefCell<Dice>,
     tracer: RefCell<Tracer>,
-    /// Lanes that were made since the shards were last looked at.
-    new_links: RefCell<Vec<Link>>,
+    /// The realm of each host; zero where it is gone.
+    realms: RefCell<Vec<u32>>,
+    /// Lanes that were made since the shards were last looked at, and their hosts.
+    new_links: RefCell<Vec<(usize, Link)>>,
     new_worlds: RefCell<Vec<Box<dyn World>>>,
     worlds: RefCell<Worlds>,
 }
@@ -93,6 +103,7 @@ impl Stage {
             events: Cell::new(0),
             dice: RefCell::new(Dice::new(seed)),
             tracer: RefCell::new(Tracer::new(options.record)),
+            realms: RefCell::new(Vec::new()),
             new_links: RefCell::new(Vec::new()),
             new_worlds: RefCell::new(Vec::new()),
             worlds: RefCell::new(Worlds::default()),
@@ -142,21 +153,52 @@ impl Stage {
         self.tracer.borrow_mut().add_digest(self.now(), digest, text);
     }
 
-    /// A lane between two shards, or from outside to one.
-    pub(super) fn link(&self, link: Link) {
-        self.new_links.borrow_mut().push(link);
+    /// A place for a system of this realm: the first that is free.
+    pub(super) fn settle(&self, realm: u32) -> usize {
+        let mut realms = self.realms.borrow_mut();
+        let host = realms.iter().position(|taken| *taken == 0).unwrap_or(realms.len());
+        if host == realms.len() {
+            realms.push(realm);
+        }
+        realms[host] = realm;
+        host
     }
 
-    pub(super) fn take_links(&self) -> Option<Vec<Link>> {
+    /// The system of this host is gone.
+    pub(super) fn vacate(&self, host: usize) {
+        if let Some(realm) = self.realms.borrow_mut().get_mut(host) {
+            *realm = 0;
+        }
+        self.new_links.borrow_mut().retain(|(of, _)| *of != host);
+    }
+
+    /// The host where a place is.
+    pub(super) fn host_of(&self, place: Place) -> Option<usize> {
+        self.realms.borrow().iter().position(|realm| *realm == place.realm())
+    }
+
+    /// A lane between two shards of a host, or from outside to one.
+    pub(super) fn link(&self, host: usize, link: Link) {
+        self.new_links.borrow_mut().push((host, link));
+    }
+
+    pub(super) fn take_links(&self, host: usize) -> Option<Vec<Link>> {
         let mut links = self.new_links.borrow_mut();
-        (!links.is_empty()).then(|| std::mem::take(&mut *links))
+        if links.is_empty() {
+            return None;
+        }
+        let (own, others) = std::mem::take(&mut *links).into_iter().partition(|(of, _)| *of == host);
+        *links = others;
+        Some(own.into_iter().map(|(_, link)| link).collect())
     }
 
     pub(crate) fn lane_from_outside(&self, words: usize, to: Place) -> (LaneSender, LaneReceiver) {
         let (sender, mut receiver, mut link) = Link::new(words, None, to.shard(), false);
         receiver.bind(to);
         link.introduce();
-        self.link(link);
+        if let Some(host) = self.host_of(to) {
+            self.link(host, link);
+        }
         (sender, receiver)
     }
 

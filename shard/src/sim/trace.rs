@@ -93,6 +93,14 @@ impl From<Address> for Whom {
     }
 }
 
+impl Whom {
+    /// As a host knows the address.
+    pub(crate) fn on(host: usize, address: Address) -> Whom {
+        let Whom(text) = address.into();
+        Whom(if host == 0 { text } else { format!("{text} as host {host} knows it") })
+    }
+}
+
 impl fmt::Display for Whom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -105,6 +113,8 @@ impl fmt::Display for Whom {
 pub enum Event {
     /// A shard took a step.
     Step {
+        /// On which host; see [`Host`](super::Host).
+        host: usize,
         /// Which shard.
         shard: usize,
         /// Messages that its actors handled in it.
@@ -114,6 +124,8 @@ pub enum Event {
     },
     /// What one shard published (or somebody outside) became visible to another.
     Lane {
+        /// On which host.
+        host: usize,
         /// The shard that published; `None` for a gateway.
         from: Option<usize>,
         /// The shard that sees it.
@@ -127,6 +139,8 @@ pub enum Event {
     Fault {
         /// What kind.
         fault: Fault,
+        /// On which host.
+        host: usize,
         /// Where, if it concerns one shard.
         shard: Option<usize>,
     },
@@ -162,24 +176,41 @@ pub enum Event {
     Note(String),
 }
 
+/// A host, where there is more than one to name.
+struct Named(usize);
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            host => write!(f, "host {host}, "),
+        }
+    }
+}
+
+/// A shard in one word, which for the first host is its number.
+const fn shard_word(host: usize, shard: u64) -> u64 {
+    ((host as u64) << 32) ^ shard
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Event::Step { shard, handled, actors } => {
-                write!(f, "shard {shard} handles {handled} messages, has {actors} actors")
+            Event::Step { host, shard, handled, actors } => {
+                write!(f, "{}shard {shard} handles {handled} messages, has {actors} actors", Named(*host))
             }
-            Event::Lane { from, to, signals } => {
+            Event::Lane { host, from, to, signals } => {
                 let what = if *signals { "signals" } else { "messages" };
                 match from {
-                    Some(from) => write!(f, "shard {to} sees {what} of shard {from}"),
-                    None => write!(f, "shard {to} sees {what} from outside"),
+                    Some(from) => write!(f, "{}shard {to} sees {what} of shard {from}", Named(*host)),
+                    None => write!(f, "{}shard {to} sees {what} from outside", Named(*host)),
                 }
             }
             Event::Job => f.write_str("a blocking job is done"),
-            Event::Fault { fault, shard: Some(shard) } => {
-                write!(f, "fault on shard {shard}: {}", fault.name())
+            Event::Fault { fault, host, shard: Some(shard) } => {
+                write!(f, "fault on {}shard {shard}: {}", Named(*host), fault.name())
             }
-            Event::Fault { fault, shard: None } => write!(f, "fault: {}", fault.name()),
+            Event::Fault { fault, host, shard: None } => write!(f, "{}fault: {}", Named(*host), fault.name()),
             Event::Failed { whom, actor, text } => write!(f, "{actor} {whom} failed: {text}"),
             Event::DeadLetter { whom, message, reason } => {
                 write!(f, "dead letter to {whom}: {message}, {reason}")
@@ -265,17 +296,19 @@ impl Tracer {
         let digest = &mut self.digest;
         digest.word(at.as_nanos());
         match &event {
-            Event::Step { shard, handled, actors } => {
+            Event::Step { host, shard, handled, actors } => {
                 self.messages += handled;
-                [1, *shard as u64, *handled, *actors].into_iter().for_each(|word| digest.word(word));
+                let shard = shard_word(*host, *shard as u64);
+                [1, shard, *handled, *actors].into_iter().for_each(|word| digest.word(word));
             }
-            Event::Lane { from, to, signals } => {
+            Event::Lane { host, from, to, signals } => {
                 let from = from.map_or(u64::MAX, |from| from as u64);
-                [2, from, *to as u64, u64::from(*signals)].into_iter().for_each(|word| digest.word(word));
+                let to = shard_word(*host, *to as u64);
+                [2, from, to, u64::from(*signals)].into_iter().for_each(|word| digest.word(word));
             }
-            Event::Fault { fault, shard } => {
+            Event::Fault { fault, host, shard } => {
                 self.faults.counts[*fault as usize] += 1;
-                let shard = shard.map_or(u64::MAX, |shard| shard as u64);
+                let shard = shard_word(*host, shard.map_or(u64::MAX, |shard| shard as u64));
                 [3, *fault as u64, shard].into_iter().for_each(|word| digest.word(word));
             }
             other => {

@@ -66,8 +66,8 @@ impl Moment<'_> {
         self.stage.add(Event::Note(text.to_string()));
     }
 
-    pub(super) fn fault(&self, fault: Fault, shard: Option<usize>) {
-        self.stage.add(Event::Fault { fault, shard });
+    pub(super) fn fault(&self, fault: Fault, host: usize, shard: Option<usize>) {
+        self.stage.add(Event::Fault { fault, host, shard });
     }
 }
 

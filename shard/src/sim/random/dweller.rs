@@ -74,7 +74,7 @@ impl Dweller {
             one_in != 0 && self.town.one_in(one_in)
         });
         if let Some(stage) = stage.filter(|_| panics) {
-            stage.add(Event::Fault { fault: Fault::Panic, shard: None });
+            stage.add(Event::Fault { fault: Fault::Panic, host: 0, shard: None });
             self.town.see(Act::Fails { id: self.id });
             panic_on_purpose();
         }
