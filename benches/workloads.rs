@@ -6,12 +6,13 @@
 //!
 //! `actor.bytes` measures memory and is left to the command.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use corelane::workloads::{Cost, Plan, Run, Scale, WORKLOADS, WorkloadError};
 use corelane_shard::topology::{self, Request, Topology};
 use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, criterion_group};
 
 /// Adds `run` to a group: an iteration is a pass, its elements what the pass covers. Says whether this machine can
 /// run it.
@@ -60,4 +61,13 @@ criterion_group! {
         .measurement_time(Duration::from_secs(1));
     targets = workloads
 }
-criterion_main!(suite);
+
+fn main() -> ExitCode {
+    // The other process of the remote workloads.
+    if let Some(code) = corelane::workloads::peer() {
+        return code;
+    }
+    suite();
+    Criterion::default().configure_from_args().final_summary();
+    ExitCode::SUCCESS
+}

@@ -28,6 +28,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = corelane::workloads::peer() {
+        return code;
+    }
     match Cli::parse().command {
         Command::Bench(args) => command::bench::run(&args),
         Command::Sim(args) => command::sim::run(&args),

@@ -349,6 +349,29 @@ fn bench_prints_a_table_for_people() {
     assert!(table.lines().any(|line| line.starts_with("name") && line.ends_with("ratio")), "{table}");
 }
 
+/// The command starts itself once more, and both processes end in order.
+#[test]
+fn bench_measures_between_two_processes() {
+    let output = corelane(["bench", "--quick", "--only", "remote.parked", "--json", "--runs", "1"]);
+    let array = json(&output);
+    let elements = array.as_array().expect("an array");
+    if elements.is_empty() {
+        let complaints = text(&output.stderr);
+        assert!(complaints.starts_with("left out: remote.parked needs 2 cores"), "{complaints}");
+        return;
+    }
+    assert_eq!(elements[0]["name"], "remote.parked");
+    check_element(&elements[0]);
+}
+
+#[test]
+fn a_second_process_that_cannot_serve_says_why() {
+    let output = corelane(["remote-peer", "65000", "spins"]);
+    let complaints = text(&output.stderr);
+    assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(1), ""), "{complaints}");
+    assert!(complaints.contains("no core 65000"), "{complaints}");
+}
+
 /// The first line of the table says that the handler is set; from then on an interrupt ends the run in progress, in
 /// order and without half an array.
 #[cfg(unix)]

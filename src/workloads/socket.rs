@@ -5,21 +5,17 @@
 //! figures differ by what is done on one side only. An echo is 64 bytes there and back, one under way at a time; the stream
 //! is writes of 64 KiB, read as they come and counted.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::{Duration, Instant};
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use corelane_kernel::{Actor, Ctx, Outcome};
 use corelane_net::reactor::{Choice, ReactorConfig};
 use corelane_net::{Net, NetConfig, Stream, StreamEvent, StreamOptions, serve};
 use corelane_shard::{Idle, System};
 
-use super::error::check;
+use super::raw::socket::{self, WRITE, Waiting::Spins};
 use super::{Cost, Plan, WorkloadError, pin};
-
-const ECHO: usize = 64;
-
-const WRITE: usize = 64 * 1024;
 
 /// Longer than any answer takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -139,18 +135,7 @@ fn beside_actors<A: Actor<Msg = StreamEvent>>(
 /// See [`WorkloadError`].
 pub(super) fn raw_echo(plan: &Plan) -> Result<Cost, WorkloadError> {
     let rounds = rounds(plan);
-    beside_a_thread(
-        plan,
-        |server| call(server, rounds),
-        |mut peer| {
-            let mut bytes = [0; ECHO];
-            for _ in 0..rounds {
-                read_all(&mut peer, &mut bytes)?;
-                write_all(&mut peer, &bytes)?;
-            }
-            Ok(())
-        },
-    )
+    socket::beside_a_thread(plan, Spins, |server| call(server, rounds), |peer| socket::answer(peer, rounds))
 }
 
 /// Beside `net.stream`: a thread that reads.
@@ -159,106 +144,17 @@ pub(super) fn raw_echo(plan: &Plan) -> Result<Cost, WorkloadError> {
 /// See [`WorkloadError`].
 pub(super) fn raw_stream(plan: &Plan) -> Result<Cost, WorkloadError> {
     let writes = writes(plan);
-    beside_a_thread(
-        plan,
-        |server| pour(server, writes),
-        |mut peer| {
-            let (mut bytes, mut left) = (vec![0; WRITE], writes * WRITE as u64);
-            while left > 0 {
-                left -= some(&mut peer, &mut bytes)? as u64;
-            }
-            write_all(&mut peer, b"!")
-        },
-    )
-}
-
-fn beside_a_thread(
-    plan: &Plan,
-    client: impl FnOnce(SocketAddr) -> io::Result<Cost> + Send,
-    server: impl FnOnce(TcpStream) -> io::Result<()> + Send,
-) -> Result<Cost, WorkloadError> {
-    let failed = || WorkloadError::runtime("a raw socket failed");
-    let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(failed())?;
-    let address = listener.local_addr().map_err(failed())?;
-    let serve = move || {
-        let (peer, _) = listener.accept()?;
-        peer.set_nodelay(true)?;
-        peer.set_nonblocking(true)?;
-        server(peer)
-    };
-    let (cost, served) = pin::pair(plan.pair()?, || client(address), serve)?;
-    served.map_err(failed())?;
-    cost.map_err(failed())
+    socket::beside_a_thread(plan, Spins, |server| pour(server, writes), |peer| socket::drain(peer, writes))
 }
 
 // --- the client ------------------------------------------------------------------------------------------------------
 
-fn connect(server: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(server)?;
-    stream.set_nodelay(true)?;
-    stream.set_nonblocking(true)?;
-    Ok(stream)
-}
-
 /// Round trips, one after the other.
 fn call(server: SocketAddr, rounds: u64) -> io::Result<Cost> {
-    let mut stream = connect(server)?;
-    let (mut bytes, mut wrong) = ([0; ECHO], 0);
-    let mut began = Instant::now();
-    for round in 0..rounds {
-        bytes[..8].copy_from_slice(&round.to_le_bytes());
-        write_all(&mut stream, &bytes)?;
-        read_all(&mut stream, &mut bytes)?;
-        wrong += u64::from(bytes[..8] != round.to_le_bytes());
-        // The first only shows that the other side is there.
-        if round == 0 {
-            began = Instant::now();
-        }
-    }
-    let elapsed = began.elapsed();
-    check("the answers that were not the question", 0, wrong).map_err(io::Error::other)?;
-    Ok(Cost::time(elapsed, rounds - 1))
+    socket::call(socket::connect(server, Spins)?, rounds, None)
 }
 
 /// Writes one behind the other, until the last has come.
 fn pour(server: SocketAddr, writes: u64) -> io::Result<Cost> {
-    let mut stream = connect(server)?;
-    let bytes = vec![7; WRITE];
-    let began = Instant::now();
-    for _ in 0..writes {
-        write_all(&mut stream, &bytes)?;
-    }
-    read_all(&mut stream, &mut [0])?;
-    Ok(Cost::time(began.elapsed(), writes))
-}
-
-fn read_all(stream: &mut TcpStream, mut bytes: &mut [u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        let count = some(stream, bytes)?;
-        bytes = &mut bytes[count..];
-    }
-    Ok(())
-}
-
-/// At least one byte, when there is one.
-fn some(stream: &mut TcpStream, bytes: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match stream.read(bytes) {
-            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-            Ok(count) => return Ok(count),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => std::hint::spin_loop(),
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-fn write_all(stream: &mut TcpStream, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match stream.write(bytes) {
-            Ok(count) => bytes = &bytes[count..],
-            Err(error) if error.kind() == ErrorKind::WouldBlock => std::hint::spin_loop(),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
+    socket::pour(socket::connect(server, Spins)?, writes)
 }

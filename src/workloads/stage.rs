@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use corelane_kernel::{Actor, ActorRef};
-use corelane_shard::{Gateway, Idle, On, System};
+use corelane_shard::{Builder, Gateway, Idle, On, System};
 
 use super::WorkloadError;
 use super::error::check;
@@ -90,11 +90,20 @@ impl Stage {
     }
 
     fn start(cores: &[usize], idle: Idle) -> Result<Self, WorkloadError> {
-        let builder = System::builder().name("bench").cores(cores).idle(idle).shutdown_within(PATIENCE);
+        Self::with(System::builder().name("bench").cores(cores).idle(idle).shutdown_within(PATIENCE))
+    }
+
+    /// A stage of a builder's system.
+    pub(super) fn with(builder: Builder) -> Result<Self, WorkloadError> {
         let system = builder.start().map_err(WorkloadError::runtime("the system could not be started"))?;
         let gateway = system.gateway().map_err(WorkloadError::runtime("no gateway could be opened"))?;
         let (to, reports) = mpsc::channel();
         Ok(Self { system, gateway, reporter: Reporter { to }, reports })
+    }
+
+    /// The system.
+    pub(super) fn system(&self) -> &System {
+        &self.system
     }
 
     /// The system's gateway for this thread.

@@ -4,7 +4,7 @@ use super::raw::{hop, memory, queue, wake};
 use super::savina::{self, big, chameneos, count, forkjoin, pingpong};
 use super::{Cost, Plan, Unit, WorkloadError};
 use super::{
-    ask, cross, fsm, gateway, random, restart, ring, route, socket, spawn, spray, stall, storm, tell,
+    ask, cross, fsm, gateway, random, remote, restart, ring, route, socket, spawn, spray, stall, storm, tell,
 };
 
 /// How a workload or a raw loop is run.
@@ -161,6 +161,31 @@ pub const WORKLOADS: &[Workload] = &[
         socket::stream_poll,
     )
     .beside("a thread that reads, neither side blocks", socket::raw_stream),
+    round_trip(
+        "remote.pingpong",
+        2,
+        "64 bytes to an actor of another process and back, both spin",
+        remote::pingpong,
+    )
+    .beside("the faster of two echoes that spin, on plain sockets and by io_uring", remote::raw_pingpong),
+    Workload {
+        unit: Unit::NanosAtP99,
+        ..round_trip("remote.p99", 2, "the slowest but one in a hundred of these rounds", remote::p99)
+    }
+    .beside("the same of these echoes", remote::raw_p99),
+    round_trip("remote.parked", 2, "the same between shards that park at once", remote::parked)
+        .beside("two threads that sleep in read", remote::raw_parked),
+    message("remote.tell", "64 bytes to an actor of another process, one way", remote::tell)
+        .beside("a stream of the same bytes in writes of 64 KiB", remote::raw_tell),
+    round_trip(
+        "remote.pipelined",
+        2,
+        "a thousand balls of 64 bytes under way, to and fro",
+        remote::pipelined,
+    )
+    .beside("an echo with as many bytes under way", remote::raw_pipelined),
+    message("remote.akka", "Akka.NET's RemotePingPong: 10 clients, both ways count", remote::akka)
+        .beside("an echo with as many bytes under way", remote::raw_akka),
     round_trip("savina.pingpong", 3, "40,000 round trips, a tick to itself before each", pingpong::run),
     message("savina.count", "a million increments at once, then the count", count::run),
     message("savina.fjthrput", "10,000 messages to each of 60 actors that compute", forkjoin::throughput),
@@ -206,7 +231,8 @@ mod tests {
     #[test]
     fn every_workload_between_cores_says_so_on_one_core() {
         let plan = Plan::new(Scale::Quick, vec![0]).expect("one core is enough for a plan");
-        for workload in WORKLOADS.iter().filter(|workload| workload.name.starts_with("cross.")) {
+        let between = |name: &str| name.starts_with("cross.") || name.starts_with("remote.");
+        for workload in WORKLOADS.iter().filter(|workload| between(workload.name)) {
             let error = (workload.run)(&plan).expect_err("one core is not two");
             assert!(error.is_unavailable(), "{}: {error}", workload.name);
         }

@@ -10,6 +10,9 @@
 pub(super) mod hop;
 pub(super) mod memory;
 pub(super) mod queue;
+pub(super) mod socket;
+#[cfg(target_os = "linux")]
+pub(super) mod uring;
 pub(super) mod wake;
 
 use std::hint::black_box;
