@@ -1,6 +1,7 @@
 //! The contract's tests. Each runs against every backend: what one does, all do.
 
 mod conversations;
+mod faults;
 mod ownership;
 mod rig;
 #[cfg(target_os = "linux")]

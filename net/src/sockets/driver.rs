@@ -98,7 +98,9 @@ impl Driver for NetDriver {
     fn next_deadline(&mut self) -> Option<Time> {
         let rider = self.sockets.rider().and_then(|rider| rider.next_deadline());
         let inner = self.sockets.get();
-        let network = inner.network.as_ref().and_then(Network::next_due).map(|due| Time::ZERO + due);
+        // A network that is a world of its own needs nobody to move it on.
+        let network = inner.network.as_ref().filter(|network| !network.is_world);
+        let network = network.and_then(Network::next_due).map(|due| Time::ZERO + due);
         inner.deadlines.first().map(|(at, _)| *at).into_iter().chain(network).chain(rider).min()
     }
 

@@ -1,11 +1,13 @@
 //! What is under way in a simulated network, and what has arrived at its ends.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::NetworkOptions;
 use crate::reactor::address::Address;
@@ -14,6 +16,9 @@ use crate::reactor::store::SocketKind;
 
 /// Ports that are given to those who ask for none in particular begin here.
 const FIRST_PORT: u16 = 32_768;
+
+/// How often it is tried to reach a listener that does not answer.
+const CONNECT_TRIES: u32 = 7;
 
 /// Where something listens, or takes datagrams.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +49,11 @@ impl Drop for End {
 
 #[derive(Debug)]
 pub(super) struct State {
+    /// Its host has lost its power: there is nothing left of it but for who still holds it.
+    is_off: bool,
+    host: IpAddr,
+    /// Where the other end is, or is to be.
+    far: IpAddr,
     local: Address,
     remote: Option<Address>,
     spot: Option<Spot>,
@@ -62,6 +72,8 @@ pub(super) struct State {
     unheard: usize,
     /// When the last thing under way to this end arrives: a connection keeps its order.
     last_arrival: u64,
+    /// What was lost on its way here and all that was sent after it, until it is sent again.
+    late: VecDeque<Happening>,
     /// The peer sends nothing more.
     pub(super) finished: bool,
     pub(super) broken: Option<io::ErrorKind>,
@@ -71,13 +83,27 @@ pub(super) struct State {
 
 #[derive(Debug)]
 enum Happening {
-    Connect { from: u32, to: Spot },
+    Connect {
+        from: u32,
+        to: Spot,
+        tries: u32,
+    },
+    /// What is late at an end comes, or is lost once more.
+    Again(u32),
     Established(u32),
     Refused(u32),
-    Bytes { from: u32, to: u32, bytes: Vec<u8> },
+    Bytes {
+        from: u32,
+        to: u32,
+        bytes: Vec<u8>,
+    },
     Finish(u32),
     Reset(u32),
-    Datagram { from: SocketAddr, to: Spot, bytes: Vec<u8> },
+    Datagram {
+        from: SocketAddr,
+        to: Spot,
+        bytes: Vec<u8>,
+    },
 }
 
 pub(super) struct Traffic {
@@ -92,6 +118,12 @@ pub(super) struct Traffic {
     /// By time, then in the order in which it was sent.
     under_way: BTreeMap<(u64, u64), Happening>,
     sent: u64,
+    /// Nothing that one host sends comes to the other.
+    cuts: BTreeSet<(IpAddr, IpAddr)>,
+    /// Hosts without power.
+    off: BTreeSet<IpAddr>,
+    /// Counts what may let somebody get something done.
+    pub(super) changes: u64,
 }
 
 impl Traffic {
@@ -106,7 +138,15 @@ impl Traffic {
             next_port: FIRST_PORT,
             under_way: BTreeMap::new(),
             sent: 0,
+            cuts: BTreeSet::new(),
+            off: BTreeSet::new(),
+            changes: 0,
         }
+    }
+
+    pub(super) fn set_options(&mut self, options: NetworkOptions) {
+        self.options = options;
+        self.changes += 1;
     }
 
     /// The next word of SplitMix64.
@@ -137,15 +177,39 @@ impl Traffic {
     }
 
     fn arrival(&mut self) -> u64 {
-        let (from, to) =
-            (self.options.delay.start.as_nanos() as u64, self.options.delay.end.as_nanos() as u64);
+        let delay = self.options.delay.clone();
+        self.now + self.within(&delay)
+    }
+
+    fn within(&mut self, times: &Range<Duration>) -> u64 {
+        let (from, to) = (times.start.as_nanos() as u64, times.end.as_nanos() as u64);
         let spread = to.saturating_sub(from).max(1);
-        self.now + from + self.draw() % spread
+        from + self.draw() % spread
+    }
+
+    /// When something that was lost is sent again.
+    fn again_at(&mut self) -> u64 {
+        let again = self.options.retransmit.clone();
+        // Time never stands still.
+        self.now + self.within(&again).max(1)
+    }
+
+    /// An end that something can come to.
+    fn here(&mut self, end: u32) -> Option<&mut State> {
+        self.ends.get_mut(&end).filter(|state| !state.is_off)
+    }
+
+    /// Whether nothing comes from one host to another.
+    fn is_cut(&self, from: IpAddr, to: IpAddr) -> bool {
+        self.cuts.contains(&(from, to)) || self.off.contains(&to)
     }
 
     /// Sends something to an end, behind all that is under way to it.
     fn send(&mut self, to: u32, what: Happening) {
         let mut at = self.arrival();
+        if self.one_in(self.options.lose_one_in) {
+            at = at.max(self.again_at());
+        }
         if let Some(state) = self.ends.get_mut(&to) {
             at = at.max(state.last_arrival);
             state.last_arrival = at;
@@ -163,13 +227,82 @@ impl Traffic {
             && entry.key().0 <= self.now
         {
             let what = entry.remove();
-            self.happen(what);
+            self.changes += 1;
+            self.arrive(what);
         }
+    }
+
+    /// Something has come, unless it is lost on its way.
+    fn arrive(&mut self, what: Happening) {
+        match what {
+            Happening::Connect { from, to, tries } => {
+                let Some(state) = self.here(from) else { return };
+                let host = state.host;
+                if !self.is_cut(host, to.host) {
+                    return self.arrive_at_listener(from, &to);
+                }
+                if tries < CONNECT_TRIES {
+                    let at = self.again_at();
+                    return self.send_at(at, Happening::Connect { from, to, tries: tries + 1 });
+                }
+                if let Some(state) = self.ends.get_mut(&from) {
+                    state.connected = Some(Err(io::ErrorKind::TimedOut));
+                }
+            }
+            Happening::Again(end) => {
+                let Some(state) = self.here(end) else { return };
+                let (from, to) = (state.far, state.host);
+                if self.is_cut(from, to) {
+                    return self.again(end);
+                }
+                while let Some(what) = self.ends.get_mut(&end).and_then(|state| state.late.pop_front()) {
+                    self.happen(what);
+                }
+            }
+            Happening::Bytes { from, to, bytes } if self.here(to).is_none() => {
+                let Some(state) = self.here(from) else { return };
+                let (host, far) = (state.host, state.far);
+                if self.is_cut(host, far) {
+                    let at = self.again_at();
+                    return self.send_at(at, Happening::Bytes { from, to, bytes });
+                }
+                self.happen(Happening::Bytes { from, to, bytes });
+            }
+            Happening::Datagram { from, to, bytes } => {
+                if !self.is_cut(from.ip(), to.host) {
+                    self.happen(Happening::Datagram { from, to, bytes });
+                }
+            }
+            Happening::Established(to)
+            | Happening::Refused(to)
+            | Happening::Bytes { to, .. }
+            | Happening::Finish(to)
+            | Happening::Reset(to) => {
+                let Some(state) = self.here(to) else { return };
+                let (is_late, from, host) = (!state.late.is_empty(), state.far, state.host);
+                if !is_late && !self.is_cut(from, host) {
+                    return self.happen(what);
+                }
+                if let Some(state) = self.ends.get_mut(&to) {
+                    state.late.push_back(what);
+                }
+                if !is_late {
+                    self.again(to);
+                }
+            }
+        }
+    }
+
+    /// What is late at an end is sent again.
+    fn again(&mut self, end: u32) {
+        let at = self.again_at();
+        self.send_at(at, Happening::Again(end));
     }
 
     fn happen(&mut self, what: Happening) {
         match what {
-            Happening::Connect { from, to } => self.arrive_at_listener(from, &to),
+            Happening::Connect { from, to, .. } => self.arrive_at_listener(from, &to),
+            Happening::Again(_) => {}
             Happening::Established(end) => {
                 if let Some(state) = self.ends.get_mut(&end) {
                     state.connected = Some(Ok(()));
@@ -180,7 +313,7 @@ impl Traffic {
                     state.connected = Some(Err(io::ErrorKind::ConnectionRefused));
                 }
             }
-            Happening::Bytes { from, to, bytes } => match self.ends.get_mut(&to) {
+            Happening::Bytes { from, to, bytes } => match self.here(to) {
                 Some(state) => {
                     state.in_transit -= bytes.len();
                     state.inbox.extend(bytes);
@@ -214,7 +347,7 @@ impl Traffic {
 
     fn arrive_at_listener(&mut self, from: u32, to: &Spot) {
         let Some(client) = self.ends.get(&from) else { return };
-        let remote = client.local.clone();
+        let (remote, client_host) = (client.local.clone(), client.host);
         let listener = self.one_at(to).filter(|listener| {
             let state = &self.ends[listener];
             state.backlog.len() < state.backlog_max
@@ -222,10 +355,12 @@ impl Traffic {
         let Some(listener) = listener else {
             return self.send(from, Happening::Refused(from));
         };
-        let local = self.ends[&listener].local.clone();
-        let server = self.add(local, None);
+        let (local, host) = (self.ends[&listener].local.clone(), self.ends[&listener].host);
+        let server = self.add(host, local, None);
+        let far = client_host;
         if let Some(state) = self.ends.get_mut(&server) {
             state.peer = Some(from);
+            state.far = far;
             state.remote = Some(remote);
             state.connected = Some(Ok(()));
         }
@@ -245,9 +380,12 @@ impl Traffic {
         all.get((drawn % all.len().max(1) as u64) as usize).copied()
     }
 
-    fn add(&mut self, local: Address, spot: Option<Spot>) -> u32 {
+    fn add(&mut self, host: IpAddr, local: Address, spot: Option<Spot>) -> u32 {
         self.last_end += 1;
         let state = State {
+            is_off: false,
+            host,
+            far: host,
             local,
             remote: None,
             spot,
@@ -261,6 +399,7 @@ impl Traffic {
             in_transit: 0,
             unheard: 0,
             last_arrival: self.now,
+            late: VecDeque::new(),
             finished: false,
             broken: None,
             write_closed: false,
@@ -293,8 +432,10 @@ impl Traffic {
                 Address::Ip(_) => options.local.unwrap_or_else(|| (host, this.free_port()).into()).into(),
                 Address::Unix(_) => Address::Unix(PathBuf::new()),
             };
-            let end = this.add(local, None);
+            let end = this.add(host, local, None);
+            let far = spot(host, address, false).host;
             if let Some(state) = this.ends.get_mut(&end) {
+                state.far = far;
                 state.remote = Some(address.clone());
             }
             end
@@ -310,7 +451,7 @@ impl Traffic {
             if others.iter().any(|other| !(options.reuse_port && this.ends[other].shares)) {
                 return Err(io::ErrorKind::AddrInUse.into());
             }
-            let end = this.add(local, Some(spot.clone()));
+            let end = this.add(host, local, Some(spot.clone()));
             this.spots.entry(spot).or_default().push(end);
             if let Some(state) = this.ends.get_mut(&end) {
                 state.shares = options.reuse_port;
@@ -323,7 +464,7 @@ impl Traffic {
 
     pub(super) fn connect(&mut self, host: IpAddr, end: &End, to: &Address) {
         let (from, to) = (end.number, spot(host, to, false));
-        self.send(from, Happening::Connect { from, to });
+        self.send(from, Happening::Connect { from, to, tries: 1 });
     }
 
     /// A connection that waits to be accepted.
@@ -343,7 +484,7 @@ impl Traffic {
             return Err(io::ErrorKind::BrokenPipe);
         }
         let unheard = state.unheard;
-        let peer = state.peer.and_then(|peer| self.ends.get(&peer));
+        let peer = state.peer.and_then(|peer| self.here(peer));
         // To nobody, too, a window can be sent, until it is known.
         let waits = peer.map_or(unheard, |peer| peer.inbox.len() + peer.in_transit);
         Ok(window.saturating_sub(waits))
@@ -358,7 +499,7 @@ impl Traffic {
             self.send(from, Happening::Reset(from));
             return;
         }
-        match self.ends.get_mut(&to) {
+        match self.here(to) {
             Some(peer) => peer.in_transit += bytes.len(),
             None => self.state(end).unheard += bytes.len(),
         }
@@ -391,6 +532,7 @@ impl Traffic {
 
     fn close(&mut self, number: u32) {
         let Some(state) = self.ends.remove(&number) else { return };
+        self.changes += 1;
         if let Some(spot) = state.spot
             && let Some(all) = self.spots.get_mut(&spot)
         {
@@ -412,6 +554,47 @@ impl Traffic {
             }
             self.close(unaccepted);
         }
+    }
+
+    /// Cuts the way from one host to another, or mends it.
+    pub(super) fn cut(&mut self, from: IpAddr, to: IpAddr, cut: bool) {
+        if cut {
+            self.cuts.insert((from, to));
+        } else {
+            self.cuts.remove(&(from, to));
+        }
+    }
+
+    pub(super) fn mend_all(&mut self) {
+        self.cuts.clear();
+    }
+
+    /// Breaks all connections between two hosts.
+    pub(super) fn reset(&mut self, one: IpAddr, other: IpAddr) {
+        let between = |state: &State| {
+            state.peer.is_some() && [(one, other), (other, one)].contains(&(state.host, state.far))
+        };
+        let ends: Vec<u32> =
+            self.ends.iter().filter(|(_, state)| between(state)).map(|(end, _)| *end).collect();
+        ends.into_iter().for_each(|end| self.send(end, Happening::Reset(end)));
+    }
+
+    /// A host has no power from here on: nobody is told, and nothing answers for it.
+    pub(super) fn switch_off(&mut self, host: IpAddr) {
+        for state in self.ends.values_mut().filter(|state| state.host == host) {
+            // Whoever holds it finds it broken, and says nothing to the other end.
+            state.is_off = true;
+            (state.peer, state.broken) = (None, Some(io::ErrorKind::ConnectionReset));
+            state.inbox.clear();
+            state.late.clear();
+        }
+        self.spots.retain(|spot, _| spot.host != host);
+        self.off.insert(host);
+        self.changes += 1;
+    }
+
+    pub(super) fn switch_on(&mut self, host: IpAddr) {
+        self.off.remove(&host);
     }
 
     pub(super) fn local_address(&mut self, end: &End) -> Address {

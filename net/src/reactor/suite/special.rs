@@ -117,6 +117,7 @@ fn story(seed: u64) -> String {
         reset_one_in: 50,
         lose_one_in: 5,
         repeat_one_in: 5,
+        retransmit: Duration::from_millis(1)..Duration::from_millis(5),
     };
     let network = Network::new(seed, options);
     let mut hosts: Vec<_> = (1..=3).map(|n| network.reactor([10, 0, 0, n].into(), &small())).collect();
