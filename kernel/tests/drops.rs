@@ -5,6 +5,8 @@ mod common;
 use std::sync::{Arc, Mutex};
 
 use common::{Census, Order, Puppet, Realm, Token, World, attempt, lane_of, ms, order};
+#[cfg(feature = "alloc")]
+use corelane_kernel::TellError;
 use corelane_kernel::{
     Actor, ActorRef, Ctx, DeadReason, Failure, Group, KernelConfig, Observe, Outcome, SpawnError, Strategy,
 };
