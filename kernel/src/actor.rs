@@ -125,7 +125,8 @@ pub trait Actor: Sized + 'static {
     /// A child failed: what is to be done? It is neither stopped nor restarted yet; none of its code runs.
     ///
     /// Unless overridden, what [`Actor::strategy`] says about the failure; and unless that is told otherwise,
-    /// [`Directive::for_failure`]. A panic here fails this actor, and stops the child.
+    /// [`Directive::for_failure`]. A panic here fails this actor, and stops the child. Of others that fail before that is
+    /// decided about, it is not asked: [`Strategy::default`] decides.
     ///
     /// ```
     /// # use core::num::ParseIntError;

@@ -414,7 +414,7 @@ impl Kernel {
                 // SAFETY: the payload says why.
                 let failure = unsafe { Payload::<Failure>::take(payload) };
                 if self.is_actor(target) {
-                    self.judge(head.index, failure);
+                    self.hear_failure(head.index, failure);
                 }
             }
             Kind::Order => {

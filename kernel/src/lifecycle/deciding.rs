@@ -1,8 +1,8 @@
 //! Arc 9: what a parent decides about a child that failed, and whom it concerns.
 //!
 //! The parent's hook runs at once, whatever the parent waits for itself: a decision is no message. Only a parent that has
-//! no state just now, as it is being restarted, cannot be asked; the default strategy decides for it. Top-level
-//! actors are the root's, which decides by the kernel's settings.
+//! no state just now, as it is being restarted, or whose hook has panicked, which is to be decided about first, cannot be
+//! asked; the default strategy decides for it. Top-level actors are the root's, which decides by the kernel's settings.
 //!
 //! What a decision needs to remember (limits, waits) stands in side records, which a used-up region may refuse: then
 //! the actor is stopped, for a restart that cannot be counted might never end. One of the modules where `unsafe` is
@@ -94,7 +94,7 @@ impl Kernel {
             return (Directive::Stop, Strategy::default());
         }
         let behavior = match self.memory.header(parent).behavior.get() {
-            Some(behavior) if self.is_made(parent) => behavior,
+            Some(behavior) if self.is_made(parent) && !self.is_at_a_loss(parent) => behavior,
             _ => return (Directive::for_failure(failure), Strategy::default()),
         };
         let child = self.known_address(child).unwrap_or(Address::NOBODY);
@@ -114,6 +114,9 @@ impl Kernel {
             self.report_failure(parent, &panic);
             if self.is_alive(above) && !self.is_ending(parent) {
                 // Noted before the child is stopped, as its last hooks may panic as well.
+                if let Some(side) = self.side_of(parent) {
+                    self.sides.get_mut(side).ward.at_a_loss = true;
+                }
                 self.post_failure(above, panic);
             }
         }
@@ -124,6 +127,11 @@ impl Kernel {
             self.show_decision(child.index, &failure, Decision::Stop);
             self.stop_failed(child.index, failure);
         }
+    }
+
+    /// Whether a decision of an actor has panicked, and nothing is decided yet about that.
+    fn is_at_a_loss(&self, cell: u32) -> bool {
+        self.side_of(cell).is_some_and(|side| self.sides.get(side).ward.at_a_loss)
     }
 
     fn carry_out(&mut self, failed: u32, directive: Directive, strategy: &Strategy, failure: Failure) {

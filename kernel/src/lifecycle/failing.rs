@@ -66,6 +66,14 @@ impl Kernel {
         }
     }
 
+    /// A failure that was posted is decided about.
+    pub(crate) fn hear_failure(&mut self, cell: u32, failure: Failure) {
+        if let Some(side) = self.side_of(cell) {
+            self.sides.get_mut(side).ward.at_a_loss = false;
+        }
+        self.judge(cell, failure);
+    }
+
     /// Whether a cell is marked as one that is to fail. The mark of one without a side record means that only as long as
     /// it does not stop.
     pub(crate) fn is_marked_failed(&self, cell: u32) -> bool {
@@ -96,7 +104,7 @@ impl Kernel {
         }
         let failure = self.failure_in(self.obituary_of(at));
         self.forget_failure(at);
-        self.judge(at, failure);
+        self.hear_failure(at, failure);
         true
     }
 

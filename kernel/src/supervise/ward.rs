@@ -43,6 +43,8 @@ pub(crate) struct Ward {
     pub(crate) unbegun: bool,
     /// An instance has lived, so that the next one is a restarted one.
     pub(crate) lived: bool,
+    /// A decision of its own has panicked, and nothing is decided yet about that.
+    pub(crate) at_a_loss: bool,
     /// It is to fail, for which there was no room among the signals.
     pub(crate) marked: bool,
     /// Neighbours in that row.
@@ -66,6 +68,7 @@ impl Ward {
             holds: false,
             unbegun: false,
             lived: false,
+            at_a_loss: false,
             marked: false,
             next: NONE,
             prev: NONE,

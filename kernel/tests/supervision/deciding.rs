@@ -162,6 +162,37 @@ fn a_decision_that_panics_fails_the_parent_also_if_the_childs_last_hook_panics()
     assert_eq!(world.panics, ["at a loss", "and again"]);
 }
 
+/// The starts of its children are signals that come before that of its own failure.
+#[test]
+fn a_parent_that_panics_over_one_child_fails_once_and_is_not_asked_about_the_next() {
+    for directive in [Directive::Resume, Directive::Restart] {
+        let decider = match directive {
+            Directive::Resume => |_: &Failure| Directive::Resume,
+            _ => |_: &Failure| Directive::Restart,
+        };
+        let mut world = World::new();
+        let (_, [m]) = family(&mut world, Strategy::one_for_one().deciding(decider), ["m"]);
+        world.have(m, |me, ctx| {
+            me.strategy = Strategy::one_for_one().deciding(|_| panic!("at a loss"));
+            for _ in 0..3 {
+                ctx.spawn_from(|| -> Puppet { panic!("no way") }).unwrap();
+            }
+        });
+        let events = world.events();
+        let count = |word: &str| events.iter().filter(|event| event.starts_with(word)).count();
+        assert_eq!(count("m decides on somebody: failed start: no way"), 1, "{events:?}");
+        assert_eq!(count("p decides on m: panic: at a loss"), 1, "{events:?}");
+        assert_eq!(count("m started"), usize::from(directive == Directive::Restart), "{events:?}");
+        assert_eq!(world.panics, ["no way", "at a loss", "no way", "no way"]);
+        // Once that is decided it is asked again, and may fail again.
+        world.have(m, |me, ctx| {
+            me.strategy = Strategy::one_for_one().deciding(|_| panic!("again"));
+            ctx.spawn_from(|| -> Puppet { panic!("no way") }).unwrap();
+        });
+        assert!(world.events().contains(&"p decides on m: panic: again".to_owned()));
+    }
+}
+
 /// Or hooks of a state that has failed already would run, for what has come from other kernels meanwhile.
 #[test]
 fn a_parent_whose_decision_panicked_is_decided_about_before_anything_else_is_heard() {
