@@ -82,8 +82,9 @@ pub(crate) trait Drive {
         let _ = descriptor;
     }
 
-    /// Passes on what was started.
-    fn submit(&mut self, store: &mut Store);
+    /// Passes on what was started. What has ended with that is collected, so that no turn is needed to hear that a send is
+    /// done.
+    fn submit(&mut self, store: &mut Store, out: &mut VecDeque<Completion>);
 
     /// Collects what has come.
     fn reap(&mut self, store: &mut Store, out: &mut VecDeque<Completion>);

@@ -6,7 +6,7 @@ use super::backend::{Completion, Descriptor, Outcome};
 use super::engine::Reactor;
 use super::event::{EventKind, SocketId};
 use super::slab::Key;
-use super::store::{Life, SocketKind, Work};
+use super::store::{Finish, Life, SocketKind, Work};
 
 impl Reactor {
     pub(super) fn complete(&mut self, completion: Completion) {
@@ -40,7 +40,12 @@ impl Reactor {
             entry.sending = None;
         }
         // Something else may be next.
-        self.soil(socket);
+        let is_next = !entry.outgoing.is_empty()
+            || entry.finish == Finish::Wanted
+            || matches!(entry.life, Life::Closing | Life::Aborting);
+        if is_next {
+            self.soil(socket);
+        }
         socket
     }
 

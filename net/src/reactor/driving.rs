@@ -15,9 +15,7 @@ impl Reactor {
     /// Collects what has come to an end. Gives how many events wait to be [taken](Reactor::next_event).
     pub fn turn(&mut self) -> usize {
         self.backend.reap(&mut self.store, &mut self.completions);
-        while let Some(completion) = self.completions.pop_front() {
-            self.complete(completion);
-        }
+        self.complete_all();
         if !self.starved.is_empty() && self.backend.has_chunks() {
             // In the order in which they ran out; who runs out again waits behind the others.
             for _ in 0..self.starved.len() {
@@ -29,6 +27,12 @@ impl Reactor {
             }
         }
         self.store.events.len()
+    }
+
+    fn complete_all(&mut self) {
+        while let Some(completion) = self.completions.pop_front() {
+            self.complete(completion);
+        }
     }
 
     /// The next thing that has happened.
@@ -66,12 +70,15 @@ impl Reactor {
             }
         }
         self.dirty.clear();
-        self.backend.submit(&mut self.store);
+        self.backend.submit(&mut self.store, &mut self.completions);
+        self.complete_all();
     }
 
     /// Whether [`Reactor::turn`] or [`Reactor::next_event`] may have something. Cheap enough to be asked while spinning.
     pub fn has_input(&mut self) -> bool {
         !self.store.events.is_empty()
+            // A send that was done when it was passed on, and behind which more waits.
+            || self.has_output()
             || self.backend.has_input(&mut self.store)
             || (!self.starved.is_empty() && self.backend.has_chunks())
     }
@@ -86,6 +93,7 @@ impl Reactor {
     pub fn park(&mut self, timeout: Option<Duration>) {
         self.submit();
         let comes = !self.store.events.is_empty()
+            || self.has_output()
             || self.backend.has_pending(&mut self.store)
             || (!self.starved.is_empty() && self.backend.has_chunks());
         if comes {

@@ -27,6 +27,9 @@ use crate::buffers::Supply;
 const WAKER: Token = Token(usize::MAX);
 /// Reports taken at once.
 const REPORTS: usize = 1024;
+/// As long as operations get something done by themselves, new reports are asked for only once in so many turns: asking is a
+/// system call, and those whose socket is ready are served in turn anyway.
+const UNASKED_MAX: u32 = 8;
 /// Connections accepted in one go.
 const ACCEPTS: usize = 16;
 
@@ -54,6 +57,8 @@ pub(super) struct Poll {
     events: Events,
     /// The events are new.
     polled: bool,
+    /// Turns since they were asked for.
+    unasked: u32,
     waker: Arc<mio::Waker>,
     /// By the slots of sockets.
     watches: Vec<Watch>,
@@ -85,6 +90,7 @@ impl Poll {
             poll,
             events: Events::with_capacity(REPORTS),
             polled: false,
+            unasked: 0,
             waker,
             watches: Vec::new(),
             ready_out: VecDeque::new(),
@@ -131,6 +137,7 @@ impl Poll {
     /// Asks for reports.
     fn ask(&mut self, timeout: Option<Duration>, store: &mut Store) {
         store.counters.enters += 1;
+        self.unasked = 0;
         match self.poll.poll(&mut self.events, timeout) {
             Ok(()) => self.polled = !self.events.is_empty(),
             Err(error) => {
@@ -359,12 +366,15 @@ impl Drive for Poll {
         system(descriptor).shutdown(std::net::Shutdown::Write)
     }
 
-    fn submit(&mut self, store: &mut Store) {
+    fn submit(&mut self, store: &mut Store, out: &mut VecDeque<Completion>) {
         self.try_all(false, store);
+        out.append(&mut self.done);
     }
 
     fn reap(&mut self, store: &mut Store, out: &mut VecDeque<Completion>) {
-        if !self.polled {
+        self.unasked += 1;
+        let is_at_work = !(self.ready_in.is_empty() && self.ready_out.is_empty());
+        if !self.polled && !(is_at_work && self.unasked < UNASKED_MAX) {
             self.ask(Some(Duration::ZERO), store);
         }
         self.note();

@@ -182,7 +182,7 @@ impl Drive for Simulated {
         Ok(())
     }
 
-    fn submit(&mut self, _: &mut Store) {}
+    fn submit(&mut self, _: &mut Store, _: &mut VecDeque<Completion>) {}
 
     fn reap(&mut self, store: &mut Store, out: &mut VecDeque<Completion>) {
         self.advance();

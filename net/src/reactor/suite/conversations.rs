@@ -415,6 +415,31 @@ fn a_wake_up_ends_a_wait_before_and_after_it_begins(open: Open) {
     rig.end();
 }
 
+fn a_wait_for_several_ends_with_one_that_comes_alone(open: Open) {
+    let Some(mut rig) = Rig::new(open, &ReactorConfig { coalesce: Duration::from_millis(2), ..small() })
+    else {
+        return;
+    };
+    let (listener, address) = rig.listen();
+    let clients: Vec<_> = (0..20).map(|_| rig.connect(&address)).collect();
+    rig.until("accepted", |rig| rig.of(listener).accepted.len() == 20);
+    let servers = rig.of(listener).accepted.clone();
+    for round in 1..=50 {
+        // All at once, then one alone, for which there is nothing to wait with: it comes though more were expected.
+        clients.iter().for_each(|client| rig.reactor.write(*client, pattern(100), None).unwrap());
+        rig.until("all have come", |rig| {
+            servers.iter().map(|server| rig.of(*server).received.len()).sum::<usize>() == round * 2_100 - 100
+        });
+        rig.reactor.write(clients[0], pattern(100), None).unwrap();
+        let before: usize = servers.iter().map(|server| rig.of(*server).received.len()).sum();
+        while servers.iter().map(|server| rig.of(*server).received.len()).sum::<usize>() == before {
+            rig.reactor.park(None);
+            rig.turn();
+        }
+    }
+    rig.end();
+}
+
 fn more_than_the_queues_hold_is_done_all_the_same(open: Open) {
     let config = ReactorConfig { ring_entries: 16, chunks: 256, ..small() };
     let Some(mut rig) = Rig::new(open, &config) else { return };
@@ -459,5 +484,6 @@ on_every_backend!(
     connections_beyond_the_limit_are_closed_at_once,
     events_carry_the_tag_of_their_socket,
     a_wake_up_ends_a_wait_before_and_after_it_begins,
+    a_wait_for_several_ends_with_one_that_comes_alone,
     more_than_the_queues_hold_is_done_all_the_same,
 );

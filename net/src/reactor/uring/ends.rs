@@ -22,6 +22,7 @@ impl Uring {
         match word {
             BELL => {
                 self.bell_armed = false;
+                self.rung = true;
                 return None;
             }
             CANCEL => return None,

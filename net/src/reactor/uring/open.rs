@@ -8,6 +8,7 @@ use std::io;
 use std::mem;
 use std::os::fd::FromRawFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use io_uring::{IoUring, Probe, opcode};
 
@@ -54,6 +55,7 @@ impl Uring {
         if let Some((name, _)) = needed.iter().find(|(_, code)| !probe.is_supported(*code)) {
             return Err(format!("it has no operation {name:?}"));
         }
+        let coalesce = if ring.params().is_feature_min_timeout() { config.coalesce } else { Duration::ZERO };
         let supply = Supply::new(config.chunks(), config.chunk_bytes());
         let mut chunks = ChunkRing::new(config.chunks());
         // SAFETY: the ring of chunks has so many entries, and is not freed before it is unregistered: `ended` says so.
@@ -79,6 +81,10 @@ impl Uring {
             bell: Arc::new(File::open("/dev/null").map_err(|error| error.to_string())?),
             bell_word: Box::new(0),
             bell_armed: false,
+            rung: false,
+            coalesce,
+            usual: 0,
+            waited: false,
             ending: false,
         };
         match bell {
