@@ -47,6 +47,10 @@ struct Args {
     /// How sockets are driven.
     #[arg(long, value_enum, default_value_t = Backend::Auto)]
     backend: Backend,
+    /// How many microseconds a core that is woken by several clients at once waits for more of them: less work for the same
+    /// requests.
+    #[arg(long, default_value_t = 100)]
+    coalesce: u64,
     /// Spins instead of sleeping while there is nothing to do: the shortest answers, and cores that are never idle.
     #[arg(long)]
     spin: bool,
@@ -66,7 +70,12 @@ fn main() -> Result<Report, Box<dyn Error>> {
         Backend::Uring => Choice::Uring,
         Backend::Poll => Choice::Poll,
     };
-    let reactor = ReactorConfig { backend, send_bytes: 4 << 20, ..ReactorConfig::default() };
+    let reactor = ReactorConfig {
+        backend,
+        send_bytes: 4 << 20,
+        coalesce: Duration::from_micros(args.coalesce),
+        ..ReactorConfig::default()
+    };
     let mut builder = System::builder()
         .idle(if args.spin { Idle::Latency } else { Idle::Frugal })
         .extension(Net::of(NetConfig { reactor, ..NetConfig::default() }))

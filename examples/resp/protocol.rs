@@ -165,6 +165,18 @@ impl Parser {
         from: usize,
         error: ProtocolError,
     ) -> Result<Option<i64>, ProtocolError> {
+        // Nearly all are a few digits and the end of the line.
+        let mut value = 0;
+        for (n, byte) in input[from..].iter().take(8).enumerate() {
+            match byte {
+                b'0'..=b'9' if n == 0 || value > 0 => value = value * 10 + i64::from(byte - b'0'),
+                b'\r' if n > 0 && input.get(from + n + 1) == Some(&b'\n') => {
+                    self.at = from + n + 2;
+                    return Ok(Some(value));
+                }
+                _ => break,
+            }
+        }
         let before = self.at;
         // No number has so many digits; nothing is to be looked through for the end of a line that is none.
         let near = &input[..input.len().min(from + 32)];
