@@ -56,15 +56,21 @@ impl Reactor {
                 uring(config).map_err(|reason| OpenError::Unusable { backend: Backend::Uring, reason })
             }
             Choice::Poll => poll(config, "asked for".to_owned()),
-            Choice::Automatic => match uring(config) {
-                Ok(reactor) => Ok(reactor),
-                Err(reason) => {
-                    tracing::warn!(reason, "io_uring cannot be used; sockets are polled instead");
-                    poll(config, format!("io_uring cannot be used: {reason}"))
-                }
-            },
+            Choice::Automatic => or_poll(config, uring(config)),
         }
     }
+}
+
+/// What could be had, or else readiness and the reason why.
+pub(super) fn or_poll(config: &ReactorConfig, uring: Result<Reactor, String>) -> Result<Reactor, OpenError> {
+    let reason = match uring {
+        Ok(reactor) => return Ok(reactor),
+        Err(reason) => reason,
+    };
+    tracing::warn!(reason, "io_uring cannot be used; sockets are polled instead");
+    let mut reactor = poll(config, format!("io_uring cannot be used: {reason}"))?;
+    reactor.store.counters.fallbacks += 1;
+    Ok(reactor)
 }
 
 #[cfg(unix)]
@@ -83,7 +89,7 @@ fn poll(_: &ReactorConfig, _: String) -> Result<Reactor, OpenError> {
 fn uring(config: &ReactorConfig) -> Result<Reactor, String> {
     static PROVED: OnceLock<Result<(), String>> = OnceLock::new();
     let open = || -> Result<Reactor, String> {
-        let backend = super::uring::Uring::open(config)?;
+        let backend = super::uring::Uring::open(config, &super::uring::OPERATIONS)?;
         Ok(Reactor::on(Box::new(backend), config, "its self-test was passed".to_owned()))
     };
     // A ring may be refused to one thread and not to another, where memory is short; the proof holds for all.

@@ -34,6 +34,9 @@ pub struct Counters {
     pub zero_copies: u64,
     /// Sends without a copy that the operating system copied all the same.
     pub copied_zero_copies: u64,
+    /// Backends that could not be used though they would have been preferred: 1 where sockets are polled since io_uring cannot
+    /// be used. [`Reactor::reason`](super::Reactor::reason) says why.
+    pub fallbacks: u64,
     /// Waits for something to happen.
     pub parks: u64,
     /// System calls that pass operations on and collect their ends, or that ask for readiness.

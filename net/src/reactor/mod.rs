@@ -25,7 +25,7 @@
 //! 4. A reactor that is dropped takes nothing up any more, cancels everything, waits until nothing is in flight, and then
 //!    unmaps its rings. Memory of which this cannot be shown is never freed.
 //! 5. Full queues, used-up buffers, interrupted calls and short sends are normal, and [counted](Counters).
-//! 6. io_uring is used only after its operations were found and a mebibyte was sent over the loopback device and came out
+//! 6. io_uring is used only after its operations were found and permitted, on a ring that is restricted to them, and a mebibyte was sent over the loopback device and came out
 //!    unharmed; else the reason is [told](Reactor::reason), and readiness is used.
 //!
 //! In the steady state nothing allocates: slots, queues and chunks are used again.

@@ -373,8 +373,8 @@ impl Drive for Poll {
 
     fn reap(&mut self, store: &mut Store, out: &mut VecDeque<Completion>) {
         self.unasked += 1;
-        let is_at_work = !(self.ready_in.is_empty() && self.ready_out.is_empty());
-        if !self.polled && !(is_at_work && self.unasked < UNASKED_MAX) {
+        let is_idle = self.ready_in.is_empty() && self.ready_out.is_empty();
+        if !self.polled && (is_idle || self.unasked >= UNASKED_MAX) {
             self.ask(Some(Duration::ZERO), store);
         }
         self.note();

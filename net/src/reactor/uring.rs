@@ -13,6 +13,7 @@ mod chunk_ring;
 mod ends;
 mod frame;
 mod open;
+mod permit;
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -28,6 +29,7 @@ use socket2::SockAddr;
 
 use self::chunk_ring::ChunkRing;
 use self::frame::{Frame, NAME_BYTES};
+pub(super) use self::permit::OPERATIONS;
 use super::address::Address;
 use super::backend::{Completion, Descriptor, Drive, Waker};
 use super::config::{Backend, Options};
@@ -42,6 +44,9 @@ const CHUNKS: u16 = 0;
 const BELL: u64 = u64::MAX;
 /// The name of cancellations, whose own outcome says nothing.
 const CANCEL: u64 = u64::MAX - 1;
+/// How long the last word about the bell is waited for: a filter of system calls that came later may forbid to hear it.
+const BELL_TRIES: u32 = 200;
+const BELL_WAIT: Option<Duration> = Some(Duration::from_millis(10));
 /// Completions that a wait goes on for at most.
 const AWAITED_MAX: usize = 64;
 /// `IORING_SEND_ZC_REPORT_USAGE` of `linux/io_uring.h`.
@@ -341,9 +346,16 @@ impl Drive for Uring {
         // The bell is rung so that it is read for the last time.
         self.waker().wake();
         let mut store = Store::new();
-        while self.bell_armed {
-            self.park(Some(Duration::from_millis(10)), &mut store);
+        for _ in 0..BELL_TRIES {
+            if !self.bell_armed {
+                break;
+            }
+            self.park(BELL_WAIT, &mut store);
             self.reap(&mut store, &mut VecDeque::new());
+        }
+        if self.bell_armed {
+            // The ring can be entered no more.
+            return self.leak();
         }
         self.chunks.ended = self.ring.submitter().unregister_buf_ring(CHUNKS).is_ok();
         if self.chunks.ended {

@@ -1,11 +1,16 @@
-//! What only one of the backends has: sends without a copy, and a simulation that can be made to happen again.
+//! What only one of the backends has: operations that may be forbidden, a queue that overflows, sends without a copy, and a
+//! simulation that can be made to happen again.
 
+use std::io::Write;
 use std::time::Duration;
 
 use super::rig::{Rig, pattern, small};
 use super::{open_simulated, open_uring};
+use crate::reactor::backend::Descriptor;
+use crate::reactor::choose::or_poll;
 use crate::reactor::sim::{Network, NetworkOptions};
-use crate::reactor::{Choice, EventKind, OpenError, Options, Reactor, ReactorConfig};
+use crate::reactor::uring::{OPERATIONS, Uring};
+use crate::reactor::{Backend, Choice, EventKind, OpenError, Options, Reactor, ReactorConfig};
 
 /// A connection over loopback that is sent over without a copy, which the reactor would not do by itself.
 fn zero_copy_pair(rig: &mut Rig) -> (crate::reactor::SocketId, crate::reactor::SocketId) {
@@ -106,6 +111,65 @@ fn a_backend_that_is_asked_for_and_cannot_be_had_is_an_error_with_its_reason() {
     assert_eq!(Reactor::open(&config).unwrap().reason(), "asked for");
     let error = OpenError::Unusable { backend: crate::reactor::Backend::Uring, reason: "no".to_owned() };
     assert_eq!(error.to_string(), "io_uring cannot be used: no");
+}
+
+/// A ring that may do all but one thing is not used: whatever forbids it, readiness is had instead, and said why.
+#[test]
+fn a_ring_of_which_any_operation_is_forbidden_is_not_used() {
+    if open_uring(&small()).is_none() {
+        return;
+    }
+    for (name, code) in OPERATIONS {
+        let permitted: Vec<_> = OPERATIONS.into_iter().filter(|(_, other)| *other != code).collect();
+        let ring = Uring::open(&small(), &permitted);
+        let reason = ring.err().expect("it may not do enough");
+        assert!(reason.contains(&format!("{name:?} is forbidden")), "{reason}");
+        let mut rig =
+            Rig::new(|config| or_poll(config, Err("it is forbidden".to_owned())).ok(), &small()).unwrap();
+        assert_eq!(rig.reactor.backend(), Backend::Poll);
+        assert_eq!(rig.reactor.reason(), "io_uring cannot be used: it is forbidden");
+        assert_eq!(rig.reactor.counters().fallbacks, 1);
+        let (_, client, server) = rig.pair();
+        rig.reactor.write(client, b"all the same", None).unwrap();
+        rig.until("it has come", |rig| rig.of(server).received == b"all the same");
+        rig.end();
+    }
+}
+
+/// So many completions that the queue for them cannot hold: the kernel keeps the rest, and each is told once.
+#[test]
+fn nothing_is_lost_of_what_the_completion_queue_cannot_hold() {
+    // Of 16 entries, it holds 128.
+    let config = ReactorConfig { ring_entries: 16, chunks: 1024, send_bytes: 64 << 20, ..small() };
+    let Some(mut rig) = Rig::new(open_uring, &config) else { return };
+    let (listener, address) = rig.listen();
+    let clients: Vec<_> = (0..400).map(|_| rig.connect(&address)).collect();
+    rig.until("all are accepted", |rig| {
+        rig.of(listener).accepted.len() == 400 && clients.iter().all(|client| rig.of(*client).connected == 1)
+    });
+    let servers = rig.of(listener).accepted.clone();
+    for round in 1..=5 {
+        // Each of 400 peers says something before anything of that is looked at: system calls of other threads and rings.
+        for (token, client) in clients.iter().enumerate() {
+            let Descriptor::System(socket) = rig.reactor.store.sockets[client.0].descriptor.as_ref().unwrap()
+            else {
+                unreachable!("a real socket")
+            };
+            assert_eq!({ socket }.write(&pattern(100)).unwrap(), 100);
+            rig.reactor.write(servers[token], b"!", Some(token as u64)).unwrap();
+        }
+        rig.until("all have come", |rig| {
+            servers.iter().all(|server| {
+                let seen = rig.of(*server);
+                seen.received.len() == round * 100 && seen.written.len() == round
+            })
+        });
+    }
+    assert!(rig.reactor.counters().overflows > 0, "{:?}", rig.reactor.counters());
+    for server in &servers {
+        assert!(rig.of(*server).received.chunks(100).all(|piece| piece == pattern(100)));
+    }
+    rig.end();
 }
 
 /// What happens in a network full of faults, as text.

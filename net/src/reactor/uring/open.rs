@@ -10,10 +10,10 @@ use std::os::fd::FromRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use io_uring::{IoUring, Probe, opcode};
+use io_uring::{IoUring, Probe};
 
 use super::chunk_ring::ChunkRing;
-use super::{CHUNKS, Uring};
+use super::{CHUNKS, Uring, permit};
 use crate::buffers::Supply;
 use crate::reactor::backend::Drive;
 use crate::reactor::config::ReactorConfig;
@@ -24,8 +24,11 @@ const KERNEL_MIN: (u32, u32) = (6, 1);
 const COMPLETIONS: u32 = 8;
 
 impl Uring {
-    /// Opens a ring on this thread; if that cannot be, says why.
-    pub(in crate::reactor) fn open(config: &ReactorConfig) -> Result<Uring, String> {
+    /// Opens a ring on this thread that may do what is permitted; if that cannot be, or is not enough, says why.
+    pub(in crate::reactor) fn open(
+        config: &ReactorConfig,
+        permitted: &[(&str, u8)],
+    ) -> Result<Uring, String> {
         let (release, version) = kernel();
         if version < KERNEL_MIN {
             let (major, minor) = KERNEL_MIN;
@@ -34,27 +37,21 @@ impl Uring {
         let entries = u32::from(config.ring_entries.clamp(16, 4096));
         let mut builder = IoUring::builder();
         builder.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag().setup_submit_all();
+        builder.setup_r_disabled();
         builder.setup_cqsize(entries.next_power_of_two() * COMPLETIONS).setup_clamp().dontfork();
-        let ring: IoUring = builder.build(entries).map_err(refusal)?;
+        let mut ring: IoUring = builder.build(entries).map_err(refusal)?;
         if !(ring.params().is_feature_nodrop() && ring.params().is_feature_ext_arg()) {
             return Err("it may drop completions, or cannot wait for a time".to_owned());
         }
         let mut probe = Probe::new();
-        ring.submitter().register_probe(&mut probe).map_err(|error| format!("no probe: {error}"))?;
-        let needed = [
-            ("accept", opcode::AcceptMulti::CODE),
-            ("connect", opcode::Connect::CODE),
-            ("receive", opcode::RecvMulti::CODE),
-            ("receive message", opcode::RecvMsgMulti::CODE),
-            ("send", opcode::Send::CODE),
-            ("send message", opcode::SendMsg::CODE),
-            ("send without a copy", opcode::SendZc::CODE),
-            ("read", opcode::Read::CODE),
-            ("cancel", opcode::AsyncCancel::CODE),
-        ];
-        if let Some((name, _)) = needed.iter().find(|(_, code)| !probe.is_supported(*code)) {
+        ring.submitter()
+            .register_probe(&mut probe)
+            .map_err(|error| format!("no probe: {}", refusal(error)))?;
+        if let Some(name) = permit::missing(&probe) {
             return Err(format!("it has no operation {name:?}"));
         }
+        permit::restrict(&ring, permitted)?;
+        permit::try_each(&mut ring)?;
         let coalesce = if ring.params().is_feature_min_timeout() { config.coalesce } else { Duration::ZERO };
         let supply = Supply::new(config.chunks(), config.chunk_bytes());
         let mut chunks = ChunkRing::new(config.chunks());
@@ -63,7 +60,7 @@ impl Uring {
             let at = chunks.entries.as_ptr() as u64;
             ring.submitter().register_buf_ring_with_flags(at, config.chunks(), CHUNKS, 0)
         };
-        registered.map_err(|error| format!("no ring of chunks: {error}"))?;
+        registered.map_err(|error| format!("no ring of chunks: {}", refusal(error)))?;
         chunks.ended = false;
         // SAFETY: a new descriptor, or -1.
         let bell = match unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) } {
@@ -102,7 +99,7 @@ impl Uring {
 }
 
 /// Why there is no ring, as an operator needs to hear it.
-fn refusal(error: io::Error) -> String {
+pub(super) fn refusal(error: io::Error) -> String {
     match error.raw_os_error() {
         Some(libc::ENOSYS) => "this kernel has none, or a filter of system calls hides it".to_owned(),
         Some(libc::EPERM | libc::EACCES) => {
