@@ -168,6 +168,11 @@ impl Sockets {
         self.get().reactor.write(socket, bytes, token)
     }
 
+    /// See [`Reactor::send_now`].
+    pub fn send_now(&self, socket: SocketId, bytes: &[u8]) -> usize {
+        self.get().reactor.send_now(socket, bytes)
+    }
+
     /// See [`Reactor::send_to`].
     ///
     /// # Errors

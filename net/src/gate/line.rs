@@ -80,6 +80,18 @@ impl Line {
         if self.in_flight >= IN_FLIGHT_MAX {
             return false;
         }
+        if self.in_flight == 0 {
+            let bytes = self.out.get(..self.used).unwrap_or_default();
+            let sent = sockets.send_now(self.socket, bytes);
+            if sent == self.used {
+                self.used = 0;
+                return true;
+            }
+            if sent > 0 {
+                self.out.copy_within(sent..self.used, 0);
+                self.used -= sent;
+            }
+        }
         let bytes = if self.used > COPY_MAX {
             let mut full = std::mem::replace(&mut self.out, spares.large());
             full.truncate(self.used);

@@ -67,6 +67,13 @@ pub(crate) trait Drive {
     /// Begins an operation of the store, now or at the next [submission](Drive::submit).
     fn start(&mut self, key: Key, store: &mut Store);
 
+    /// Sends over a stream at once as much as it takes without waiting, outside of any operation. What it does not take, and
+    /// what is wrong with it, is found out by the operation that sends the rest.
+    fn send_now(&mut self, descriptor: &Descriptor, bytes: &[u8]) -> usize {
+        let _ = (descriptor, bytes);
+        0
+    }
+
     /// Asks for the end of an operation in flight, which comes as a completion; what it did before counts.
     fn cancel(&mut self, key: Key, store: &mut Store);
 

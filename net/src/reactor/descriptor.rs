@@ -98,6 +98,17 @@ pub(super) fn make(
     Ok(socket)
 }
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
+/// Elsewhere the signal is turned off when a program starts, as Rust's runtime does everywhere.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) const SEND_FLAGS: i32 = 0;
+
+/// Sends what a stream takes without waiting, also where its descriptor blocks. Whoever sends the rest hears of an error.
+pub(super) fn send_now(socket: &Socket, bytes: &[u8]) -> usize {
+    socket.send_with_flags(bytes, SEND_FLAGS | libc::MSG_DONTWAIT).unwrap_or(0)
+}
+
 /// Has the peer of a stream be told of a failure when it is closed.
 pub(super) fn reset_at_close(socket: &Socket) {
     // Where it cannot be done the peer sees an end.

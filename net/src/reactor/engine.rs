@@ -246,6 +246,23 @@ impl Reactor {
         Ok(())
     }
 
+    /// Sends over a stream at once, in the middle of a turn, as much as it takes without waiting, and says how many bytes that
+    /// was; none where something waits to be sent already, or where the backend has no such way. The rest, and what is wrong
+    /// with the connection, if something is, is for [`Reactor::write`]. One system call; no buffer changes hands, and no
+    /// event follows.
+    pub fn send_now(&mut self, socket: SocketId, bytes: &[u8]) -> usize {
+        let Some(entry) = self.store.sockets.get(socket.0) else { return 0 };
+        let is_free = entry.life == Life::Open
+            && entry.kind == SocketKind::Stream
+            && entry.finish == Finish::No
+            && entry.outgoing_bytes == 0
+            && entry.sending.is_none();
+        let (true, Some(descriptor)) = (is_free, &entry.descriptor) else { return 0 };
+        let sent = self.backend.send_now(descriptor, bytes);
+        self.store.counters.bytes_sent += sent as u64;
+        sent
+    }
+
     /// Bytes of a socket that wait to be sent or are in flight.
     pub fn unsent(&self, socket: SocketId) -> usize {
         self.store.sockets.get(socket.0).map_or(0, |entry| entry.outgoing_bytes)

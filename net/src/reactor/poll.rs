@@ -33,12 +33,6 @@ const UNASKED_MAX: u32 = 8;
 /// Connections accepted in one go.
 const ACCEPTS: usize = 16;
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL;
-/// Elsewhere the signal is turned off when a program starts, as Rust's runtime does everywhere.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const SEND_FLAGS: i32 = 0;
-
 /// What is known of one socket.
 #[derive(Default)]
 struct Watch {
@@ -284,7 +278,7 @@ fn send(key: Key, store: &Store) -> io::Result<Try> {
         count += 1;
     }
     let socket = system(store.descriptor_of(key));
-    let sent = socket.send_vectored_with_flags(&slices[..count], SEND_FLAGS)?;
+    let sent = socket.send_vectored_with_flags(&slices[..count], descriptor::SEND_FLAGS)?;
     Ok(Try::Done(Outcome::Sent(sent)))
 }
 
@@ -294,7 +288,7 @@ fn send_to(key: Key, store: &Store) -> io::Result<Try> {
     };
     let Some(to) = outgoing.to else { return Ok(Try::Done(Outcome::Cancelled)) };
     let socket = system(store.descriptor_of(key));
-    let sent = socket.send_to_with_flags(&outgoing.buffer, &SockAddr::from(to), SEND_FLAGS)?;
+    let sent = socket.send_to_with_flags(&outgoing.buffer, &SockAddr::from(to), descriptor::SEND_FLAGS)?;
     Ok(Try::Done(Outcome::Sent(sent)))
 }
 
@@ -338,6 +332,10 @@ impl Drive for Poll {
                 self.ready_out.push_back(key);
             }
         }
+    }
+
+    fn send_now(&mut self, descriptor: &Descriptor, bytes: &[u8]) -> usize {
+        descriptor::send_now(system(descriptor), bytes)
     }
 
     fn cancel(&mut self, key: Key, store: &mut Store) {

@@ -244,6 +244,10 @@ impl Drive for Uring {
         self.push(entry.user_data(key.word()), store);
     }
 
+    fn send_now(&mut self, descriptor: &Descriptor, bytes: &[u8]) -> usize {
+        descriptor::send_now(system(descriptor), bytes)
+    }
+
     fn cancel(&mut self, key: Key, store: &mut Store) {
         let entry = opcode::AsyncCancel::new(key.word()).build().user_data(CANCEL);
         self.push(entry.flags(squeue::Flags::SKIP_SUCCESS), store);

@@ -31,6 +31,35 @@ fn both_ends_talk_at_once(open: Open) {
     rig.end();
 }
 
+fn what_is_sent_at_once_goes_before_what_waits(open: Open) {
+    let Some(mut rig) = Rig::new(open, &small()) else { return };
+    rig.resumes = false;
+    let (_, client, server) = rig.pair();
+    rig.reactor.resume(client);
+    let bytes = pattern(8_000_000);
+    // Until the operating system has its fill, or from the beginning where there is no such way.
+    let (mut sent, mut at_once) = (0, 0);
+    for piece in bytes.chunks(60_000) {
+        let taken = rig.reactor.send_now(client, piece);
+        (sent, at_once) = (sent + piece.len(), at_once + taken);
+        if taken < piece.len() {
+            rig.reactor.write(client, piece[taken..].to_vec(), Some(1)).unwrap();
+            // Nothing overtakes it.
+            assert_eq!(rig.reactor.send_now(client, b"overtaking"), 0);
+            break;
+        }
+    }
+    assert!(sent < bytes.len() && (at_once > 0) == (rig.reactor.backend() != Backend::Simulated));
+    rig.reactor.resume(server);
+    rig.until("all has come", |rig| rig.of(server).received.len() == sent && rig.of(client).written == [1]);
+    assert!(rig.of(server).received == bytes[..sent]);
+    rig.reactor.abort(server);
+    rig.until("failed", |rig| rig.of(client).failed.len() + rig.of(client).finished as usize > 0);
+    rig.reactor.close(client);
+    assert_eq!(rig.reactor.send_now(client, b"late"), 0);
+    rig.end();
+}
+
 fn what_is_written_before_it_is_connected_waits(open: Open) {
     let Some(mut rig) = Rig::new(open, &small()) else { return };
     let (listener, address) = rig.listen();
@@ -465,6 +494,7 @@ fn more_than_the_queues_hold_is_done_all_the_same(open: Open) {
 on_every_backend!(
     a_mebibyte_comes_out_as_it_went_in,
     both_ends_talk_at_once,
+    what_is_sent_at_once_goes_before_what_waits,
     what_is_written_before_it_is_connected_waits,
     a_half_that_is_finished_leaves_the_other_open,
     closing_sends_what_is_queued_first,
