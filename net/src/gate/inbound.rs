@@ -1,11 +1,12 @@
 //! What comes in: bytes are read where they lie, messages told at once, signals noted.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use corelane_kernel::{Address, Census, Failure, RawAddress, Scope, StopReason, within};
 
 use super::lookups::{Lookups, Mail, Origin};
+use super::row::Row;
 use super::{Inner, Todo};
 use crate::buffers::{Buffer, Chunk};
 use crate::codec::{self, Peer, Undelivered};
@@ -94,12 +95,12 @@ impl Inner {
             let before = of.held.len();
             while let (Some((head, body)), Some(border)) = (of.held.front(), &of.border) {
                 let (shared, census) = (&self.shared, &self.census);
-                let told = within(border.clone(), || shared.registry.deliver(scope, census, *head, body));
+                let told = within(border.clone(), || shared.registry.deliver(scope, census, head, body));
                 if told == Err(Undelivered::Full) {
                     break;
                 }
                 of.link.release(body.len());
-                of.held.pop_front();
+                of.held.pop();
             }
             if of.held.is_empty() {
                 self.holding.swap_remove(at);
@@ -129,7 +130,7 @@ struct Incoming<'a, 's> {
     shard: u16,
     peer: Option<&'a Arc<Peer>>,
     watched: &'a mut HashSet<(Address, Address)>,
-    held: &'a mut VecDeque<(MessageHead, Box<[u8]>)>,
+    held: &'a mut Row,
     shared: &'a Arc<Shared>,
     census: &'a Arc<Census>,
     mail: &'a Arc<Mail>,
@@ -189,13 +190,13 @@ impl Inbound for Incoming<'_, '_> {
         }
         if !self.held.is_empty() {
             // In order behind what waits.
-            self.held.push_back((head, body.into()));
+            self.held.push(head, body);
             return Verdict::Held;
         }
         match self.shared.registry.deliver(self.scope, self.census, head, body) {
             Ok(()) => Verdict::Taken,
             Err(Undelivered::Full) => {
-                self.held.push_back((head, body.into()));
+                self.held.push(head, body);
                 Verdict::Held
             }
             Err(why) => {

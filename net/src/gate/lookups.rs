@@ -213,9 +213,7 @@ impl Inner {
             return;
         }
         if let Ok(bytes) = codec::encode_large(message, 256, 64 << 10) {
-            let of = &mut self.slots[slot];
-            of.pending_bytes += bytes.len().max(64);
-            of.pending.push_back((head, bytes.into()));
+            self.slots[slot].pending.push(head, &bytes);
             self.soil(slot);
         }
     }

@@ -12,6 +12,7 @@
 mod inbound;
 mod line;
 mod lookups;
+mod row;
 mod slot;
 mod uplink;
 

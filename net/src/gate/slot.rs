@@ -1,7 +1,7 @@
 //! A link's place in the gate: what it asks for is done here, and what it says is passed on.
 
 use std::cell::RefCell;
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use corelane_kernel::{Address, Border, Place, RawAddress, Time, within};
 
 use super::line::Line;
+use super::row::Row;
 use super::{Ear, Inner, Todo};
 use crate::codec::{Atlas, Crossing, Peer};
 use crate::endpoint::{Shared, port_of};
@@ -29,10 +30,9 @@ pub(super) struct Slot {
     /// Hosts that messages named of which this peer is to be told.
     pub(super) named: Rc<Named>,
     /// Messages that wait for room, or for a connection.
-    pub(super) pending: VecDeque<(MessageHead, Box<[u8]>)>,
-    pub(super) pending_bytes: usize,
+    pub(super) pending: Row,
     /// Messages that came and for which the kernel has had no room. The peer has no credit for them.
-    pub(super) held: VecDeque<(MessageHead, Box<[u8]>)>,
+    pub(super) held: Row,
     /// Watches by the peer's actors on actors here.
     pub(super) watched: HashSet<(Address, Address)>,
     /// The peer was given up, and nobody has been met since.
@@ -105,9 +105,8 @@ impl Inner {
             peer: None,
             border: None,
             named,
-            pending: VecDeque::new(),
-            pending_bytes: 0,
-            held: VecDeque::new(),
+            pending: Row::default(),
+            held: Row::default(),
             watched: HashSet::new(),
             lost: false,
             rejected: None,
@@ -171,13 +170,14 @@ impl Inner {
         let of = &mut self.slots[slot];
         let waiting = of.pending.len() as u64;
         of.pending.clear();
-        of.pending_bytes = 0;
         if waiting > 0 {
             self.todo.push(Todo::Unreachable(waiting));
         }
-        for (_, body) in of.held.drain(..) {
+        while let Some((_, body)) = of.held.front() {
             of.link.release(body.len());
+            of.held.pop();
         }
+        of.held.clear();
         for (watcher, target) in of.watched.drain() {
             self.todo.push(Todo::Unwatch(watcher, target));
         }
@@ -378,9 +378,13 @@ impl Inner {
 
     /// Sends what waits, as far as it goes.
     fn send_pending(&mut self, slot: usize) {
-        while let Some((head, bytes)) = self.slots[slot].pending.pop_front() {
+        if self.slots[slot].pending.is_empty() {
+            return;
+        }
+        let mut pending = std::mem::take(&mut self.slots[slot].pending);
+        while let Some((head, bytes)) = pending.front() {
             let sent = self.write(slot, head, &mut |to| {
-                to.get_mut(..bytes.len()).ok_or(crate::codec::EncodeError::NoRoom)?.copy_from_slice(&bytes);
+                to.get_mut(..bytes.len()).ok_or(crate::codec::EncodeError::NoRoom)?.copy_from_slice(bytes);
                 Ok(bytes.len())
             });
             match sent {
@@ -388,13 +392,10 @@ impl Inner {
                 Err(LinkTellError::TooLarge | LinkTellError::Unwritable) => {
                     self.todo.push(Todo::Unreachable(1));
                 }
-                Err(_) => {
-                    self.slots[slot].pending.push_front((head, bytes));
-                    return;
-                }
+                Err(_) => break,
             }
-            let of = &mut self.slots[slot];
-            of.pending_bytes = of.pending_bytes.saturating_sub(bytes.len().max(64));
+            pending.pop();
         }
+        self.slots[slot].pending = pending;
     }
 }

@@ -86,30 +86,10 @@ impl Inner {
         }
         self.start(slot);
         let of = &mut self.slots[slot];
-        let left = self.shared.config.pending_bytes.saturating_sub(of.pending_bytes);
+        let left = self.shared.config.pending_bytes.saturating_sub(of.pending.cost());
         let Some(border) = of.border.clone() else { return Err(UplinkRefusal::Unreachable) };
         let limit = usize::try_from(self.shared.config.link.message_max).unwrap_or(usize::MAX);
-        let bytes = within(border, || {
-            let mut bytes = Vec::new();
-            let mut room = 256.min(left);
-            loop {
-                bytes.resize(room, 0);
-                match writer.encode(message, &mut bytes) {
-                    Ok(length) => {
-                        bytes.truncate(length);
-                        return Ok(bytes);
-                    }
-                    Err(crate::codec::EncodeError::Refused) => return Err(UplinkRefusal::NoWireForm),
-                    Err(_) if room >= limit => return Err(UplinkRefusal::TooLarge),
-                    Err(_) if room >= left => return Err(UplinkRefusal::Full),
-                    Err(_) => room = (room * 4).min(left).min(limit),
-                }
-            }
-        })?;
-        // Each takes some bytes beside its own.
-        of.pending_bytes += bytes.len().max(64);
-        of.pending.push_back((head, bytes.into()));
-        Ok(())
+        within(border, || of.pending.write(head, left, limit, |to| writer.encode(message, to)))
     }
 
     /// Says whether a way leads there.
