@@ -11,6 +11,8 @@ use corelane_kernel::{Fixed, Wire};
 use super::{Codec, DecodeError, EncodeError, Envelope, reads, unreadable};
 
 impl<M: Wire + CheckedBitPattern + NoUninit> Codec<M> for Fixed {
+    const ADDRESSES: bool = false;
+
     #[inline]
     fn encode(message: &M, to: &mut [u8]) -> Result<usize, EncodeError> {
         let bytes = bytes_of(message);

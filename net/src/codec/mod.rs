@@ -94,7 +94,7 @@ pub use corelane_kernel::{Compact, Fixed, Wire};
 pub use crossing::{Atlas, Crossing, Home, NoHost, Peer};
 pub use imaged::{Image, Imaged, WireAddress};
 pub(crate) use registry::Take;
-pub use registry::{Registry, RegistryError, Undelivered, Writer};
+pub use registry::{Reader, Registry, RegistryError, Undelivered, Writer};
 pub use upgraded::Upgraded;
 
 pub use crate::wire::Envelope;
@@ -151,6 +151,10 @@ impl core::error::Error for DecodeError {}
 /// Both directions are pure, but for the border at which addresses are translated ([`corelane_kernel::within`]). Neither may
 /// panic, whatever the bytes are.
 pub trait Codec<M> {
+    /// Whether there may be addresses of actors in what is written. Where there are none, nothing is made ready for their
+    /// translation, which a message of a few words notices.
+    const ADDRESSES: bool = true;
+
     /// Writes the message at the front of `to`, and says how many bytes it took. What stands behind them may have been
     /// written too.
     ///

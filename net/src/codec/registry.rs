@@ -89,6 +89,7 @@ struct Entry {
     rust: &'static str,
     name: &'static str,
     envelope: Envelope,
+    addresses: bool,
     encode: Encode,
     deliver: Deliver,
     find: Find,
@@ -184,6 +185,7 @@ impl Registry {
             rust: type_name::<M>(),
             name: M::NAME,
             envelope,
+            addresses: M::Form::ADDRESSES,
             encode: encode_any::<M>,
             deliver: deliver::<M>,
             find: find::<M>,
@@ -211,7 +213,8 @@ impl Registry {
     pub fn writer(&self, of: TypeId) -> Option<Writer> {
         let entry = self.entries.get(*self.by_type.get(&of)?)?;
         debug_assert_eq!(entry.id, of);
-        Some(Writer { envelope: entry.envelope, encode: entry.encode })
+        let Entry { envelope, addresses, encode, .. } = *entry;
+        Some(Writer { envelope, addresses, encode })
     }
 
     /// Decodes a message that came in and tells it to its target. Without allocating, unless the message itself does.
@@ -228,10 +231,13 @@ impl Registry {
         head: MessageHead,
         body: &[u8],
     ) -> Result<(), Undelivered> {
-        let entry = self.by_hash(head.envelope.type_hash).ok_or(Undelivered::UnknownType)?;
-        let Target { identity, index } = head.target;
-        let shard = u32::try_from(census.place().shard()).unwrap_or(u32::MAX);
-        (entry.deliver)(scope, census, RawAddress { identity, index, shard }, head.envelope, body)
+        let reader = self.reader(head.envelope.type_hash).ok_or(Undelivered::UnknownType)?;
+        reader.deliver(scope, census, head, body)
+    }
+
+    /// How messages of the type with this hash are read; `None` for a type that is not registered.
+    pub fn reader(&self, hash: u64) -> Option<Reader> {
+        self.by_hash(hash).map(|entry| Reader { deliver: entry.deliver })
     }
 }
 
@@ -246,6 +252,8 @@ impl fmt::Debug for Registry {
 pub struct Writer {
     /// What such a message says of itself.
     pub envelope: Envelope,
+    /// Whether there may be addresses in it; see [`Codec::ADDRESSES`].
+    pub addresses: bool,
     encode: Encode,
 }
 
@@ -256,6 +264,31 @@ impl Writer {
     /// [`EncodeError`]; `Refused` also for a message of another type.
     pub fn encode(&self, message: &dyn Any, to: &mut [u8]) -> Result<usize, EncodeError> {
         (self.encode)(message, to)
+    }
+}
+
+/// How messages of one type are read, with the type erased.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader {
+    deliver: Deliver,
+}
+
+impl Reader {
+    /// As [`Registry::deliver`], for messages of this type.
+    ///
+    /// # Errors
+    /// [`Undelivered`].
+    #[inline]
+    pub fn deliver(
+        &self,
+        scope: &mut Scope<'_>,
+        census: &Census,
+        head: MessageHead,
+        body: &[u8],
+    ) -> Result<(), Undelivered> {
+        let Target { identity, index } = head.target;
+        let shard = u32::try_from(census.place().shard()).unwrap_or(u32::MAX);
+        (self.deliver)(scope, census, RawAddress { identity, index, shard }, head.envelope, body)
     }
 }
 

@@ -60,6 +60,8 @@ where
     P: Wire<Form: Codec<P>>,
     F: Codec<M>,
 {
+    const ADDRESSES: bool = F::ADDRESSES;
+
     #[inline]
     fn encode(message: &M, to: &mut [u8]) -> Result<usize, EncodeError> {
         F::encode(message, to)

@@ -9,12 +9,12 @@ use super::lookups::{Lookups, Mail, Origin};
 use super::row::Row;
 use super::{Inner, Todo};
 use crate::buffers::{Buffer, Chunk};
-use crate::codec::{self, Peer, Undelivered};
+use crate::codec::{self, Peer, Reader, Undelivered};
 use crate::endpoint::Shared;
 use crate::link::{Connection, Inbound, Verdict};
 use crate::peer::node_of;
 use crate::resolve::{Found, HOST, Lookup, NotFound};
-use crate::wire::{EndReason, Introduction, MessageHead, Signal};
+use crate::wire::{EndReason, Introduction, MessageHead, Signal, lacking};
 
 impl Inner {
     /// Bytes have come over a connection.
@@ -25,14 +25,19 @@ impl Inner {
             return self.gone(connection);
         }
         let mut rest = std::mem::take(&mut line.rest);
-        if rest.is_empty() {
-            let taken = self.feed(connection, &chunk, scope);
-            rest.extend_from_slice(chunk.get(taken..).unwrap_or_default());
-        } else {
-            rest.extend_from_slice(&chunk);
-            drop(chunk);
+        let mut bytes: &[u8] = &chunk;
+        // Of what began with an earlier chunk only as much is copied as makes it whole; all else is read where it lies.
+        while !rest.is_empty() && !bytes.is_empty() {
+            let lacks = lacking(&rest).filter(|lacks| *lacks < bytes.len()).unwrap_or(bytes.len());
+            let (more, others) = bytes.split_at(lacks);
+            bytes = others;
+            rest.extend_from_slice(more);
             let taken = self.feed(connection, &rest, scope);
             rest.drain(..taken.min(rest.len()));
+        }
+        if rest.is_empty() {
+            let taken = self.feed(connection, bytes, scope);
+            rest.extend_from_slice(bytes.get(taken..).unwrap_or_default());
         }
         if let Some(line) = self.lines.get_mut(&connection.0) {
             line.rest = rest;
@@ -66,6 +71,7 @@ impl Inner {
                 held: &mut of.held,
                 shared: &self.shared,
                 census: &self.census,
+                last_reader: &mut self.last_reader,
                 mail: &self.mail,
                 lookups: &mut self.lookups,
                 todo: &mut self.todo,
@@ -133,6 +139,7 @@ struct Incoming<'a, 's> {
     held: &'a mut Row,
     shared: &'a Arc<Shared>,
     census: &'a Arc<Census>,
+    last_reader: &'a mut Option<(u64, Reader)>,
     mail: &'a Arc<Mail>,
     lookups: &'a mut Lookups,
     todo: &'a mut Vec<Todo>,
@@ -150,6 +157,17 @@ impl Incoming<'_, '_> {
 
     fn here(&self, raw: RawAddress) -> Option<Address> {
         self.census.admit_address(raw).ok()
+    }
+
+    fn reader(&mut self, hash: u64) -> Option<Reader> {
+        if let Some((last, reader)) = *self.last_reader
+            && last == hash
+        {
+            return Some(reader);
+        }
+        let reader = self.shared.registry.reader(hash)?;
+        *self.last_reader = Some((hash, reader));
+        Some(reader)
     }
 
     /// A message to this host itself.
@@ -193,7 +211,11 @@ impl Inbound for Incoming<'_, '_> {
             self.held.push(head, body);
             return Verdict::Held;
         }
-        match self.shared.registry.deliver(self.scope, self.census, head, body) {
+        let told = match self.reader(head.envelope.type_hash) {
+            Some(reader) => reader.deliver(self.scope, self.census, head, body),
+            None => Err(Undelivered::UnknownType),
+        };
+        match told {
             Ok(()) => Verdict::Taken,
             Err(Undelivered::Full) => {
                 self.held.push(head, body);

@@ -16,6 +16,7 @@ mod row;
 mod slot;
 mod uplink;
 
+use std::any::TypeId;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
@@ -31,7 +32,7 @@ use lookups::{Lookups, Mail, Then};
 use slot::Slot;
 use uplink::GateUplink;
 
-use crate::codec::Take;
+use crate::codec::{Reader, Take, Writer};
 use crate::endpoint::{Shared, port_of};
 use crate::link::{Connection, Farewell, LinkTo, greet};
 use crate::reactor::{Address as SocketAddress, EventKind, Options, SocketId};
@@ -94,6 +95,11 @@ struct Inner {
     by_link: HashMap<(u64, u16), usize>,
     /// By realm and shard.
     by_place: Fast<usize>,
+    /// What was looked up last, which is what is looked for most often: the slot that leads to a place, and how messages of a
+    /// type are written and read.
+    last_place: Option<(u64, usize)>,
+    last_writer: Option<(TypeId, Writer)>,
+    last_reader: Option<(u64, Reader)>,
     lines: Fast<Line>,
     /// Connections that came in and have not said hello, and until when they may.
     strangers: VecDeque<(Time, Connection)>,
@@ -139,6 +145,9 @@ impl Gate {
                 slots: Vec::new(),
                 by_link: HashMap::new(),
                 by_place: Fast::default(),
+                last_place: None,
+                last_writer: None,
+                last_reader: None,
                 lines: Fast::default(),
                 strangers: VecDeque::new(),
                 incoming: 0,

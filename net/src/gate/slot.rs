@@ -123,7 +123,14 @@ impl Inner {
     /// The slot that leads to an address of another realm, unless its host is over or given up.
     pub(super) fn slot_to(&mut self, to: Address) -> Option<usize> {
         let (realm, shard) = (to.place().realm(), to.place().shard() as u16);
-        if let Some(slot) = self.by_place.get(&key(realm, shard)) {
+        let place = key(realm, shard);
+        if let Some((last, slot)) = self.last_place
+            && last == place
+        {
+            return Some(slot);
+        }
+        if let Some(slot) = self.by_place.get(&place) {
+            self.last_place = Some((place, *slot));
             return Some(*slot);
         }
         let peer = self.shared.peers.by_realm(realm)?;
@@ -162,6 +169,7 @@ impl Inner {
         of.border = None;
         if let Some(peer) = of.peer.take() {
             self.by_place.remove(&key(peer.realm().realm(), of.shard));
+            self.last_place = None;
         }
     }
 
@@ -335,11 +343,12 @@ impl Inner {
         self.settle(slot);
     }
 
-    /// Writes a message, if the link takes it now.
+    /// Writes a message, if the link takes it now. `addresses`: there may be some in it.
     pub(super) fn write(
         &mut self,
         slot: usize,
         head: MessageHead,
+        addresses: bool,
         encode: &mut dyn FnMut(&mut [u8]) -> Result<usize, crate::codec::EncodeError>,
     ) -> Result<(), LinkTellError> {
         let of = &mut self.slots[slot];
@@ -348,14 +357,20 @@ impl Inner {
         for last in [false, true] {
             let mut room = Room::new(line.room());
             let link = &mut of.link;
-            let told = within(border.clone(), || link.tell_with(&mut room, head, &mut *encode));
+            let told = if addresses {
+                within(border.clone(), || link.tell_with(&mut room, head, &mut *encode))
+            } else {
+                link.tell_with(&mut room, head, &mut *encode)
+            };
             let used = room.used();
             line.keep(used);
             match told {
                 Err(LinkTellError::NoRoom) if !last && line.pass_on(&self.sockets, &mut self.spares) => {}
                 told => {
                     if told.is_ok() {
-                        self.introduce(slot);
+                        if addresses {
+                            self.introduce(slot);
+                        }
                         self.soil(slot);
                     }
                     return told;
@@ -383,7 +398,8 @@ impl Inner {
         }
         let mut pending = std::mem::take(&mut self.slots[slot].pending);
         while let Some((head, bytes)) = pending.front() {
-            let sent = self.write(slot, head, &mut |to| {
+            // Addresses in it were translated when it was written.
+            let sent = self.write(slot, head, false, &mut |to| {
                 to.get_mut(..bytes.len()).ok_or(crate::codec::EncodeError::NoRoom)?.copy_from_slice(bytes);
                 Ok(bytes.len())
             });

@@ -1,12 +1,13 @@
 //! What the kernel offers, in the middle of its turn.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::cell::RefMut;
 use std::rc::Rc;
 
 use corelane_kernel::{Address, StopReason, Uplink, UplinkRefusal, within};
 
 use super::{Gate, Inner};
+use crate::codec::Writer;
 use crate::link::LinkTellError;
 use crate::wire::{EndReason, MessageHead, Signal, Target};
 
@@ -66,8 +67,19 @@ impl Uplink for GateUplink {
 }
 
 impl Inner {
+    fn writer(&mut self, of: TypeId) -> Option<Writer> {
+        if let Some((last, writer)) = self.last_writer
+            && last == of
+        {
+            return Some(writer);
+        }
+        let writer = self.shared.registry.writer(of)?;
+        self.last_writer = Some((of, writer));
+        Some(writer)
+    }
+
     fn tell(&mut self, to: Address, message: &dyn Any) -> Result<(), UplinkRefusal> {
-        let writer = self.shared.registry.writer(message.type_id()).ok_or(UplinkRefusal::NoWireForm)?;
+        let writer = self.writer(message.type_id()).ok_or(UplinkRefusal::NoWireForm)?;
         let slot = self.slot_to(to).ok_or(UplinkRefusal::Unreachable)?;
         if self.slots[slot].lost || self.left.get() {
             return Err(UplinkRefusal::Unreachable);
@@ -77,7 +89,7 @@ impl Inner {
         let head = MessageHead { target, envelope: writer.envelope };
         // What waits goes first.
         if self.slots[slot].pending.is_empty() {
-            match self.write(slot, head, &mut |to| writer.encode(message, to)) {
+            match self.write(slot, head, writer.addresses, &mut |to| writer.encode(message, to)) {
                 Ok(()) => return Ok(()),
                 Err(LinkTellError::TooLarge) => return Err(UplinkRefusal::TooLarge),
                 Err(LinkTellError::Unwritable) => return Err(UplinkRefusal::NoWireForm),

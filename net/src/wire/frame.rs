@@ -151,6 +151,17 @@ pub(crate) const fn padded(length: usize) -> usize {
     length.saturating_add(7) & !7
 }
 
+/// How many bytes are lacking that make what is there a frame's head, or the frame that its head announces. `None` where none
+/// are.
+pub(crate) fn lacking(bytes: &[u8]) -> Option<usize> {
+    let Some((length, _)) = bytes.split_first_chunk::<4>().filter(|_| bytes.len() >= HEAD) else {
+        return HEAD.checked_sub(bytes.len());
+    };
+    let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
+    let whole = padded(length).saturating_add(HEAD);
+    whole.checked_sub(bytes.len()).filter(|lacks| *lacks > 0)
+}
+
 impl<'a> Frame<'a> {
     /// The frame at the front of `bytes`, and how many bytes it takes; `None` while there is not all of it.
     ///
@@ -243,6 +254,16 @@ mod tests {
         for kind in Kind::ALL {
             assert_eq!(Frame::read(&frame(kind.number()), 9).unwrap().unwrap().0.kind, Some(kind));
         }
+    }
+
+    #[test]
+    fn what_lacks_leads_to_the_head_and_then_to_the_frames_end() {
+        let whole = [6, 0, 0, 0, 7, 3, 2, 1, 1, 2, 3, 4, 5, 6, 0, 0];
+        assert_eq!([lacking(&whole[..1]), lacking(&whole[..7])], [Some(7), Some(1)]);
+        assert_eq!([lacking(&whole[..8]), lacking(&whole[..15]), lacking(&whole)], [Some(8), Some(1), None]);
+        assert!(
+            lacking(&head(usize::MAX, Kind::Chunk, 0, 0)).is_some_and(|lacks| lacks >= u32::MAX as usize)
+        );
     }
 
     #[test]

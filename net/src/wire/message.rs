@@ -58,15 +58,22 @@ impl MessageHead {
     }
 
     pub(crate) fn to_bytes(self) -> [u8; MESSAGE_HEAD] {
-        let mut bytes = [0; MESSAGE_HEAD];
-        let mut room = Room::new(&mut bytes);
-        room.put(&[
-            &self.target.identity.to_le_bytes(),
-            &self.target.index.to_le_bytes(),
-            &self.envelope.version.to_le_bytes(),
-            &self.envelope.readable_since.to_le_bytes(),
-            &self.envelope.type_hash.to_le_bytes(),
-        ]);
+        let MessageHead { target: Target { identity, index }, envelope } = self;
+        let (version, since) = (envelope.version.to_le_bytes(), envelope.readable_since.to_le_bytes());
+        let [a, b, c, d, e, f, g, h] = identity.to_le_bytes();
+        let [i, j, k, l] = index.to_le_bytes();
+        let ([m, n], [o, p]) = (version, since);
+        let [q, r, s, t, u, v, w, x] = envelope.type_hash.to_le_bytes();
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x]
+    }
+
+    /// The head of the frame, of which so many bytes are the body, and this one, which are its first.
+    fn frame(self, body: usize) -> [u8; MESSAGE_FRAME] {
+        let mut bytes = [0; MESSAGE_FRAME];
+        if let Some((front, back)) = bytes.split_first_chunk_mut::<HEAD>() {
+            *front = head(body, Kind::Message, 0, 0);
+            back.copy_from_slice(&self.to_bytes());
+        }
         bytes
     }
 
@@ -91,15 +98,18 @@ impl MessageHead {
         limit: usize,
         write: impl FnOnce(&mut [u8]) -> Result<usize, E>,
     ) -> Result<usize, E> {
-        let Some(spare) = room.spare().get_mut(MESSAGE_FRAME..) else { return write(&mut []) };
+        let Some((front, spare)) = room.spare().split_first_chunk_mut::<MESSAGE_FRAME>() else {
+            return write(&mut []);
+        };
         // What is written is padded, so the last bytes that make no whole word are not offered.
         let offered = (spare.len() & !7).min(limit);
         let length = write(spare.get_mut(..offered).unwrap_or_default())?.min(offered);
         let end = padded(length);
-        spare.get_mut(length..end).unwrap_or_default().fill(0);
-        let body = length.saturating_add(MESSAGE_HEAD);
-        room.put(&[&head(body, Kind::Message, 0, 0), &self.to_bytes()]);
-        room.keep(end);
+        if end > length {
+            spare.get_mut(length..end).unwrap_or_default().fill(0);
+        }
+        *front = self.frame(length.saturating_add(MESSAGE_HEAD));
+        room.keep(end.saturating_add(MESSAGE_FRAME));
         Ok(end.saturating_add(MESSAGE_FRAME))
     }
 }

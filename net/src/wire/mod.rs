@@ -41,8 +41,8 @@ pub use control::{
     write_acknowledgement, write_heartbeat,
 };
 pub use cursor::Room;
-pub(crate) use frame::padded;
 pub use frame::{FRAME_MIN, Frame, FrameError, HEAD, Kind};
+pub(crate) use frame::{lacking, padded};
 pub use hello::{ASSOCIATION_MAX, Hello, MAGIC, NODE_FIRST, TEXT_MAX, VERSION, VERSION_OLDEST, capability};
 pub use message::{Envelope, MESSAGE_FRAME, MESSAGE_HEAD, MessageHead, Target};
 pub use signal::{Decision, EndReason, SIGNAL_FRAME_MAX, SIGNAL_TEXT_MAX, Signal};
