@@ -10,7 +10,7 @@
 //! byte) → [`codec`] (how messages are written in them, and how they may change) → [`liveness`] (whether a peer is still there,
 //! by its heartbeats) → [`link`] (the state machine of one link between two shards).
 //!
-//! Both meet in `peer` (what is known of other hosts) → `gate` (a shard's links on its sockets, below the kernel's uplink) →
+//! Both meet in `tls` (what stands between a connection and its link) → `peer` (what is known of other hosts) → `gate` (a shard's links on its sockets, below the kernel's uplink) →
 //! `resolve` (look-up on other hosts) → `endpoint` (the extension, and its configuration).
 
 // What only io_uring needs is there all the same.
@@ -32,6 +32,7 @@ mod resolve;
 mod serving;
 mod sockets;
 mod stream;
+mod tls;
 pub mod wire;
 
 pub use credit::Received;
@@ -43,3 +44,4 @@ pub use resolve::{RemoteCtx, RemoteLookupError, RemoteUrl};
 pub use serving::{ServeError, Service, serve};
 pub use sockets::{Sink, Sockets};
 pub use stream::{Accepted, ListenEvent, Listener, SocketCtx, Stream, StreamEvent, StreamOptions};
+pub use tls::{PeerNames, Pem, TlsConfig, TlsConfigError, TlsPart, TlsRefusal, TlsStats};

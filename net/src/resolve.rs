@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::Codec;
 use crate::endpoint::Endpoint;
+use crate::tls::TlsRefusal;
 use crate::wire::{Reason, Target};
 
 /// Whom messages to a host itself are for.
@@ -100,7 +101,7 @@ pub enum RemoteLookupError {
         /// This one.
         own: String,
     },
-    /// The host is not on this machine, and the configuration does not say that messages may leave it in the clear.
+    /// The host is not on this machine, and there is neither TLS nor the word that messages may leave it in the clear.
     BeyondLoopback(SocketAddr),
     /// The message type is not registered here.
     NotRegistered {
@@ -126,6 +127,8 @@ pub enum RemoteLookupError {
     },
     /// The host at this address does not want this one.
     Rejected(Reason),
+    /// There is no secure connection to the host at this address.
+    Tls(TlsRefusal),
     /// No answer in time: nobody could be reached at the address.
     NotConnected(SocketAddr),
     /// No answer in time, from a host that was reached.
@@ -148,7 +151,7 @@ impl fmt::Display for RemoteLookupError {
             }
             BeyondLoopback(host) => write!(
                 f,
-                "{host} is not on this machine: set insecure_plaintext_beyond_loopback if messages may leave it in the clear"
+                "{host} is not on this machine: set tls, or insecure_plaintext_beyond_loopback if messages may leave it in the clear"
             ),
             NotRegistered { name } => write!(f, "the message type {name:?} is not registered"),
             UnknownType { name } => {
@@ -157,6 +160,7 @@ impl fmt::Display for RemoteLookupError {
             NoSuchActor { path } => write!(f, "no actor lives at {path}"),
             OtherProtocol { path, speaks } => write!(f, "the messages of {path} are of type {speaks}"),
             Rejected(reason) => write!(f, "the host rejects this one: {reason:?}"),
+            Tls(refusal) => write!(f, "no secure connection to the host: {refusal}"),
             NotConnected(host) => write!(f, "nobody could be reached at {host}"),
             NoAnswer => f.write_str("the host did not answer in time"),
             TooMany => f.write_str("too many look-ups, or too many hosts"),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use crate::link::{LinkConfig, LinkConfigError};
+use crate::tls::{TlsConfig, TlsConfigError};
 
 /// How a system is reached by others, and reaches them.
 #[derive(Clone, Debug)]
@@ -22,6 +23,9 @@ pub struct EndpointConfig {
     pub link: LinkConfig,
     /// Connections from outside that each shard has at most. Default 1024.
     pub connections_max: usize,
+    /// Of these, such as have not said hello yet: with one more the oldest is closed, so that a host gets through however many
+    /// are silent. What each costs before its hello is its socket and some kilobytes. Default 256.
+    pub strangers_max: usize,
     /// Hosts that are known at most. Default 1024.
     pub hosts_max: usize,
     /// Bytes of messages that wait, for each link, while its connection is made or has no room. Default 4 MiB. What is told
@@ -31,8 +35,11 @@ pub struct EndpointConfig {
     pub watches_max: usize,
     /// Look-ups that each shard waits for at once. Default 1024.
     pub lookups_max: usize,
-    /// Lets bytes leave this machine as they are, without encryption and to whoever says that it is the peer. Without it, only
-    /// loopback addresses are bound, published and dialed. Default `false`.
+    /// TLS on all links, which is what links beyond this machine want. Default none: then only loopback addresses are bound,
+    /// published and dialed.
+    pub tls: Option<TlsConfig>,
+    /// Lets bytes leave this machine as they are, without encryption and to whoever says that it is the peer, where there is no
+    /// [`EndpointConfig::tls`]. Default `false`.
     pub insecure_plaintext_beyond_loopback: bool,
 }
 
@@ -45,10 +52,12 @@ impl Default for EndpointConfig {
             incarnation: None,
             link: LinkConfig::default(),
             connections_max: 1024,
+            strangers_max: 256,
             hosts_max: 1024,
             pending_bytes: 4 << 20,
             watches_max: 1_000_000,
             lookups_max: 1024,
+            tls: None,
             insecure_plaintext_beyond_loopback: false,
         }
     }
@@ -62,7 +71,9 @@ pub enum EndpointError {
     Config(&'static str),
     /// A setting of the links does.
     Link(LinkConfigError),
-    /// An address is not one of loopback, and the configuration does not say that this is meant.
+    /// Something of the settings of TLS cannot be used.
+    Tls(TlsConfigError),
+    /// An address is not one of loopback, and there is neither TLS nor the word that this is meant.
     BeyondLoopback(SocketAddr),
     /// So many ports in a row could not be had.
     Ports {
@@ -82,9 +93,10 @@ impl fmt::Display for EndpointError {
         match self {
             EndpointError::Config(what) => f.write_str(what),
             EndpointError::Link(error) => error.fmt(f),
+            EndpointError::Tls(error) => error.fmt(f),
             EndpointError::BeyondLoopback(address) => write!(
                 f,
-                "{address} is not a loopback address: set insecure_plaintext_beyond_loopback if messages may leave this machine in the clear"
+                "{address} is not a loopback address: set tls, or insecure_plaintext_beyond_loopback if messages may leave this machine in the clear"
             ),
             EndpointError::Ports { count, error } => write!(f, "no {count} free ports in a row: {error}"),
             EndpointError::NoCensus => {
@@ -112,6 +124,7 @@ impl EndpointConfig {
             ),
             (self.incarnation == Some(0), "incarnation must not be 0"),
             (self.connections_max == 0, "connections_max must be at least 1"),
+            (self.strangers_max == 0, "strangers_max must be at least 1"),
             (self.hosts_max == 0, "hosts_max must be at least 1"),
             (self.public.is_some_and(|public| public.port() == 0), "public must have a port"),
         ];
@@ -128,7 +141,7 @@ impl EndpointConfig {
 
     /// Whether bytes may go to, or come over, this address.
     pub(crate) fn permits(&self, address: SocketAddr) -> bool {
-        self.insecure_plaintext_beyond_loopback || address.ip().is_loopback()
+        self.tls.is_some() || self.insecure_plaintext_beyond_loopback || address.ip().is_loopback()
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 pub use config::{EndpointConfig, EndpointError};
@@ -24,6 +24,7 @@ use crate::net::Net;
 use crate::peer::{Peers, node_of};
 use crate::resolve::{RemoteLookupError, RemoteUrl};
 use crate::sockets::Sockets;
+use crate::tls::{Identity, TlsConfig, TlsConfigError};
 
 /// Attempts to find ports in a row.
 const PORT_TRIES: usize = 64;
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) bind: SocketAddr,
     pub(crate) peers: Peers,
     pub(crate) handle: Handle,
+    /// What new connections show and believe, if links are under TLS.
+    tls: Option<RwLock<Arc<Identity>>>,
     censuses: Mutex<Vec<Option<Arc<Census>>>>,
     home: OnceLock<Arc<Home>>,
     /// Ports that are kept until a shard listens there.
@@ -47,6 +50,11 @@ impl Shared {
     /// This host, once all its shards are there.
     pub(crate) fn home(&self) -> Option<&Arc<Home>> {
         self.home.get()
+    }
+
+    /// What a new connection shows and believes, if links are under TLS.
+    pub(crate) fn tls(&self) -> Option<Arc<Identity>> {
+        self.tls.as_ref().map(|identity| identity.read().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     fn add_census(&self, shard: usize, census: Arc<Census>) -> Result<(), BoxError> {
@@ -162,6 +170,7 @@ impl Endpoint {
         loading: &Loading<'_>,
     ) -> Result<Endpoint, BoxError> {
         config.check()?;
+        let tls = config.tls.as_ref().map(Identity::load).transpose().map_err(EndpointError::Tls)?;
         register_plain(&mut registry)?;
         let net = loading.require::<Net>()?;
         let shards = loading.handle().shards();
@@ -190,6 +199,7 @@ impl Endpoint {
             bind,
             peers,
             handle: loading.handle().clone(),
+            tls: tls.map(|identity| RwLock::new(Arc::new(identity))),
             censuses: Mutex::new(vec![None; shards]),
             home: OnceLock::new(),
             kept: Mutex::new(kept),
@@ -232,6 +242,27 @@ impl Endpoint {
         });
         asked.map_err(|_| RemoteLookupError::ShuttingDown)?;
         receiver.recv().unwrap_or(Err(RemoteLookupError::ShuttingDown))
+    }
+
+    /// Reads the files of [`EndpointConfig::tls`] again: connections that are made from here on show, and believe, what is in
+    /// them now. Those that are open stay. Blocks while the files are read; not for an actor.
+    ///
+    /// # Errors
+    /// [`TlsConfigError`]; what was there before stays in use.
+    pub fn renew_tls(&self) -> Result<(), TlsConfigError> {
+        self.renew_tls_by(self.shared.config.tls.as_ref().ok_or(TlsConfigError::NoTls)?)
+    }
+
+    /// As [`Endpoint::renew_tls`], with other settings in place of those of the start.
+    ///
+    /// # Errors
+    /// [`TlsConfigError`]; what was there before stays in use.
+    pub fn renew_tls_by(&self, config: &TlsConfig) -> Result<(), TlsConfigError> {
+        let identity = self.shared.tls.as_ref().ok_or(TlsConfigError::NoTls)?;
+        let renewed = Arc::new(Identity::load(config)?);
+        *identity.write().unwrap_or_else(PoisonError::into_inner) = renewed;
+        tracing::info!(endpoint = ?self, "certificates were renewed");
+        Ok(())
     }
 
     /// What a shard's links have done so far.

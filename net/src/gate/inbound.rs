@@ -26,6 +26,15 @@ impl Inner {
         }
         let mut rest = std::mem::take(&mut line.rest);
         let mut bytes: &[u8] = &chunk;
+        if line.channel.is_some() {
+            // What is decrypted comes behind what was left.
+            if !self.open(connection, bytes, &mut rest) {
+                return;
+            }
+            bytes = &[];
+            let taken = self.feed(connection, &rest, scope);
+            rest.drain(..taken.min(rest.len()));
+        }
         // Of what began with an earlier chunk only as much is copied as makes it whole; all else is read where it lies.
         while !rest.is_empty() && !bytes.is_empty() {
             let lacks = lacking(&rest).filter(|lacks| *lacks < bytes.len()).unwrap_or(bytes.len());
@@ -35,13 +44,16 @@ impl Inner {
             let taken = self.feed(connection, &rest, scope);
             rest.drain(..taken.min(rest.len()));
         }
-        if rest.is_empty() {
+        if !bytes.is_empty() {
             let taken = self.feed(connection, bytes, scope);
             rest.extend_from_slice(bytes.get(taken..).unwrap_or_default());
         }
         if let Some(line) = self.lines.get_mut(&connection.0) {
             line.rest = rest;
             line.reading = false;
+            if line.channel.as_ref().is_some_and(|channel| channel.has_ended()) {
+                return self.gone(connection);
+            }
             if let Some(slot) = line.slot {
                 self.soil(slot);
             }

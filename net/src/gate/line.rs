@@ -1,8 +1,11 @@
 //! A connection: the bytes that wait to be sent over it, and the beginning of a frame that came over it.
+//!
+//! Under TLS its channel seals what is passed on, whole send buffers at once, so that records are as long as they can be.
 
 use crate::buffers::Buffer;
 use crate::reactor::SocketId;
 use crate::sockets::Sockets;
+use crate::tls::Channel;
 
 /// Bytes of a send buffer, at least.
 const SEND: usize = 64 << 10;
@@ -18,11 +21,13 @@ pub(super) struct Spares {
     bytes: usize,
     large: Vec<Vec<u8>>,
     small: Vec<Vec<u8>>,
+    /// Such as sealed bytes were in: a little longer than what was sealed.
+    sealed: Vec<Vec<u8>>,
 }
 
 impl Spares {
     pub(super) fn new(room_min: usize) -> Spares {
-        Spares { bytes: SEND.max(2 * room_min), large: Vec::new(), small: Vec::new() }
+        Spares { bytes: SEND.max(2 * room_min), large: Vec::new(), small: Vec::new(), sealed: Vec::new() }
     }
 
     /// A whole send buffer.
@@ -36,12 +41,22 @@ impl Spares {
                 buffer.resize(self.bytes, 0);
                 self.large.push(buffer);
             }
-        } else if self.small.len() < SPARES_MAX {
+        } else if self.small.len() < SPARES_MAX && buffer.capacity() > 0 {
             buffer.clear();
             self.small.push(buffer);
         }
     }
+
+    fn give_sealed_back(&mut self, mut buffer: Vec<u8>) {
+        if self.sealed.len() < SPARES_MAX {
+            buffer.clear();
+            self.sealed.push(buffer);
+        }
+    }
 }
+
+/// The room for the last words of a connection that has no send buffer yet.
+const LAST_WORDS: usize = 512;
 
 pub(super) struct Line {
     pub(super) socket: SocketId,
@@ -52,14 +67,46 @@ pub(super) struct Line {
     in_flight: usize,
     /// What came and is not a whole frame yet.
     pub(super) rest: Vec<u8>,
+    /// Under TLS: what stands between the socket and the link.
+    pub(super) channel: Option<Box<Channel>>,
+    /// What was sealed and found no room at the socket. It goes before all else.
+    sealed: Vec<u8>,
     /// Bytes are being handed over; if that is so when more come, it ended in a panic, and nobody knows where.
     pub(super) reading: bool,
 }
 
 impl Line {
-    pub(super) fn new(socket: SocketId, slot: Option<usize>, out: Vec<u8>) -> Line {
-        let came_in = slot.is_none();
-        Line { socket, slot, came_in, out, used: 0, in_flight: 0, rest: Vec::new(), reading: false }
+    /// A connection that came in has no slot and, until its hello, no send buffer.
+    pub(super) fn new(
+        socket: SocketId,
+        slot: Option<usize>,
+        out: Vec<u8>,
+        channel: Option<Box<Channel>>,
+    ) -> Line {
+        Line {
+            socket,
+            slot,
+            came_in: slot.is_none(),
+            out,
+            used: 0,
+            in_flight: 0,
+            rest: Vec::new(),
+            channel,
+            sealed: Vec::new(),
+            reading: false,
+        }
+    }
+
+    /// Whether it is not known yet who is there.
+    pub(super) fn is_handshaking(&self) -> bool {
+        self.channel.as_ref().is_some_and(|channel| channel.is_handshaking())
+    }
+
+    /// Makes room where nothing but last words will be written.
+    pub(super) fn make_last_room(&mut self) {
+        if self.out.is_empty() {
+            self.out = vec![0; LAST_WORDS];
+        }
     }
 
     /// What is left of the send buffer.
@@ -74,6 +121,9 @@ impl Line {
 
     /// Passes on what was written. Says whether the send buffer is empty now.
     pub(super) fn pass_on(&mut self, sockets: &Sockets, spares: &mut Spares) -> bool {
+        if self.channel.is_some() {
+            return self.seal_and_pass_on(sockets, spares);
+        }
         if self.used == 0 {
             return true;
         }
@@ -117,11 +167,41 @@ impl Line {
         true
     }
 
+    /// [`Line::pass_on`] under TLS.
+    fn seal_and_pass_on(&mut self, sockets: &Sockets, spares: &mut Spares) -> bool {
+        let Some(channel) = &mut self.channel else { return true };
+        while self.used > 0 || !self.sealed.is_empty() || channel.has_output() {
+            if self.in_flight >= IN_FLIGHT_MAX {
+                return false;
+            }
+            if self.sealed.is_empty() {
+                self.sealed = spares.sealed.pop().unwrap_or_default();
+                channel.seal(self.out.get(..self.used).unwrap_or_default(), &mut self.sealed);
+                self.used = 0;
+            }
+            let sealed = std::mem::take(&mut self.sealed);
+            let length = sealed.len();
+            match sockets.write(self.socket, sealed, Some(0)) {
+                Ok(()) => self.in_flight += length,
+                // It goes as it is when something was sent: its records are numbered.
+                Err(crate::reactor::WriteError::Full(sealed)) => {
+                    self.sealed = sealed.into_vec().unwrap_or_default();
+                    return false;
+                }
+                // The connection has failed, and its end will be told.
+                Err(crate::reactor::WriteError::Closed(_)) => {}
+            }
+        }
+        true
+    }
+
     /// A write is done.
     pub(super) fn written(&mut self, buffer: Buffer, spares: &mut Spares) {
         self.in_flight = self.in_flight.saturating_sub(buffer.len());
-        if let Some(buffer) = buffer.into_vec() {
-            spares.give_back(buffer);
+        match (buffer.into_vec(), &self.channel) {
+            (Some(buffer), Some(_)) => spares.give_sealed_back(buffer),
+            (Some(buffer), None) => spares.give_back(buffer),
+            (None, _) => {}
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::link::LinkTo;
 use crate::peer::node_of;
 use crate::reactor::Waker;
 use crate::resolve::{Found, HOST, Lookup, NotFound, RemoteLookupError, RemoteUrl};
-use crate::wire::{MessageHead, Reason};
+use crate::wire::MessageHead;
 
 /// What becomes of the answer.
 pub(super) type Then = Box<dyn FnOnce(&mut Scope<'_>, Result<Admitted, RemoteLookupError>)>;
@@ -225,10 +225,10 @@ impl Inner {
         }
     }
 
-    pub(super) fn reject_lookups(&mut self, slot: usize, reason: Reason) {
+    pub(super) fn reject_lookups(&mut self, slot: usize, why: &RemoteLookupError) {
         for number in self.lookups.of(slot) {
             if let Some(waiting) = self.lookups.remove(number) {
-                self.todo.push(Todo::Answer(waiting.then, Err(RemoteLookupError::Rejected(reason))));
+                self.todo.push(Todo::Answer(waiting.then, Err(why.clone())));
             }
         }
     }
@@ -263,10 +263,13 @@ impl Inner {
             let Some(waiting) = self.lookups.remove(number) else { return };
             let of = waiting.slot.and_then(|slot| self.slots.get(slot));
             let error = match of {
-                Some(of) => match of.rejected {
-                    Some(reason) => RemoteLookupError::Rejected(reason),
-                    None if of.link.open().is_none() => RemoteLookupError::NotConnected(waiting.url.host()),
-                    None => RemoteLookupError::NoAnswer,
+                Some(of) => match (of.rejected, of.refusal) {
+                    (Some(reason), _) => RemoteLookupError::Rejected(reason),
+                    (None, Some(refusal)) if of.link.open().is_none() => RemoteLookupError::Tls(refusal),
+                    (None, None) if of.link.open().is_none() => {
+                        RemoteLookupError::NotConnected(waiting.url.host())
+                    }
+                    (None, _) => RemoteLookupError::NoAnswer,
                 },
                 None => RemoteLookupError::NoAnswer,
             };

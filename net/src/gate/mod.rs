@@ -4,6 +4,7 @@
 //!   which leaves once a turn. What finds no room, or no connection yet, waits in bounded rows.
 //! - **In**: what comes over a connection is read where it lies ([`inbound`]) and told at once. Signals are noted as
 //!   [`Todo`]s and done when the link is done with the bytes, since they may speak to it again.
+//! - **TLS**, where it is spoken, stands between a connection and its link ([`secure`]).
 //! - **Links** say what is to be done about connections ([`slot`]); the gate does it, and calls each link by its time.
 //!
 //! All of it lives on the shard's thread, without a lock but for what the shards of a host know in common
@@ -13,6 +14,7 @@ mod inbound;
 mod line;
 mod lookups;
 mod row;
+mod secure;
 mod slot;
 mod uplink;
 
@@ -38,6 +40,7 @@ use crate::link::{Connection, Farewell, LinkTo, greet};
 use crate::reactor::{Address as SocketAddress, EventKind, Options, SocketId};
 use crate::resolve::{RemoteLookupError, RemoteUrl};
 use crate::sockets::{Rider, Sink, Sockets};
+use crate::tls::{TlsRefusal, TlsStats};
 use crate::wire::{EndReason, Reason, Room, Signal};
 
 type Fast<V> = HashMap<u64, V, BuildHasherDefault<Take>>;
@@ -62,6 +65,12 @@ pub struct GateStats {
     pub lost: u64,
     /// Connections that were closed because of what came over them, and hellos that were refused.
     pub violations: u64,
+    /// Connections from outside that have not said hello.
+    pub strangers: u64,
+    /// Such as were closed: their hello was late, or they were the oldest of too many.
+    pub strangers_closed: u64,
+    /// What has come of TLS.
+    pub tls: TlsStats,
 }
 
 /// What is left to be done when nothing is borrowed.
@@ -101,8 +110,16 @@ struct Inner {
     last_writer: Option<(TypeId, Writer)>,
     last_reader: Option<(u64, Reader)>,
     lines: Fast<Line>,
-    /// Connections that came in and have not said hello, and until when they may.
+    /// Connections that came in and have not said hello, and until when they may. The oldest first.
     strangers: VecDeque<(Time, Connection)>,
+    strangers_closed: u64,
+    /// Connections that this end has dialed and that are not under TLS yet, and until when they may. The oldest first.
+    handshakes: VecDeque<(Time, Connection)>,
+    tls: TlsStats,
+    /// Until then, refusals are not worth a warning.
+    warned_until: Time,
+    /// Hellos that were refused before it was known whose link they were for.
+    refused: u64,
     incoming: usize,
     last_connection: u64,
     spares: Spares,
@@ -150,6 +167,11 @@ impl Gate {
                 last_reader: None,
                 lines: Fast::default(),
                 strangers: VecDeque::new(),
+                strangers_closed: 0,
+                handshakes: VecDeque::new(),
+                tls: TlsStats::default(),
+                warned_until: Time::ZERO,
+                refused: 0,
                 incoming: 0,
                 last_connection: 0,
                 spares,
@@ -184,8 +206,15 @@ impl Gate {
     /// What the shard's links have done so far.
     pub fn stats(&self) -> GateStats {
         let inner = self.inner.borrow();
-        let mut stats =
-            GateStats { links: inner.slots.len() as u64, lost: inner.lost, ..GateStats::default() };
+        let mut stats = GateStats {
+            links: inner.slots.len() as u64,
+            lost: inner.lost,
+            violations: inner.refused,
+            strangers: inner.strangers.len() as u64,
+            strangers_closed: inner.strangers_closed,
+            tls: inner.tls,
+            ..GateStats::default()
+        };
         for slot in &inner.slots {
             let of = slot.link.stats();
             stats.open += u64::from(slot.link.open().is_some());
@@ -229,7 +258,8 @@ impl Gate {
                 EventKind::Connected => inner.connected(connection),
                 EventKind::Received(chunk) => inner.received(connection, chunk, scope),
                 EventKind::Written { buffer, .. } => inner.written(connection, buffer),
-                EventKind::Finished | EventKind::Failed(_) | EventKind::Closed => inner.gone(connection),
+                EventKind::Finished | EventKind::Failed(_) => inner.cut(connection),
+                EventKind::Closed => inner.gone(connection),
                 _ => {}
             }
         }
@@ -244,9 +274,13 @@ impl Gate {
             inner.sockets.abort(socket);
             return;
         }
+        let Ok(channel) = inner.channel_to_dialer() else {
+            inner.sockets.abort(socket);
+            return;
+        };
+        inner.make_room_for_stranger();
         let connection = inner.next_connection();
-        let line = Line::new(socket, None, inner.spares.large());
-        inner.lines.insert(connection.0, line);
+        inner.lines.insert(connection.0, Line::new(socket, None, Vec::new(), channel));
         inner.incoming += 1;
         let until = inner.now + inner.shared.config.link.handshake;
         inner.strangers.push_back((until, connection));
@@ -321,7 +355,8 @@ impl Rider for Gate {
         let soon = (ends || !inner.holding.is_empty()).then(|| inner.now + Duration::from_millis(1));
         let link = inner.deadlines.first().map(|(at, _)| *at);
         let stranger = inner.strangers.front().map(|(at, _)| *at);
-        [link, stranger, soon, inner.lookups.next_deadline()].into_iter().flatten().min()
+        let handshake = inner.handshakes.front().map(|(at, _)| *at);
+        [link, stranger, handshake, soon, inner.lookups.next_deadline()].into_iter().flatten().min()
     }
 
     fn is_quiet(&self) -> bool {
@@ -336,17 +371,40 @@ impl Inner {
         Connection(self.last_connection)
     }
 
-    /// Closes what came in and has not said hello in time.
+    /// Closes what came in and has not said hello in time, and what was dialed and is not under TLS in time.
     fn dismiss_strangers(&mut self) {
-        while let Some((until, connection)) =
-            self.strangers.front().copied().filter(|(at, _)| *at <= self.now)
-        {
-            debug_assert!(until <= self.now);
-            self.strangers.pop_front();
-            if self.lines.get(&connection.0).is_some_and(|line| line.slot.is_none()) {
-                let late = Farewell { reason: Reason::TooLate, detail: 0, text: "no hello in time" };
-                self.close(connection, Some(late));
-            }
+        while let Some((_, connection)) = self.strangers.front().copied().filter(|(at, _)| *at <= self.now) {
+            self.dismiss(connection, TlsRefusal::Late, "no hello in time");
+        }
+        while let Some((_, connection)) = self.handshakes.front().copied().filter(|(at, _)| *at <= self.now) {
+            self.handshakes.pop_front();
+            self.refuse(connection, TlsRefusal::Late);
+        }
+    }
+
+    /// Closes the oldest connection without a hello, if there are as many as may be.
+    fn make_room_for_stranger(&mut self) {
+        while self.strangers.len() >= self.shared.config.strangers_max {
+            let Some((_, oldest)) = self.strangers.front().copied() else { return };
+            self.dismiss(oldest, TlsRefusal::Crowded, "too many connections without a hello");
+        }
+    }
+
+    /// Closes a connection without a hello.
+    fn dismiss(&mut self, connection: Connection, refusal: TlsRefusal, text: &'static str) {
+        self.no_stranger(connection);
+        self.strangers_closed += 1;
+        if self.lines.get(&connection.0).is_some_and(Line::is_handshaking) {
+            self.refuse(connection, refusal);
+        } else {
+            self.close(connection, Some(Farewell { reason: Reason::TooLate, detail: 0, text }));
+        }
+    }
+
+    /// A connection that came in has said hello, or is gone.
+    fn no_stranger(&mut self, connection: Connection) {
+        if let Some(at) = self.strangers.iter().position(|(_, known)| *known == connection) {
+            self.strangers.remove(at);
         }
     }
 
@@ -414,9 +472,12 @@ impl Inner {
     fn greet(&mut self, connection: Connection, bytes: &[u8]) -> Option<usize> {
         let shared = self.shared.clone();
         let wrong = |text| Farewell { reason: Reason::WrongAddress, detail: 0, text };
-        let welcomed = greet(&shared.me, bytes).and_then(|greeted| {
+        let clear = self.check_clear(connection, bytes);
+        let welcomed = clear.and_then(|()| greet(&shared.me, bytes)).and_then(|greeted| {
             let Some((hello, size)) = greeted else { return Ok(None) };
-            let address = hello.address.parse().map_err(|_| wrong("the sender's address is none"))?;
+            let address: std::net::SocketAddr =
+                hello.address.parse().map_err(|_| wrong("the sender's address is none"))?;
+            self.check_name(connection, address)?;
             if crate::peer::node_of(hello.system, address) != hello.node {
                 return Err(wrong("the sender's node is not that of its address"));
             }
@@ -434,6 +495,9 @@ impl Inner {
             let to = LinkTo { node: hello.node, incarnation: 0, shard: hello.from_shard };
             let slot = self.slot_for(to).ok_or(wrong("no such shard"))?;
             let Some(line) = self.lines.get_mut(&connection.0) else { return Ok(None) };
+            if line.out.is_empty() {
+                line.out = self.spares.large();
+            }
             let mut room = Room::new(line.room());
             self.slots[slot].link.accept(self.now, connection, &hello, &mut room)?;
             let used = room.used();
@@ -444,11 +508,14 @@ impl Inner {
         });
         match welcomed {
             Ok(Some((slot, size))) => {
+                self.no_stranger(connection);
                 self.settle(slot);
                 Some(size)
             }
             Ok(None) => None,
             Err(farewell) => {
+                self.refused += 1;
+                tracing::debug!(?farewell.reason, farewell.text, "a hello is refused");
                 self.close(connection, Some(farewell));
                 None
             }
@@ -457,24 +524,49 @@ impl Inner {
 
     /// Closes a connection, with last words.
     fn close(&mut self, connection: Connection, farewell: Option<Farewell>) {
-        let Some(mut line) = self.lines.remove(&connection.0) else { return };
-        self.incoming -= usize::from(line.came_in);
-        if let Some(farewell) = farewell {
+        let Some(mut line) = self.take_line(connection) else { return };
+        if let Some(farewell) = farewell.filter(|_| !line.is_handshaking()) {
+            line.make_last_room();
             let mut room = Room::new(line.room());
             farewell.write(&mut room);
             let used = room.used();
             line.keep(used);
         }
         line.pass_on(&self.sockets, &mut self.spares);
+        if let Some(channel) = &mut line.channel {
+            channel.end();
+            line.pass_on(&self.sockets, &mut self.spares);
+        }
         self.sockets.leave(line.socket);
         self.spares.give_back(line.out);
     }
 
+    /// A connection is none of the gate's any more.
+    fn take_line(&mut self, connection: Connection) -> Option<Line> {
+        let line = self.lines.remove(&connection.0)?;
+        self.incoming -= usize::from(line.came_in);
+        match line.slot {
+            None => self.no_stranger(connection),
+            Some(_) if line.is_handshaking() => self.no_handshake(connection),
+            Some(_) => {}
+        }
+        Some(line)
+    }
+
     /// A connection that this end dialed is there.
     fn connected(&mut self, connection: Connection) {
-        let Some(line) = self.lines.get(&connection.0) else { return };
+        let Some(line) = self.lines.get_mut(&connection.0) else { return };
         let Some(slot) = line.slot else { return };
         self.sockets.resume(line.socket);
+        if line.is_handshaking() {
+            line.pass_on(&self.sockets, &mut self.spares);
+            return;
+        }
+        self.dialed(slot, connection);
+    }
+
+    /// A connection that this end dialed is good for the hello.
+    fn dialed(&mut self, slot: usize, connection: Connection) {
         self.slots[slot].link.dialed(self.now, connection);
         self.slots[slot].dials = None;
         self.settle(slot);
@@ -483,11 +575,16 @@ impl Inner {
 
     /// A connection is lost, or was never made.
     fn gone(&mut self, connection: Connection) {
-        let Some(line) = self.lines.remove(&connection.0) else { return };
-        self.incoming -= usize::from(line.came_in);
+        let Some(line) = self.take_line(connection) else { return };
         self.sockets.abort(line.socket);
         self.spares.give_back(line.out);
-        let Some(slot) = line.slot else { return };
+        if let Some(slot) = line.slot {
+            self.disconnected(slot, connection);
+        }
+    }
+
+    /// A link's connection is no more, or was never made.
+    fn disconnected(&mut self, slot: usize, connection: Connection) {
         if self.slots[slot].dials.take_if(|dials| *dials == connection).is_some() {
             self.slots[slot].link.dial_failed(self.now);
         } else {

@@ -15,6 +15,8 @@ use crate::codec::{Atlas, Crossing, Peer};
 use crate::endpoint::{Shared, port_of};
 use crate::link::{Action, Connection, Link, LinkTellError, LinkTo, Loss};
 use crate::reactor::{Address as SocketAddress, Options};
+use crate::resolve::RemoteLookupError;
+use crate::tls::TlsRefusal;
 use crate::wire::{Introduction, MessageHead, Reason, Room};
 
 /// Rounds of writing in one flush, so that one link's large messages do not hold up the shard.
@@ -38,6 +40,8 @@ pub(super) struct Slot {
     /// The peer was given up, and nobody has been met since.
     pub(super) lost: bool,
     pub(super) rejected: Option<Reason>,
+    /// Why the last connection that was dialed did not get under TLS.
+    pub(super) refusal: Option<TlsRefusal>,
     /// The connection that is being made.
     pub(super) dials: Option<Connection>,
     started: bool,
@@ -110,6 +114,7 @@ impl Inner {
             watched: HashSet::new(),
             lost: false,
             rejected: None,
+            refusal: None,
             dials: None,
             started: false,
             deadline: None,
@@ -226,7 +231,7 @@ impl Inner {
                     self.slots[slot].rejected = Some(reason);
                     self.void(slot);
                     self.slots[slot].lost = true;
-                    self.reject_lookups(slot, reason);
+                    self.reject_lookups(slot, &RemoteLookupError::Rejected(reason));
                 }
             }
         }
@@ -261,13 +266,17 @@ impl Inner {
         let connection = self.next_connection();
         let ear = Ear { gate: self.this.clone(), connection };
         let within = Some(self.shared.config.link.handshake);
+        let channel = at.map(|at| self.channel_to_dialed(at.ip()));
         let made = at.and_then(|at| {
             let connecting = self.sockets.connect(&SocketAddress::Ip(at), &Options::default(), within, ear);
             connecting.inspect_err(|error| tracing::debug!(%error, "a link is not dialed")).ok()
         });
-        match made {
-            Some(socket) => {
-                let line = Line::new(socket, Some(slot), self.spares.large());
+        match made.zip(channel.and_then(Result::ok)) {
+            Some((socket, channel)) => {
+                if channel.is_some() {
+                    self.handshakes.push_back((self.now + self.shared.config.link.handshake, connection));
+                }
+                let line = Line::new(socket, Some(slot), self.spares.large(), channel);
                 self.lines.insert(connection.0, line);
                 self.slots[slot].dials = Some(connection);
             }
@@ -281,6 +290,7 @@ impl Inner {
         match self.shared.peers.meet(node, incarnation) {
             Ok(peer) => {
                 self.slots[slot].rejected = None;
+                self.slots[slot].refusal = None;
                 self.enter_life(slot, peer);
                 self.slots[slot].named.told.borrow_mut().clear();
                 self.resend_lookups(slot);

@@ -1,8 +1,10 @@
 //! Actors of one system tell, ask, watch and stop those of another, over sockets of this machine.
 
 mod common;
+mod pki;
 #[cfg(unix)]
 mod processes;
+mod secure;
 
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
