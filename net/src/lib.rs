@@ -10,8 +10,9 @@
 //! byte) → [`codec`] (how messages are written in them, and how they may change) → [`liveness`] (whether a peer is still there,
 //! by its heartbeats) → [`link`] (the state machine of one link between two shards).
 //!
-//! Both meet in `tls` (what stands between a connection and its link) → `peer` (what is known of other hosts) → `gate` (a shard's links on its sockets, below the kernel's uplink) →
-//! `resolve` (look-up on other hosts) → `endpoint` (the extension, and its configuration).
+//! Both meet in `tls` (what stands between a connection and its link) → `peer` (what is known of other hosts) → `gate` (a
+//! shard's links on its sockets, below the kernel's uplink) → `resolve` (look-up on other hosts) → `endpoint` (the extension,
+//! and its configuration) → `settings` (what of it stands in configuration files, with the feature `config`).
 
 // What only io_uring needs is there all the same.
 #![cfg_attr(not(target_os = "linux"), allow(dead_code))]
@@ -30,6 +31,8 @@ mod peer;
 pub mod reactor;
 mod resolve;
 mod serving;
+#[cfg(feature = "config")]
+mod settings;
 mod sockets;
 mod stream;
 mod tls;

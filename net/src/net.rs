@@ -60,6 +60,13 @@ impl Net {
         move |_| Ok(Net { config: config.clone() })
     }
 
+    /// Makes the extension from the settings that were read, or that [`Builder::configure`](corelane_shard::Builder::configure)
+    /// was told: for [`Builder::extension`](corelane_shard::Builder::extension), or to be
+    /// [offered](corelane_shard::Builder::offer_extension) as `net`.
+    pub fn configured() -> impl Fn(&Loading<'_>) -> Result<Net, BoxError> + Send + Sync + 'static {
+        |loading| Ok(Net { config: loading.settings().unwrap_or_default() })
+    }
+
     /// Whether the network is a simulated one.
     pub(crate) fn is_simulated(&self) -> bool {
         self.config.simulated.is_some()

@@ -96,12 +96,19 @@ struct Part<X: Extension>(X::Shard);
 #[derive(Debug)]
 pub struct Loading<'a> {
     handle: &'a Handle,
+    settings: &'a LayerSettings,
 }
 
 impl Loading<'_> {
     /// The system's handle.
     pub fn handle(&self) -> &Handle {
         self.handle
+    }
+
+    /// The settings of a layer, by their type: those that were read for it, changed by what
+    /// [`Builder::configure`](crate::Builder::configure) was told. `None` if neither is so.
+    pub fn settings<S: Clone + Send + Sync + 'static>(&self) -> Option<S> {
+        self.settings.get()
     }
 
     /// An extension that must have been loaded before.
@@ -145,9 +152,33 @@ impl Loader {
     }
 }
 
+/// Settings of layers above, one of each type.
+#[derive(Clone, Default)]
+pub(crate) struct LayerSettings(Vec<(TypeId, Arc<dyn Any + Send + Sync>)>);
+
+impl LayerSettings {
+    pub(crate) fn get<S: Clone + Send + Sync + 'static>(&self) -> Option<S> {
+        let (_, settings) = self.0.iter().find(|(id, _)| *id == TypeId::of::<S>())?;
+        settings.downcast_ref::<S>().cloned()
+    }
+
+    pub(crate) fn put<S: Send + Sync + 'static>(&mut self, settings: S) {
+        let id = TypeId::of::<S>();
+        self.0.retain(|(known, _)| *known != id);
+        self.0.push((id, Arc::new(settings)));
+    }
+}
+
+impl fmt::Debug for LayerSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LayerSettings(of {} layers)", self.0.len())
+    }
+}
+
 /// What a builder was told about extensions.
 #[derive(Clone, Default)]
 pub(crate) struct Plan {
+    pub(crate) settings: LayerSettings,
     offered: Vec<Loader>,
     /// Names that configuration lists, to be loaded first, and the place of the list.
     pub(crate) listed: Vec<String>,
@@ -262,7 +293,7 @@ impl Extensions {
         let loaders: Vec<_> = plan.loaders().collect::<Result<_, _>>()?;
         for loader in loaders {
             let failed = |error| StartError::Extension { name: loader.name.to_owned(), shard: None, error };
-            let loaded = guard(|| (loader.load)(&Loading { handle }));
+            let loaded = guard(|| (loader.load)(&Loading { handle, settings: &plan.settings }));
             let loaded = loaded.unwrap_or_else(|panic| Err(panic.to_string().into())).map_err(failed)?;
             if self.all().iter().any(|known| known.id == loaded.id) {
                 return Err(failed("it is loaded already".into()));

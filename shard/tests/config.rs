@@ -60,35 +60,6 @@ impl Drop for Scratch {
     }
 }
 
-// --- the sample --------------------------------------------------------------------------------------------------
-
-fn sample() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/corelane.toml");
-    fs::read_to_string(path).expect("the sample")
-}
-
-#[test]
-fn the_sample_names_every_key_with_its_default() {
-    let (sample, default) = (load(&sample()), Config::default());
-    assert!(sample.settings().count() > 15);
-    for (set, default) in sample.settings().zip(default.settings()) {
-        assert_eq!((set.key, &set.value), (default.key, &default.value));
-        assert!(matches!(set.origin, Origin::File { .. }), "the sample does not name {}", set.key);
-    }
-    assert_eq!(sample.deployments().count(), 0);
-}
-
-#[test]
-fn the_deployment_that_the_sample_shows_has_every_key() {
-    let text = sample();
-    let (_, shown) = text.split_once("\n# [deploy").expect("a deployment in the sample");
-    let shown: Vec<_> = shown.lines().map(|line| line.strip_prefix("# ").unwrap_or(line)).collect();
-    let config = load(&format!("[deploy{}", shown.join("\n")));
-    let (path, settings) = config.deployments().next().expect("a deployment");
-    let keys: Vec<_> = settings.iter().map(|setting| setting.key).collect();
-    assert_eq!((path, keys), ("/user/orders", Config::deployment_keys().collect()));
-}
-
 // --- values and precedence ---------------------------------------------------------------------------------------
 
 #[test]

@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use corelane_net::{EndpointConfig, NetConfig};
 use corelane_shard::config::{Config, ConfigError, Origin, Setting, Sources, Value};
 use serde_json::{Map, json};
 
@@ -28,7 +29,7 @@ pub(crate) struct ConfigArgs {
 /// Runs the command: prints the effective configuration to standard output. Exit code 2 if a file or a variable is
 /// refused, with one line for each problem on standard error; 1 if the output cannot be written.
 pub(crate) fn run(args: &ConfigArgs) -> ExitCode {
-    let sources = args.file.iter().fold(Sources::new().environment(), Sources::file);
+    let sources = args.file.iter().fold(known().environment(), Sources::file);
     let text = match render(&sources, args.json) {
         Ok(text) => text,
         Err(error) => {
@@ -47,6 +48,11 @@ pub(crate) fn run(args: &ConfigArgs) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Everything that can be set: of the system, and of the layers above that come with it.
+fn known() -> Sources {
+    Sources::new().section::<NetConfig>().section::<EndpointConfig>()
 }
 
 fn render(sources: &Sources, json: bool) -> Result<String, ConfigError> {
@@ -108,7 +114,7 @@ mod tests {
 
     fn shop() -> Sources {
         let text = "idle = \"frugal\"\nregion_bytes = \"64 MiB\"\n[deploy.\"/user/orders\"]\nshard = 1\n";
-        Sources::new().text("shop.toml", text).variables([("CORELANE_SHUTDOWN_WITHIN", "1.5 s")])
+        known().text("shop.toml", text).variables([("CORELANE_SHUTDOWN_WITHIN", "1.5 s")])
     }
 
     #[test]
@@ -121,6 +127,8 @@ mod tests {
             "shutdown_within = \"1500 ms\"  # CORELANE_SHUTDOWN_WITHIN\n",
             "\n[kernel]\nbudget = 512             # default\n",
             "\n[kernel.shares]\nurgent = 512     # default\n",
+            "\n[net]\nbackend = \"auto\"        # default\n",
+            "\n[remote.link.liveness]\nthreshold = 10",
             "\n[deploy.\"/user/orders\"]\nshard = 1  # shop.toml:4\n",
         ] {
             assert!(page.contains(line), "{line:?} is not in\n{page}");

@@ -155,13 +155,50 @@ impl Endpoint {
         config: EndpointConfig,
         registry: Registry,
     ) -> impl Fn(&Loading<'_>) -> Result<Endpoint, BoxError> + Send + Sync + 'static {
-        let registry = Mutex::new(Some(registry));
-        move |loading| {
-            let taken = registry.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let registry =
-                taken.ok_or(EndpointError::Config("an endpoint's registry is good for one system"))?;
-            Endpoint::load(config.clone(), registry, loading)
-        }
+        let registry = Once::new(registry);
+        move |loading| Endpoint::load(config.clone(), registry.take()?, loading)
+    }
+
+    /// Makes the extension from the settings that were read, or that [`Builder::configure`](corelane_shard::Builder::configure)
+    /// was told: for [`Builder::extension`](corelane_shard::Builder::extension), or to be
+    /// [offered](corelane_shard::Builder::offer_extension) as `endpoint`. Which messages there are, only a program knows; all the
+    /// rest may stand in a file (with the feature `config`).
+    ///
+    /// ```
+    /// # #[cfg(feature = "config")]
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use corelane_net::codec::Registry;
+    /// use corelane_net::{Endpoint, EndpointConfig, Net, NetConfig};
+    /// use corelane_shard::Sources;
+    ///
+    /// // As it may stand in a file.
+    /// let text = "
+    ///     shards = 1
+    ///     pinned = false
+    ///     extensions = [\"net\", \"endpoint\"]
+    ///     [remote]
+    ///     system = \"shop\"
+    ///     bind = \"127.0.0.1:0\"
+    /// ";
+    /// let sources = Sources::new().section::<NetConfig>().section::<EndpointConfig>();
+    /// let config = sources.text("shop.toml", text).environment().load()?;
+    /// let builder = config.builder().offer_extension(Net::configured());
+    /// let system = builder.offer_extension(Endpoint::configured(Registry::new())).start()?;
+    /// let endpoint = system.extension::<Endpoint>().ok_or("loaded")?;
+    /// assert!(endpoint.address().ip().is_loopback());
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "config"))]
+    /// # fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Endpoint::of`].
+    pub fn configured(
+        registry: Registry,
+    ) -> impl Fn(&Loading<'_>) -> Result<Endpoint, BoxError> + Send + Sync + 'static {
+        let registry = Once::new(registry);
+        move |loading| Endpoint::load(loading.settings().unwrap_or_default(), registry.take()?, loading)
     }
 
     fn load(
@@ -297,6 +334,20 @@ impl Extension for Endpoint {
         scope.uplink_by(gate.uplink()).map_err(|_| "the region is too small for an endpoint")?;
         tracing::info!(shard, endpoint = ?self, "listening");
         Ok(gate)
+    }
+}
+
+/// A registry until it is taken.
+struct Once(Mutex<Option<Registry>>);
+
+impl Once {
+    fn new(registry: Registry) -> Once {
+        Once(Mutex::new(Some(registry)))
+    }
+
+    fn take(&self) -> Result<Registry, EndpointError> {
+        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        taken.ok_or(EndpointError::Config("an endpoint's registry is good for one system"))
     }
 }
 

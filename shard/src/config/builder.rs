@@ -202,6 +202,18 @@ impl Builder {
         self
     }
 
+    /// Changes the settings of a layer above, by their type: those that were read for it (with the feature `config`, by a
+    /// `Section`), else its defaults. The layer's extension gets them by [`Loading::settings`].
+    pub fn configure<S: Clone + Default + Send + Sync + 'static>(
+        mut self,
+        change: impl FnOnce(&mut S),
+    ) -> Self {
+        let mut settings = self.extensions.settings.get::<S>().unwrap_or_default();
+        change(&mut settings);
+        self.extensions.settings.put(settings);
+        self
+    }
+
     /// Decides where and how the actor of a path is spawned, before what the code says that spawns it; see
     /// [`SystemSpawner`](crate::SystemSpawner). The path is `/user/` and a name for each level, or a pattern where a `*`
     /// stands for one name: `/user/*`, `/user/orders/*`. An actor's own path comes before patterns, and of these the one

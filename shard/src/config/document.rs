@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::effective::Config;
-use super::keys::{DEPLOY, DEPLOY_KEYS, KEYS, all_names, is_table};
+use super::keys::{DEPLOY, DEPLOY_KEYS};
 use super::nearest::nearest;
 use super::problem::{ConfigProblem, Origin, PROBLEMS_MAX, excerpt};
 use super::value::Raw;
@@ -109,23 +109,25 @@ impl Walk<'_> {
             let name = format!("{prefix}{own}");
             // A quoted key may hold a dot, and is no way into a table then.
             let known = !own.contains('.');
-            if known && let Some(index) = KEYS.iter().position(|key| key.name == name) {
-                match KEYS[index].allowed.read(Raw::File(value.get_ref())) {
-                    Ok(read) => self.config.set(index, &read, self.at(start)),
-                    Err(hint) => self.bad(&name, value, KEYS[index].allowed.to_string(), hint),
+            if known && let Some(key) = self.config.find(&name) {
+                let allowed = self.config.allowed(key);
+                match allowed.read(Raw::File(value.get_ref())) {
+                    Ok(read) => self.config.set(key, &read, self.at(start)),
+                    Err(hint) => self.bad(&name, value, allowed.to_string(), hint),
                 }
             } else if known && name == DEPLOY {
                 match value.get_ref() {
                     DeValue::Table(paths) => self.deployments(paths),
                     _ => self.bad(&name, value, format!("tables like [{DEPLOY}.\"/user/name\"]"), None),
                 }
-            } else if known && is_table(&name) {
+            } else if known && self.config.is_table(&name) {
                 match value.get_ref() {
                     DeValue::Table(table) => self.table(&format!("{name}."), table),
                     _ => self.bad(&name, value, format!("a table, [{name}]"), None),
                 }
             } else {
-                self.unknown(&name, start, all_names());
+                let names = self.config.names_in_files();
+                self.unknown(&name, start, names.into_iter());
             }
         }
     }

@@ -12,7 +12,8 @@ use super::builder::{
     BLOCKING_THREADS, Builder, LANE_BYTES, REGION_BYTES_MAX, REGION_BYTES_MIN, SHUTDOWN_WITHIN_MAX,
     STALL_AFTER,
 };
-use super::value::{Allowed, Shape, Value};
+use super::section::{Section, SectionKey};
+use super::value::{Allowed, Value};
 use crate::deploy::{Deployment, RouteesOn, RouterKind};
 use crate::idle::Idle;
 use crate::spawn::On;
@@ -22,25 +23,7 @@ use crate::topology::SHARDS_MAX;
 pub(crate) const PREFIX: &str = "CORELANE_";
 
 /// A setting of the system.
-pub(crate) struct Key {
-    /// The names of the tables it is in and its own, joined by dots.
-    pub(crate) name: &'static str,
-    pub(crate) allowed: Allowed,
-    pub(crate) get: fn(&Builder) -> Value,
-    pub(crate) set: fn(&mut Builder, &Value),
-}
-
-impl Key {
-    /// The variable of the environment: `CORELANE_KERNEL_BUDGET` for `kernel.budget`.
-    pub(crate) fn variable(&self) -> String {
-        format!("{PREFIX}{}", self.name.replace('.', "_").to_ascii_uppercase())
-    }
-
-    /// The table it is in, empty for the top; and its own name.
-    pub(crate) fn split(&self) -> (&'static str, &'static str) {
-        self.name.rsplit_once('.').unwrap_or(("", self.name))
-    }
-}
+type Key = SectionKey<Builder>;
 
 /// A part of what is decided for an actor by its path.
 pub(crate) struct DeployKey {
@@ -91,93 +74,80 @@ const fn routers() -> [&'static str; RouterKind::ALL.len()] {
     names
 }
 
-const fn shaped(shape: Shape) -> Allowed {
-    Allowed { words: &[], shape }
+/// Sizes in memory, as the table bounds them.
+const fn bytes(least: usize, most: usize) -> Allowed {
+    Allowed::bytes(least as u64, most as u64)
 }
 
-const fn worded(words: &'static [&'static str]) -> Allowed {
-    Allowed { words, shape: Shape::None }
+/// The system's own settings are held as a layer's are.
+impl Section for Builder {
+    const KEYS: &'static [SectionKey<Builder>] = KEYS;
 }
 
-const fn auto_or(shape: Shape) -> Allowed {
-    Allowed { words: &[AUTO], shape }
-}
-
-const fn number(least: u64, most: u64) -> Shape {
-    Shape::Number { least, most }
-}
-
-const fn bytes(least: usize, most: usize) -> Shape {
-    Shape::Bytes { least: least as u64, most: most as u64 }
-}
-
-pub(crate) const KEYS: &[Key] = &[
+const KEYS: &[Key] = &[
     Key {
         name: "name",
-        allowed: shaped(Shape::Text),
+        allowed: Allowed::text(),
         get: |builder| Value::Text(builder.name.clone()),
         set: |builder, value| value.text(|text| builder.name = text),
     },
     Key {
         name: "shards",
-        allowed: auto_or(number(1, SHARDS_MAX as u64)),
+        allowed: Allowed::number(1, SHARDS_MAX as u64).or(&[AUTO]),
         get: |builder| auto(builder.request.shards, |shards| Value::Number(shards as u64)),
         set: |builder, value| builder.request.shards = value.to_usize(),
     },
     Key {
         name: "cores",
-        allowed: auto_or(Shape::Cores),
+        allowed: Allowed::cores().or(&[AUTO]),
         get: |builder| auto(builder.request.cores.clone(), Value::Cores),
         set: |builder, value| builder.request.cores = value.to_cores(),
     },
     Key {
         name: "pinned",
-        allowed: shaped(Shape::Flag),
+        allowed: Allowed::flag(),
         get: |builder| Value::Flag(builder.pin),
         set: |builder, value| value.flag(|flag| builder.pin = flag),
     },
     Key {
         name: "idle",
-        allowed: worded(&names(&IDLES)),
+        allowed: Allowed::words(&names(&IDLES)),
         get: |builder| Value::Word(name_of(&IDLES, builder.idle)),
         set: |builder, value| value.named(&IDLES, |idle| builder.idle = idle),
     },
     Key {
         name: "region_bytes",
-        allowed: auto_or(bytes(REGION_BYTES_MIN, REGION_BYTES_MAX)),
+        allowed: bytes(REGION_BYTES_MIN, REGION_BYTES_MAX).or(&[AUTO]),
         get: |builder| auto(builder.region_bytes, |bytes| Value::Bytes(bytes as u64)),
         set: |builder, value| builder.region_bytes = value.to_usize(),
     },
     Key {
         name: "lane_bytes",
-        allowed: shaped(bytes(*LANE_BYTES.start(), *LANE_BYTES.end())),
+        allowed: bytes(*LANE_BYTES.start(), *LANE_BYTES.end()),
         get: |builder| Value::Bytes(builder.lane_bytes as u64),
         set: |builder, value| value.size(|bytes| builder.lane_bytes = bytes),
     },
     Key {
         name: "gateway_bytes",
-        allowed: shaped(bytes(*LANE_BYTES.start(), *LANE_BYTES.end())),
+        allowed: bytes(*LANE_BYTES.start(), *LANE_BYTES.end()),
         get: |builder| Value::Bytes(builder.gateway_bytes as u64),
         set: |builder, value| value.size(|bytes| builder.gateway_bytes = bytes),
     },
     Key {
         name: "blocking_threads",
-        allowed: shaped(number(*BLOCKING_THREADS.start() as u64, *BLOCKING_THREADS.end() as u64)),
+        allowed: Allowed::number(*BLOCKING_THREADS.start() as u64, *BLOCKING_THREADS.end() as u64),
         get: |builder| Value::Number(builder.blocking_threads as u64),
         set: |builder, value| value.size(|threads| builder.blocking_threads = threads),
     },
     Key {
         name: "log_dead_letters",
-        allowed: shaped(number(0, u32::MAX as u64)),
+        allowed: Allowed::number(0, u32::MAX as u64),
         get: |builder| Value::Number(builder.log_letters.into()),
         set: |builder, value| value.count(|most| builder.log_letters = most),
     },
     Key {
         name: "stall_after",
-        allowed: Allowed {
-            words: &[OFF],
-            shape: Shape::Time { least: *STALL_AFTER.start(), most: *STALL_AFTER.end() },
-        },
+        allowed: Allowed::time(*STALL_AFTER.start(), *STALL_AFTER.end()).or(&[OFF]),
         get: |builder| builder.stall_after.map_or(Value::Word(OFF), Value::Time),
         set: |builder, value| {
             builder.stall_after = None;
@@ -186,37 +156,37 @@ pub(crate) const KEYS: &[Key] = &[
     },
     Key {
         name: "shutdown_within",
-        allowed: shaped(Shape::Time { least: Duration::ZERO, most: SHUTDOWN_WITHIN_MAX }),
+        allowed: Allowed::time(Duration::ZERO, SHUTDOWN_WITHIN_MAX),
         get: |builder| Value::Time(builder.shutdown_within),
         set: |builder, value| value.time(|within| builder.shutdown_within = within),
     },
     Key {
         name: EXTENSIONS,
-        allowed: shaped(Shape::Names),
+        allowed: Allowed::names(),
         get: |builder| Value::Names(builder.extensions.listed.clone()),
         set: |builder, value| value.names(|names| builder.extensions.listed = names),
     },
     Key {
         name: "kernel.budget",
-        allowed: shaped(number(1, BUDGET_MAX)),
+        allowed: Allowed::number(1, BUDGET_MAX),
         get: |builder| Value::Number(builder.kernel.budget.into()),
         set: |builder, value| value.count(|budget| builder.kernel.budget = budget),
     },
     Key {
         name: "kernel.queue_share",
-        allowed: shaped(number(1, 256)),
+        allowed: Allowed::number(1, 256),
         get: |builder| Value::Number(builder.kernel.queue_share.into()),
         set: |builder, value| value.count(|share| builder.kernel.queue_share = share),
     },
     Key {
         name: "kernel.outbox_bytes",
-        allowed: shaped(bytes(0, *LANE_BYTES.end())),
+        allowed: bytes(0, *LANE_BYTES.end()),
         get: |builder| Value::Bytes(builder.kernel.outbox_bytes as u64),
         set: |builder, value| value.size(|bytes| builder.kernel.outbox_bytes = bytes),
     },
     Key {
         name: "kernel.batch_words",
-        allowed: shaped(number(64, 1 << 20)),
+        allowed: Allowed::number(64, 1 << 20),
         get: |builder| Value::Number(builder.kernel.batch_words as u64),
         set: |builder, value| value.size(|words| builder.kernel.batch_words = words),
     },
@@ -262,7 +232,7 @@ pub(crate) const ROUTEES_ON: &str = "routees_on";
 pub(crate) const DEPLOY_KEYS: &[DeployKey] = &[
     DeployKey {
         name: SHARD,
-        allowed: Allowed { words: &[SPREAD, LEAST_LOADED], shape: number(0, SHARDS_MAX as u64 - 1) },
+        allowed: Allowed::number(0, SHARDS_MAX as u64 - 1).or(&[SPREAD, LEAST_LOADED]),
         set: |deployment, value| {
             deployment.on = match value {
                 Value::Word(SPREAD) => Some(On::Spread),
@@ -273,17 +243,17 @@ pub(crate) const DEPLOY_KEYS: &[DeployKey] = &[
     },
     DeployKey {
         name: "group",
-        allowed: worded(&names(&GROUPS)),
+        allowed: Allowed::words(&names(&GROUPS)),
         set: |deployment, value| value.named(&GROUPS, |group| deployment.group = Some(group)),
     },
     DeployKey {
         name: "mailbox",
-        allowed: shaped(number(0, u32::MAX as u64)),
+        allowed: Allowed::number(0, u32::MAX as u64),
         set: |deployment, value| value.count(|bound| deployment.mailbox = Some(bound)),
     },
     DeployKey {
         name: "router",
-        allowed: worded(&routers()),
+        allowed: Allowed::words(&routers()),
         set: |deployment, value| {
             let Value::Word(name) = value else { return };
             deployment.router = RouterKind::ALL.into_iter().find(|kind| kind.as_str() == *name);
@@ -291,12 +261,12 @@ pub(crate) const DEPLOY_KEYS: &[DeployKey] = &[
     },
     DeployKey {
         name: "routees",
-        allowed: shaped(number(1, ROUTEES_MAX)),
+        allowed: Allowed::number(1, ROUTEES_MAX),
         set: |deployment, value| value.count(|routees| deployment.routees = Some(routees)),
     },
     DeployKey {
         name: ROUTEES_ON,
-        allowed: Allowed { words: &[OWN, SPREAD], shape: Shape::Shards { most: SHARDS_MAX - 1 } },
+        allowed: Allowed::shards(SHARDS_MAX - 1).or(&[OWN, SPREAD]),
         set: |deployment, value| {
             deployment.routees_on = match *value {
                 Value::Word(OWN) => Some(RouteesOn::Own),
@@ -309,7 +279,7 @@ pub(crate) const DEPLOY_KEYS: &[DeployKey] = &[
 ];
 
 const fn share(name: &'static str, get: fn(&Builder) -> Value, set: fn(&mut Builder, &Value)) -> Key {
-    Key { name, allowed: shaped(number(1, BUDGET_MAX)), get, set }
+    Key { name, allowed: Allowed::number(1, BUDGET_MAX), get, set }
 }
 
 fn get_share(builder: &Builder, group: Group) -> Value {
@@ -328,106 +298,12 @@ fn name_of<T: PartialEq>(table: &[(&'static str, T)], value: T) -> &'static str 
     table.iter().find(|(_, known)| *known == value).map_or("", |(name, _)| name)
 }
 
-/// What a setter takes from a value. The table gives each setter values of the shape that its key allows, so what does not
-/// fit is passed over; the test below sets and reads every key.
-impl Value {
-    fn text(&self, set: impl FnOnce(String)) {
-        if let Value::Text(text) = self {
-            set(text.clone());
-        }
-    }
-
-    fn names(&self, set: impl FnOnce(Vec<String>)) {
-        if let Value::Names(names) = self {
-            set(names.clone());
-        }
-    }
-
-    fn flag(&self, set: impl FnOnce(bool)) {
-        if let Value::Flag(flag) = self {
-            set(*flag);
-        }
-    }
-
-    fn time(&self, set: impl FnOnce(std::time::Duration)) {
-        if let Value::Time(time) = self {
-            set(*time);
-        }
-    }
-
-    fn named<T: Copy>(&self, table: &[(&'static str, T)], set: impl FnOnce(T)) {
-        if let Value::Word(word) = self
-            && let Some((_, value)) = table.iter().find(|(name, _)| name == word)
-        {
-            set(*value);
-        }
-    }
-
-    fn size(&self, set: impl FnOnce(usize)) {
-        if let Some(size) = self.to_usize() {
-            set(size);
-        }
-    }
-
-    fn count(&self, set: impl FnOnce(u32)) {
-        if let Some(Ok(count)) = self.to_usize().map(u32::try_from) {
-            set(count);
-        }
-    }
-
-    /// `None` for what is no number.
-    fn to_usize(&self) -> Option<usize> {
-        match self {
-            Value::Number(number) | Value::Bytes(number) => usize::try_from(*number).ok(),
-            _ => None,
-        }
-    }
-
-    fn to_cores(&self) -> Option<Vec<usize>> {
-        match self {
-            Value::Cores(cores) => Some(cores.clone()),
-            _ => None,
-        }
-    }
-}
-
-/// Whether a key or a table of this name is somewhere below the table, `kernel` below the top.
-pub(crate) fn is_table(name: &str) -> bool {
-    KEYS.iter().any(|key| key.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
-}
-
-/// All that may stand in a file, for the nearest of them.
-pub(crate) fn all_names() -> impl Iterator<Item = &'static str> {
-    let tables = ["kernel", "kernel.shares", DEPLOY];
-    KEYS.iter().map(|key| key.name).chain(tables)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use toml::de::DeTable;
 
-    use super::super::value::Raw;
+    use super::super::value::{Raw, Shape};
     use super::*;
-
-    #[test]
-    fn no_two_keys_have_one_variable() {
-        let variables: BTreeSet<_> = KEYS.iter().map(Key::variable).collect();
-        assert_eq!(variables.len(), KEYS.len());
-        assert!(variables.contains("CORELANE_KERNEL_SHARES_URGENT"));
-    }
-
-    #[test]
-    fn the_tables_are_those_of_the_keys() {
-        let tables: BTreeSet<_> =
-            KEYS.iter().map(|key| key.split().0).filter(|table| !table.is_empty()).collect();
-        assert!(tables.iter().all(|table| all_names().any(|name| name == *table) && is_table(table)));
-        let tops: BTreeSet<_> =
-            KEYS.iter().filter_map(|key| key.name.split_once('.')).map(|(top, _)| top).collect();
-        assert!(tops.iter().all(|table| is_table(table)));
-        assert!(!is_table("lane_bytes") && !is_table("kern") && !is_table(""));
-    }
 
     /// Values of every shape that a key allows, none of them a default.
     fn samples(allowed: &Allowed) -> Vec<Value> {
@@ -443,6 +319,8 @@ mod tests {
             }
             Shape::Cores => samples.push(Value::Cores(vec![3, 0, 1])),
             Shape::Shards { most } => samples.extend([(0, 0), (1, most)].map(|(a, b)| Value::Shards(a, b))),
+            // None of these keys has a value that only its layer can read.
+            Shape::Parsed { .. } => {}
             Shape::Names => samples.push(Value::Names(vec!["two".to_owned(), "one".to_owned()])),
         }
         samples

@@ -16,7 +16,7 @@
 //!
 //! `builder` collects them and starts the system. With the feature `config` they are read from files and from variables of
 //! the environment as well, by what a `Sources` names: `source` reads them, `document` walks a file, `keys` is the table of
-//! every setting, `value` and `measure` read and write what stands for one, `nearest` guesses what was meant, `problem` says
+//! the system's settings, `section` how a layer above adds a table of its own, `value` and `measure` read and write what stands for one, `nearest` guesses what was meant, `problem` says
 //! what is wrong and where, and `effective` holds the result with the origin of every value.
 //!
 //! Precedence, later wins: the defaults, files in their order, the environment, the builder. Nothing is read that was not
@@ -36,6 +36,8 @@ mod nearest;
 #[cfg(feature = "config")]
 mod problem;
 #[cfg(feature = "config")]
+mod section;
+#[cfg(feature = "config")]
 mod source;
 #[cfg(feature = "config")]
 mod value;
@@ -46,6 +48,8 @@ pub use effective::{Config, Setting};
 #[cfg(feature = "config")]
 pub use problem::{ConfigError, ConfigProblem, Origin};
 #[cfg(feature = "config")]
+pub use section::{Conflict, Section, SectionKey};
+#[cfg(feature = "config")]
 pub use source::Sources;
 #[cfg(feature = "config")]
-pub use value::Value;
+pub use value::{Allowed, Value};

@@ -92,6 +92,15 @@ pub enum ConfigProblem {
         /// Why it is none.
         error: DeployPathError,
     },
+    /// Values that are allowed each for itself do not go together.
+    Conflict {
+        /// Where one of them was set.
+        at: Origin,
+        /// Its key with its tables.
+        key: String,
+        /// What is wrong.
+        reason: String,
+    },
 }
 
 impl fmt::Display for ConfigProblem {
@@ -118,6 +127,7 @@ impl fmt::Display for ConfigProblem {
                 write!(f, "; allowed: {allowed}")
             }
             ConfigProblem::BadPath { at, path, error } => write!(f, "{at}: deploy {path:?}: {error}"),
+            ConfigProblem::Conflict { at, key, reason } => write!(f, "{at}: {key}: {}", Escaped(reason)),
         }
     }
 }

@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use super::document::{self, Lines};
 use super::effective::Config;
-use super::keys::{KEYS, Key, PREFIX};
+use super::keys::PREFIX;
 use super::nearest::nearest;
 use super::problem::{ConfigError, ConfigProblem, Origin, PROBLEMS_MAX, excerpt};
+use super::section::{Section, SectionType, variable};
 use super::value::Raw;
 
 /// Largest file, in bytes: more is no configuration, or a device that never ends.
@@ -42,6 +43,7 @@ const NOT_OURS: [&str; 4] = ["SERVICE_HOST", "SERVICE_PORT", "PORT", "BENCH_JSON
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
+    sections: Vec<SectionType>,
     documents: Vec<Document>,
     variables: Variables,
 }
@@ -64,6 +66,25 @@ impl Sources {
     /// None: the defaults.
     pub fn new() -> Sources {
         Sources::default()
+    }
+
+    /// Reads a layer's settings as well, wherever in the chain it is asked for; see [`Section`]. The layer's extension gets them
+    /// by [`Loading::settings`](crate::Loading::settings).
+    ///
+    /// # Panics
+    /// If one of its keys, or the variable of one, is that of another setting.
+    #[must_use]
+    pub fn section<S: Section>(mut self) -> Sources {
+        let section = SectionType::of::<S>();
+        if self.sections.iter().all(|known| known.id != section.id) {
+            let config = Config::of(&self.sections);
+            let known: Vec<_> = config.names().map(variable).collect();
+            for key in S::KEYS {
+                assert!(!known.contains(&variable(key.name)), "{} is the key of another setting", key.name);
+            }
+            self.sections.push(section);
+        }
+        self
     }
 
     /// A TOML file, of at most 1 MiB. It must be there.
@@ -107,7 +128,7 @@ impl Sources {
     /// # Errors
     /// [`ConfigError`], with everything that is wrong in any of them.
     pub fn load(&self) -> Result<Config, ConfigError> {
-        let mut config = Config::default();
+        let mut config = Config::of(&self.sections);
         let mut problems = Vec::new();
         for document in &self.documents {
             match document {
@@ -126,6 +147,9 @@ impl Sources {
             // Not `vars`, which panics where a variable is no Unicode.
             Variables::Environment => read_variables(std::env::vars_os(), &mut config, &mut problems),
             Variables::Given(given) => read_variables(given.iter().cloned(), &mut config, &mut problems),
+        }
+        if problems.is_empty() {
+            config.check(&mut problems);
         }
         ConfigError::unless_empty(problems)?;
         Ok(config)
@@ -177,26 +201,27 @@ fn read_variables(
     }
 }
 
-fn read_variable(variable: &str, value: &OsStr, config: &mut Config) -> Result<(), Box<ConfigProblem>> {
-    let at = Origin::Environment { variable: variable.to_owned() };
-    let Some(index) = KEYS.iter().position(|key| key.variable() == variable) else {
-        let known: Vec<_> = KEYS.iter().map(Key::variable).collect();
-        let meant = nearest_variable(variable, &known);
-        return Err(Box::new(ConfigProblem::UnknownKey { at, key: excerpt(variable), meant }));
+fn read_variable(named: &str, value: &OsStr, config: &mut Config) -> Result<(), Box<ConfigProblem>> {
+    let at = Origin::Environment { variable: named.to_owned() };
+    let found = config.names().find(|name| variable(name) == named);
+    let Some((name, key)) = found.and_then(|name| Some((name, config.find(name)?))) else {
+        let known: Vec<_> = config.names().map(variable).collect();
+        let meant = nearest_variable(named, &known);
+        return Err(Box::new(ConfigProblem::UnknownKey { at, key: excerpt(named), meant }));
     };
-    let key = &KEYS[index];
+    let allowed = config.allowed(key);
     let read = match value.to_str() {
-        Some(text) => key.allowed.read(Raw::Variable(text)),
+        Some(text) => allowed.read(Raw::Variable(text)),
         None => Err(Some("it must be UTF-8".to_owned())),
     };
     match read {
         Ok(read) => {
-            config.set(index, &read, at);
+            config.set(key, &read, at);
             Ok(())
         }
         Err(hint) => {
             let found = excerpt(&format!("{:?}", value.to_string_lossy()));
-            let (key, allowed) = (key.name.to_owned(), key.allowed.to_string());
+            let (key, allowed) = (name.to_owned(), allowed.to_string());
             Err(Box::new(ConfigProblem::BadValue { at, key, found, allowed, hint }))
         }
     }

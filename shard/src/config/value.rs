@@ -66,9 +66,86 @@ fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// What a setter takes from a value. Setters are given values of the shape that their key allows, so what does not fit is passed
+/// over.
+impl Value {
+    /// A text.
+    pub fn text(&self, set: impl FnOnce(String)) {
+        if let Value::Text(text) = self {
+            set(text.clone());
+        }
+    }
+
+    /// A list of names.
+    pub fn names(&self, set: impl FnOnce(Vec<String>)) {
+        if let Value::Names(names) = self {
+            set(names.clone());
+        }
+    }
+
+    /// Yes or no.
+    pub fn flag(&self, set: impl FnOnce(bool)) {
+        if let Value::Flag(flag) = self {
+            set(*flag);
+        }
+    }
+
+    /// A time.
+    pub fn time(&self, set: impl FnOnce(Duration)) {
+        if let Value::Time(time) = self {
+            set(*time);
+        }
+    }
+
+    /// What stands beside a word in a table.
+    pub fn named<T: Copy>(&self, table: &[(&'static str, T)], set: impl FnOnce(T)) {
+        if let Value::Word(word) = self
+            && let Some((_, value)) = table.iter().find(|(name, _)| name == word)
+        {
+            set(*value);
+        }
+    }
+
+    /// A number, or a size in bytes.
+    pub fn number(&self, set: impl FnOnce(u64)) {
+        if let Value::Number(number) | Value::Bytes(number) = self {
+            set(*number);
+        }
+    }
+
+    /// A number, or a size in bytes, that memory can have.
+    pub fn size(&self, set: impl FnOnce(usize)) {
+        if let Some(size) = self.to_usize() {
+            set(size);
+        }
+    }
+
+    /// A number, or a size in bytes, of 32 bits.
+    pub fn count(&self, set: impl FnOnce(u32)) {
+        if let Some(Ok(count)) = self.to_usize().map(u32::try_from) {
+            set(count);
+        }
+    }
+
+    /// `None` for what is no number, like a word.
+    pub fn to_usize(&self) -> Option<usize> {
+        match self {
+            Value::Number(number) | Value::Bytes(number) => usize::try_from(*number).ok(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn to_cores(&self) -> Option<Vec<usize>> {
+        match self {
+            Value::Cores(cores) => Some(cores.clone()),
+            _ => None,
+        }
+    }
+}
+
 /// What a key allows: one of some words, or a value of some shape.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Allowed {
+pub struct Allowed {
     pub(crate) words: &'static [&'static str],
     pub(crate) shape: Shape,
 }
@@ -99,6 +176,72 @@ pub(crate) enum Shape {
     Shards {
         most: usize,
     },
+    /// Text that only its layer can read.
+    Parsed {
+        what: &'static str,
+        parse: fn(&str) -> Result<String, String>,
+    },
+}
+
+impl Allowed {
+    const fn shaped(shape: Shape) -> Allowed {
+        Allowed { words: &[], shape }
+    }
+
+    /// One of these words and nothing else: a [`Value::Word`].
+    pub const fn words(words: &'static [&'static str]) -> Allowed {
+        Allowed { words, shape: Shape::None }
+    }
+
+    /// One of these words as well.
+    #[must_use]
+    pub const fn or(self, words: &'static [&'static str]) -> Allowed {
+        Allowed { words, shape: self.shape }
+    }
+
+    /// Text that is not empty and holds no control characters: a [`Value::Text`].
+    pub const fn text() -> Allowed {
+        Allowed::shaped(Shape::Text)
+    }
+
+    /// Text that the layer reads itself: a [`Value::Text`]. `what` says what is allowed, as errors have it: "an address, like
+    /// \"127.0.0.1:80\"". `parse` gives the text in the form in which it is kept and shown, or what is wrong with it.
+    pub const fn parsed(what: &'static str, parse: fn(&str) -> Result<String, String>) -> Allowed {
+        Allowed::shaped(Shape::Parsed { what, parse })
+    }
+
+    /// `true` or `false`: a [`Value::Flag`].
+    pub const fn flag() -> Allowed {
+        Allowed::shaped(Shape::Flag)
+    }
+
+    /// A whole number within bounds: a [`Value::Number`].
+    pub const fn number(least: u64, most: u64) -> Allowed {
+        Allowed::shaped(Shape::Number { least, most })
+    }
+
+    /// A size within bounds, like `"64 KiB"`: a [`Value::Bytes`].
+    pub const fn bytes(least: u64, most: u64) -> Allowed {
+        Allowed::shaped(Shape::Bytes { least, most })
+    }
+
+    /// A time within bounds, like `"10 s"`: a [`Value::Time`].
+    pub const fn time(least: Duration, most: Duration) -> Allowed {
+        Allowed::shaped(Shape::Time { least, most })
+    }
+
+    /// Names, each at most once: a [`Value::Names`].
+    pub const fn names() -> Allowed {
+        Allowed::shaped(Shape::Names)
+    }
+
+    pub(crate) const fn cores() -> Allowed {
+        Allowed::shaped(Shape::Cores)
+    }
+
+    pub(crate) const fn shards(most: usize) -> Allowed {
+        Allowed::shaped(Shape::Shards { most })
+    }
 }
 
 /// A value as it was found.
@@ -164,6 +307,7 @@ impl Allowed {
                     Err(None)
                 }
             }
+            Shape::Parsed { parse, .. } => parse(raw.text().ok_or(None)?).map(Value::Text).map_err(Some),
             Shape::Names => raw.names().and_then(|names| match first_twice(&names) {
                 Some(name) => Err(Some(format!("{name:?} is listed twice"))),
                 None => Ok(Value::Names(names)),
@@ -202,6 +346,7 @@ impl fmt::Display for Allowed {
             Shape::Shards { most } => {
                 write!(f, "{or}shards from 0 to {most}, like 2 or \"2-5\"")
             }
+            Shape::Parsed { what, .. } => write!(f, "{or}{what}"),
             Shape::Names => write!(f, "{or}a list of names, like \"one,two\" or [\"one\", \"two\"]"),
         }
     }
