@@ -523,12 +523,17 @@ fn every_rule_holds_in_random_worlds() {
 
 #[test]
 fn a_random_world_is_the_same_again_with_or_without_a_record() {
-    for seed in [1, 2, 3] {
+    let is_long = |seed: &u64| {
+        let trace = RandomWorld::new(*seed).record().run().expect("a world").trace;
+        trace.events.len() > 1000
+    };
+    let long: Vec<u64> = (0..100).filter(is_long).take(3).collect();
+    assert_eq!(long.len(), 3, "most worlds are long");
+    for seed in long {
         let [first, again] = [(); 2].map(|()| RandomWorld::new(seed).run().expect("a world").trace);
         assert_eq!(first, again);
         let recorded = RandomWorld::new(seed).record().run().expect("a world").trace;
         assert_eq!(recorded.hash, first.hash);
-        assert!(recorded.events.len() > 100);
     }
 }
 
