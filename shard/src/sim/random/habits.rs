@@ -11,7 +11,7 @@ use corelane_kernel::{
     TellError, Terminated, TimerKey,
 };
 
-use super::super::rules::{Act, Decision, Id, OUTSIDE, Reply};
+use super::super::rules::{Act, Decision, Id, OUTSIDE, Reach, Reply};
 use super::Where;
 use super::clockwork::{Change, Clockwork};
 use super::dweller::{ALARMS, Dweller, panic_on_purpose};
@@ -330,12 +330,15 @@ impl Dweller {
             // What it sets up here ends with this instance.
             let _ = self.set_timer(ctx);
         }
+        if !keeps && self.town.one_in(60) {
+            panic_on_purpose();
+        }
     }
 
     /// It has asked to stop, or does now.
     pub(super) fn leave(&mut self) {
         self.leaves = true;
-        self.town.see(Act::StopAsked { id: self.id });
+        self.town.see(Act::Leaves { id: self.id });
     }
 
     /// Asks somebody to say which transitions they make, in case they are a machine.
@@ -466,6 +469,9 @@ impl Dweller {
         {
             self.tell(ctx, other);
         }
+        if self.town.one_in(100) {
+            panic_on_purpose();
+        }
     }
 
     pub(super) fn mourn<A: Actor<Msg = Msg>>(&mut self, gone: &Terminated, ctx: &mut Ctx<'_, A>) -> Outcome {
@@ -486,8 +492,17 @@ impl Dweller {
             14..16 if !self.leaves => Directive::Escalate,
             _ => Directive::Stop,
         };
-        let (decision, reach) = (parenting.decision(directive), parenting.reach);
+        let panics = self.town.one_in(40) && self.town.may_fail(self.id);
+        let (decision, reach) = match panics {
+            true => (Decision::Stop, Reach::One),
+            false => (parenting.decision(directive), parenting.reach),
+        };
         self.town.see(Act::ChildFailed { parent: self.id, child, now: ctx.now(), decision, reach });
+        if panics {
+            // Nobody knows what to do with the child, and this one fails as well.
+            self.town.see(Act::Fails { id: self.id });
+            panic_on_purpose();
+        }
         if decision == Decision::Escalate {
             self.town.see(Act::Fails { id: self.id });
         }

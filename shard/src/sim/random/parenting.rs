@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use corelane_kernel::{Backoff, Directive, Failure, Strategy};
 
-use super::super::rules::{Decision, Id, Reach};
+use super::super::rules::{Decision, Growth, Id, Reach};
 use super::town::Town;
 
 const FIRST: Duration = Duration::from_millis(1);
 const MOST: Duration = Duration::from_millis(8);
 const JITTER: u32 = 50;
+/// Waits without quiet, where there is an end to them.
+const WAITS: u32 = 2;
 
 #[derive(Clone, Copy)]
 pub(super) struct Parenting {
@@ -42,7 +44,7 @@ impl Parenting {
             let backoff = Backoff::new(FIRST, MOST).jitter(JITTER);
             strategy = strategy.backoff(backoff);
             if self.gives_up {
-                strategy = strategy.give_up_after(2);
+                strategy = strategy.give_up_after(WAITS);
             }
         }
         strategy
@@ -50,15 +52,20 @@ impl Parenting {
 
     /// What a directive means for the children whom it concerns.
     pub(super) fn decision(self, directive: Directive) -> Decision {
-        let (wait, longest) = match directive {
+        let wait = match directive {
             Directive::Resume => return Decision::Resume,
             Directive::Stop => return Decision::Stop,
             Directive::Escalate => return Decision::Escalate,
-            Directive::RestartAfter(wait) => (wait, wait),
-            Directive::Restart if self.backs_off => (FIRST - FIRST * JITTER / 100, MOST),
-            Directive::Restart => (Duration::ZERO, Duration::ZERO),
+            Directive::RestartAfter(wait) => wait,
+            Directive::Restart if self.backs_off => {
+                let give_up_after = self.gives_up.then_some(WAITS);
+                let growth =
+                    Growth { first: FIRST, most: MOST, jitter_percent: JITTER, quiet: MOST, give_up_after };
+                return Decision::BackOff { growth, limit: self.limit };
+            }
+            Directive::Restart => Duration::ZERO,
         };
-        Decision::Restart { wait, at_most: (!self.gives_up).then_some(longest), limit: self.limit }
+        Decision::Restart { wait, at_most: Some(wait), limit: self.limit }
     }
 
     /// How a kernel looks after its top-level actors.

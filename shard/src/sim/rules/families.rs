@@ -2,7 +2,7 @@
 //! more may happen before it is heard: another decision for all, a stop, a failure that crosses a restart. What that may
 //! lead to is let pass here; what must come of it in the end is looked for when the system is at rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use corelane_kernel::Time;
@@ -100,6 +100,8 @@ impl Lives {
     /// One whose parent lives elsewhere fails: it waits for the decision, unless it does so already, or is being restarted.
     pub(super) fn fails_afar(&mut self, id: Id, asked: bool) {
         let ends = self.is_dismissed(id);
+        // All below is suspended meanwhile: a stop comes before what waits behind that.
+        self.each_below(id, &|life| life.disturbed = true);
         let life = self.at(id);
         let Some(afar) = &mut life.afar else { return };
         life.disturbed = true;
@@ -149,14 +151,12 @@ impl Lives {
 
     /// What was escalated from below is decided with it.
     fn decided_above(&mut self, id: Id) {
-        for child in self.children_of(id) {
-            if let Some(afar) = &mut self.at(child).afar
-                && afar.escalated
-            {
-                (afar.undecided, afar.escalated) = (false, false);
+        self.each_below(id, &|life| {
+            if let Some(afar) = &mut life.afar {
+                afar.undecided &= !afar.escalated;
+                afar.escalated = false;
             }
-            self.decided_above(child);
-        }
+        });
     }
 
     /// A decision about somebody elsewhere, `own` or over a sibling: an order is on its way.
@@ -200,11 +200,24 @@ impl Lives {
         let life = self.at(id);
         if life.afar.is_some_and(|afar| afar.known) {
             let up = life.is_up_and_running();
+            life.told_before = Some(life.failure_told);
             life.ward.may_restart += 1;
             life.ward.not_before = Time::ZERO;
             life.failure_told |= life.failed;
             if up {
                 life.ward.is_left_alone();
+            }
+        }
+    }
+
+    /// The first hook of an instance fails: it has ordered nothing.
+    pub(super) fn begins_badly(&mut self, id: Id) {
+        self.at(id).begun_well = Some(false);
+        for child in self.children_of(id) {
+            let life = self.at(child);
+            if let Some(told) = life.told_before.take() {
+                life.failure_told = told;
+                life.ward.may_restart = life.ward.may_restart.saturating_sub(1);
             }
         }
     }
@@ -283,41 +296,45 @@ impl Lives {
 /// What became of children that were spawned with an outcome to be told.
 #[derive(Debug, Default)]
 pub(super) struct Births {
-    /// Those of which nothing was told yet, and those of which that is on its way to the parent's handler.
-    open: BTreeMap<Id, Birth>,
-    refused: BTreeMap<Id, ()>,
+    births: BTreeMap<Id, Birth>,
+    /// Those that are not to live.
+    refused: BTreeSet<Id>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Birth {
+    /// Nothing was told of it yet.
     Untold,
+    /// That is on its way to the parent's handler.
     Told,
+    /// It was handled or dropped there.
+    Over,
 }
 
 impl Births {
     pub(super) fn see(&mut self, act: Act, lives: &Lives) -> Verdict {
         match act {
             Act::Spawned { id, .. } if lives.of(id).afar.is_some() => {
-                self.open.insert(id, Birth::Untold);
+                self.births.insert(id, Birth::Untold);
             }
             Act::Unspawned { id } => {
-                self.open.remove(&id);
-                self.refused.insert(id, ());
+                self.births.remove(&id);
+                self.refused.insert(id);
             }
             Act::BirthTold { id, lives: there } => {
-                let untold = self.open.insert(id, Birth::Told);
-                let first = untold == Some(Birth::Untold) || lives.of(id).afar.is_none() && untold.is_none();
-                check(first, BIRTH, || format!("{id} is told of: {untold:?}"))?;
+                let before = self.births.insert(id, Birth::Told);
+                let first = before == Some(Birth::Untold) || lives.of(id).afar.is_none() && before.is_none();
+                check(first, BIRTH, || format!("{id} is told of: {before:?}"))?;
                 if !there {
-                    self.refused.insert(id, ());
+                    self.refused.insert(id);
                     check(!lives.of(id).lives(), BIRTH, || format!("{id} lives"))?;
                 }
             }
             Act::BirthHeard { id } | Act::BirthDropped { id } => {
-                let told = self.open.remove(&id);
-                check(told == Some(Birth::Told), BIRTH, || format!("{id} is heard of: {told:?}"))?;
+                let before = self.births.insert(id, Birth::Over);
+                check(before == Some(Birth::Told), BIRTH, || format!("{id} is heard of: {before:?}"))?;
             }
-            Act::Made { id } => check(!self.refused.contains_key(&id), BIRTH, || format!("{id} is made"))?,
+            Act::Made { id } => check(!self.refused.contains(&id), BIRTH, || format!("{id} is made"))?,
             _ => {}
         }
         Ok(())
@@ -325,7 +342,7 @@ impl Births {
 
     pub(super) fn at_rest(&self, lives: &Lives) -> Verdict {
         let all_stop = lives.of(OUTSIDE).ward.is_to_stop;
-        for (id, birth) in &self.open {
+        for (id, birth) in &self.births {
             let life = lives.of(*id);
             let parent = lives.of(life.parent);
             let excused = match birth {
@@ -333,6 +350,7 @@ impl Births {
                 Birth::Told => {
                     parent.lives() && (parent.suspended > 0 || parent.held) || parent.is_to_be_made()
                 }
+                Birth::Over => true,
             };
             check(excused, BIRTH, || format!("{id}, {birth:?} by {}: {life:?}, {parent:?}", life.parent))?;
         }
@@ -340,7 +358,7 @@ impl Births {
     }
 
     pub(super) fn at_end(&self) -> Verdict {
-        let told = self.open.iter().find(|(_, birth)| **birth == Birth::Told);
+        let told = self.births.iter().find(|(_, birth)| **birth == Birth::Told);
         check(told.is_none(), BIRTH, || format!("{told:?} is neither heard nor dropped"))
     }
 }

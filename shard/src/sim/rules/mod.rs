@@ -5,7 +5,8 @@
 //! |---|---|
 //! | `tree` | a life has a beginning, its hooks and an end, each once and in order; children end before their parents; a parent hears once of each child that failed |
 //! | `families` | over shards as well: who waits for a decision of a parent elsewhere handles nothing, and none waits for ever; each birth has one outcome, which its parent hears; who is to stop does |
-//! | `restarts` | nobody is restarted whom no decision concerns, too often, or too early; what was decided is done, also to siblings and to children that were left alone, which handle nothing meanwhile |
+//! | `restarts` | nobody is restarted whom no decision concerns, more often than a limit allows, or too early; what was decided is done, also to siblings and to children that were left alone, which handle nothing meanwhile, nor does who is below them |
+//! | `waits` | waits before restarts grow, begin anew after quiet, and end where they are to |
 //! | `order` | messages of each pair arrive in order, at most once, at no successor, and none is forgotten; what is stashed or waits behind a suspension keeps its place |
 //! | `watches` | one notice for each watch, not before the end, and after all that was told before it |
 //! | `timers` | none fires early, twice, or after it was cancelled or replaced; none is forgotten |
@@ -27,6 +28,7 @@ mod routing;
 mod tests;
 mod timers;
 mod tree;
+mod waits;
 mod watches;
 
 use std::fmt;
@@ -72,16 +74,39 @@ pub enum Decision {
     Restart {
         /// After so long at least.
         wait: Duration,
-        /// After so long at most, if it is certain that it is made again as long as the limit allows it.
+        /// After so long at most, if it is certain that it is made again as long as the limit allows it. Whoever decides
+        /// knows that; only rules that do not know all may not.
         at_most: Option<Duration>,
         /// So many restarts within so long, counted for each whom a decision concerns; one more for any of them, and all
         /// are stopped.
+        limit: Option<(u32, Duration)>,
+    },
+    /// It is restarted after a wait that grows, or stopped after too many of them; the limit as for `Restart`.
+    BackOff {
+        /// How it grows.
+        growth: Growth,
+        /// As for `Restart`.
         limit: Option<(u32, Duration)>,
     },
     /// It is stopped.
     Stop,
     /// The parent fails itself.
     Escalate,
+}
+
+/// Waits before restarts that grow with each failure, until there is quiet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Growth {
+    /// The first one; each is twice as long as the one before.
+    pub first: Duration,
+    /// None is longer.
+    pub most: Duration,
+    /// By how much of itself each may be shorter.
+    pub jitter_percent: u32,
+    /// Who does not fail for so long after a wait begins again with the first.
+    pub quiet: Duration,
+    /// After so many without such quiet, the next failure ends it.
+    pub give_up_after: Option<u32>,
 }
 
 /// Whom a decision to restart or to stop concerns.
@@ -124,6 +149,8 @@ pub enum Act {
     Fails { id: Id },
     /// Its parent hears that it failed, and decides.
     ChildFailed { parent: Id, child: Id, now: Time, decision: Decision, reach: Reach },
+    /// It asks to stop, in code of its own.
+    Leaves { id: Id },
     /// Somebody asks it to stop.
     StopAsked { id: Id },
     /// Its `stopped` hook runs.

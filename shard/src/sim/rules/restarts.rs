@@ -6,7 +6,11 @@ use corelane_kernel::Time;
 
 use super::timers::LATE;
 use super::tree::{Life, Lives};
+use super::waits::Waits;
 use super::{Decision, Id, OUTSIDE, Reach, Verdict, check};
+
+pub(super) const FOLLOWS: &str =
+    "who is to be restarted or to stop handles nothing before, nor does anybody below it";
 
 /// What was decided about somebody.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,10 +27,14 @@ pub(super) struct Ward {
     pub(super) due: Option<Time>,
     /// Somebody has asked it to stop, who may be heard late.
     pub(super) is_to_stop: bool,
-    /// Restarts that count towards the limit, and since when.
-    counted: (u32, Time),
-    /// It was counted when it may have been gone already.
+    /// Restarts that count towards the limit, since when, and when the last one was.
+    counted: (u32, Time, Time),
+    /// One of them may not count: it may have been gone already, or was stopped.
     miscounted: bool,
+    /// How often it has waited before it was made again.
+    pub(super) waits: Waits,
+    /// It was stopped when it failed, at once.
+    pub(super) refused: bool,
     /// It was told to stop, and is to have ended by the next rest.
     pub(super) must_end: bool,
     /// Somebody above it, or its parent, may have ended it before it was known.
@@ -49,6 +57,7 @@ impl Lives {
     }
 
     pub(super) fn decide(&mut self, child: Id, now: Time, decision: Decision, reach: Reach) {
+        let (decision, goes_on) = self.backs_off(child, now, decision);
         let Life { parent, shard, rank, .. } = self.of(child);
         let stops = self.of(parent).restarting;
         let concerned: Vec<_> = match reach {
@@ -71,8 +80,13 @@ impl Lives {
                 (life.disturbed, life.ward.dismissed) = (true, true);
             }
         }
-        let decision = self.within_limit(child, now, decision, &concerned);
+        let decision = self.within_limit(child, now, decision, goes_on, &concerned);
         for id in concerned {
+            if let Decision::Restart { wait, at_most, .. } = decision
+                && id != child
+            {
+                self.at(id).ward.waits.may_wait(now, wait, at_most);
+            }
             // Its end may wait for that of children elsewhere.
             self.disturb_below(id);
             if self.of(id).afar.is_some() {
@@ -82,6 +96,8 @@ impl Lives {
             // A sibling that is being restarted already, or never lived, is none of this decision's.
             let apt = id == child || self.of(id).is_up_and_running() && !self.of(id).ward.to_follow;
             let life = self.at(id);
+            // Its own panic over a child may be decided about before this is carried out, or with it.
+            life.excused |= id != child && life.at_a_loss;
             let to_follow = apt && life.lives();
             let ward = &mut life.ward;
             ward.left_alone &= !to_follow;
@@ -102,14 +118,17 @@ impl Lives {
                     ward.is_to_stop |= id != child && at_most.is_none();
                 }
                 _ => {
+                    ward.refused |= id == child;
                     (ward.may_restart, ward.due) = (0, None);
                     ward.to_follow |= to_follow;
                     ward.is_to_stop |= id != child;
                 }
             }
         }
-        if matches!(decision, Decision::Resume | Decision::Escalate) {
-            // Below a new instance whose failed start is let pass, children go on as they are.
+        let goes_on = matches!(decision, Decision::Resume | Decision::Escalate);
+        if goes_on && self.of(child).begun_well != Some(true) {
+            // Below a new instance whose failed start is let pass, children go on as they are. One that fails later, over
+            // a child perhaps, has had them restarted.
             for below in self.children_of(child) {
                 let ward = &mut self.at(below).ward;
                 ward.to_follow &= !std::mem::take(&mut ward.left_alone);
@@ -123,8 +142,16 @@ impl Lives {
         }
     }
 
-    /// What becomes of a decision to restart: too many restarts of one whom it concerns, and all are stopped.
-    fn within_limit(&mut self, child: Id, now: Time, decision: Decision, concerned: &[Id]) -> Decision {
+    /// What becomes of a decision to restart, which a back-off lets happen, or perhaps not: too many restarts of one whom it
+    /// concerns, and all are stopped.
+    fn within_limit(
+        &mut self,
+        child: Id,
+        now: Time,
+        decision: Decision,
+        goes_on: bool,
+        concerned: &[Id],
+    ) -> Decision {
         let Decision::Restart { wait, limit: Some(limit), .. } = decision else { return decision };
         let (mut permitted, mut certain) = (true, true);
         for id in concerned {
@@ -141,15 +168,34 @@ impl Lives {
             }
             let Some(certainly) = self.is_counted(*id, own) else { continue };
             let ward = &mut self.at(*id).ward;
-            ward.miscounted |= !certainly;
-            let within = ward.permits(limit, now);
-            if ward.miscounted { certain &= within } else { permitted &= within }
+            let within = ward.permits(limit, now, certainly && goes_on);
+            if ward.miscounted { certain = false } else { permitted &= within }
         }
         match (permitted, certain) {
-            (false, true) => Decision::Stop,
+            (false, _) => Decision::Stop,
             (true, true) => decision,
-            (_, false) => Decision::Restart { wait, at_most: None, limit: None },
+            (true, false) => Decision::Restart { wait, at_most: None, limit: None },
         }
+    }
+
+    /// Whether it is to be restarted or to stop, or somebody above it is, as is known where it lives: that comes before any
+    /// message there.
+    pub(super) fn is_to_follow(&self, id: Id) -> bool {
+        let mut at = id;
+        while at != OUTSIDE {
+            let Some(life) = self.lives.get(at as usize) else { break };
+            if life.leaves || life.restarting && at != id {
+                return true;
+            }
+            if life.afar.is_some() {
+                return false;
+            }
+            if life.ward.to_follow && !life.ward.left_alone {
+                return true;
+            }
+            at = life.parent;
+        }
+        false
     }
 
     pub(super) fn begin_restart(&mut self, id: Id) -> Verdict {
@@ -170,6 +216,7 @@ impl Lives {
     /// The state of one who is restarted is dropped: children that are there still are restarted after it.
     pub(super) fn leave_alone(&mut self, id: Id) {
         for child in self.children_of(id) {
+            self.at(child).told_before = None;
             if self.of(child).is_up_and_running() && self.is_known(child) {
                 self.at(child).ward.is_left_alone();
             }
@@ -177,8 +224,9 @@ impl Lives {
     }
 
     /// Children that live when their parent has its new instance are restarted after it.
-    pub(super) fn let_restart_below(&mut self, id: Id) {
+    pub(super) fn let_restart_below(&mut self, id: Id, now: Time) {
         for child in self.children_of(id) {
+            self.at(child).ward.waits.may_wait(now, Duration::ZERO, Some(Duration::ZERO));
             if self.of(child).afar.is_some() {
                 self.order_after_parent(child);
             } else if self.of(child).is_up_and_running() {
@@ -228,10 +276,13 @@ impl Ward {
     }
 
     /// Counts a restart: the time begins with the first, and anew with the first after it is over.
-    fn permits(&mut self, (most, within): (u32, Duration), now: Time) -> bool {
-        let (count, since) = self.counted;
+    fn permits(&mut self, (most, within): (u32, Duration), now: Time, certainly: bool) -> bool {
+        let (count, since, last) = self.counted;
+        // When the time of each that was counted is over it is known again since when the next ones are.
+        self.miscounted &= now.since(last) <= within;
+        self.miscounted |= !certainly;
         let goes_on = count > 0 && now.since(since) <= within;
-        self.counted = if goes_on { (count + 1, since) } else { (1, now) };
+        self.counted = if goes_on { (count + 1, since, now) } else { (1, now, now) };
         self.counted.0 <= most
     }
 }

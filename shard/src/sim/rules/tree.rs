@@ -3,10 +3,12 @@
 use corelane_kernel::Time;
 
 use super::families::{Afar, UNDECIDED};
-use super::restarts::Ward;
-use super::{Act, Id, OUTSIDE, Verdict, check};
+use super::restarts::{FOLLOWS, Ward};
+use super::{Act, Decision, Id, OUTSIDE, Verdict, check};
 
 const UNHEARD: &str = "a parent hears once of each child that failed";
+const AT_A_LOSS: &str = "nobody whose decision has panicked is asked before that is decided about";
+const REFUSED: &str = "nobody is made again who has asked to stop, or whom a decision has stopped";
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Life {
@@ -27,14 +29,20 @@ pub(super) struct Life {
     lived: bool,
     /// The `restarted` hook has run on this state.
     restarted: bool,
+    /// Whether the `started` hook of this state has succeeded, once that shows.
+    pub(super) begun_well: Option<bool>,
+    /// It has asked to stop, and does after what it was at.
+    pub(super) leaves: bool,
     pub(super) stopped: bool,
     pub(super) ended: bool,
     /// Somebody was told that it is gone.
     pub(super) gone: bool,
     pub(super) failed: bool,
     pub(super) failure_told: bool,
-    /// Failures before the last one that are not decided about yet: a panic came between.
-    more_failures: u32,
+    /// A decision of its own has panicked, and nothing is decided about that.
+    pub(super) at_a_loss: bool,
+    /// Whether a failure of it had been told before its parent, which lives elsewhere, was made again and took it along.
+    pub(super) told_before: Option<bool>,
     /// Nobody need be told: it failed when something was decided about it already, or below one without a state.
     pub(super) excused: bool,
     pub(super) ward: Ward,
@@ -101,6 +109,8 @@ pub(super) struct Lives {
     below: Vec<Vec<Id>>,
     /// Ranks given so far.
     ranked: u32,
+    /// Who has decided just now that a child is to stop: who fails then has panicked over it.
+    decided: Option<Id>,
 }
 
 /// Of one that is younger than all who have begun.
@@ -126,6 +136,7 @@ impl Lives {
     }
 
     pub(super) fn see(&mut self, act: Act) -> Verdict {
+        let decided = self.decided.take();
         match act {
             Act::Spawned { id, parent, shard } => {
                 let known = self.of(id);
@@ -151,6 +162,10 @@ impl Lives {
                     "a state is made once, and again by a restart",
                     || format!("{id} is made: {life:?}"),
                 )?;
+                check(life.afar.is_some() || !self.must_be_told(&life), UNHEARD, || {
+                    format!("{} was not told of {id}", life.parent)
+                })?;
+                check(!life.ward.refused && !life.leaves, REFUSED, || format!("{id} is made: {life:?}"))?;
                 self.rank(id);
                 let fresh = !life.made || life.ended;
                 let life = self.at(id);
@@ -162,8 +177,9 @@ impl Lives {
                     restarting: false,
                     between: false,
                     restarted: false,
+                    begun_well: None,
+                    at_a_loss: false,
                     rested: false,
-                    more_failures: 0,
                     ..*life
                 };
                 life.goes_on();
@@ -181,7 +197,10 @@ impl Lives {
                 let life = self.at(id);
                 life.restarted = true;
                 life.passes(now);
-                self.let_restart_below(id);
+                if life.afar.is_none() {
+                    life.ward.waits.are_over(now);
+                }
+                self.let_restart_below(id, now);
                 self.in_time(id, now)?;
             }
             Act::Started { id } => {
@@ -209,47 +228,65 @@ impl Lives {
                 })?;
                 self.begin_restart(id)?;
                 self.disturb_below(id);
+                if !keeps {
+                    self.children_of(id).into_iter().for_each(|child| self.at(child).ward.must_end = true);
+                }
                 let life = self.at(id);
                 (life.restarting, life.keeps, life.disturbed) = (true, keeps, true);
                 life.goes_on();
             }
             Act::Fails { id } => {
                 self.rank(id);
+                if self.at(id).begun_well.is_none() {
+                    self.begins_badly(id);
+                }
+                self.at(id).at_a_loss = decided == Some(id);
                 let life = self.of(id);
                 let parent = self.of(life.parent);
                 let above = life.parent == OUTSIDE;
-                let asked = above || parent.lives() && parent.started && !parent.stopped;
-                let excused = life.ward.to_follow || life.restarting || !asked;
+                let can_be_asked = parent.lives() && parent.started && !parent.stopped && !parent.at_a_loss;
+                let asked = above || can_be_asked;
+                // One that was told to stop may hear that before its parent hears of the failure, or after.
+                let excused = life.ward.to_follow || life.ward.must_end || life.restarting || !asked;
                 if life.afar.is_some() {
                     self.fails_afar(id, asked);
                     return Ok(());
                 }
                 let life = self.at(id);
-                life.more_failures += u32::from(life.failed && !life.failure_told && !life.excused);
                 (life.failed, life.failure_told, life.excused) = (true, false, excused);
                 life.disturbed = true;
                 self.fails(id, asked);
             }
             Act::ChildFailed { parent, child, now, decision, reach } => {
                 let life = self.of(child);
-                let once = life.failed && (!life.failure_told || life.more_failures > 0);
-                check(life.parent == parent && once, UNHEARD, || {
+                check(life.parent == parent && life.failed && !life.failure_told, UNHEARD, || {
                     format!("{parent} hears of {child}: {life:?}")
                 })?;
-                if life.failure_told {
-                    self.at(child).more_failures -= 1;
-                }
                 if parent != OUTSIDE {
                     self.may_act(parent, "hears of a child")?;
+                    let asked = self.at(parent);
+                    let decided = asked.excused || asked.afar.is_some();
+                    check(!asked.at_a_loss || decided, AT_A_LOSS, || {
+                        format!("{parent} hears of {child}: {asked:?}")
+                    })?;
+                    // Who decides about it elsewhere has been told.
+                    asked.at_a_loss = false;
+                    asked.begun_well.get_or_insert(true);
+                    self.decided = (decision == Decision::Stop).then_some(parent);
                 }
-                self.at(child).failure_told = true;
+                let failed = self.at(child);
+                (failed.failure_told, failed.at_a_loss) = (true, false);
                 self.decides(child, decision);
                 self.decide(child, now, decision, reach);
             }
-            Act::BirthTold { id, lives } => self.is_introduced(id, lives),
-            Act::StopAsked { id } => {
+            Act::BirthTold { id, lives } => {
+                self.is_introduced(id, lives);
+                self.at(self.of(id).parent).begun_well.get_or_insert(true);
+            }
+            Act::Leaves { id } | Act::StopAsked { id } => {
                 self.disturb_below(id);
                 let life = self.at(id);
+                life.leaves |= matches!(act, Act::Leaves { .. });
                 (life.ward.is_to_stop, life.ward.must_end, life.disturbed) = (true, true, true);
             }
             Act::Retired { routee, .. } => self.at(routee).ward.is_to_stop = true,
@@ -292,21 +329,25 @@ impl Lives {
             Act::Received { id, now } => {
                 self.may_handle(id)?;
                 let life = self.at(id);
+                life.begun_well.get_or_insert(true);
                 life.goes_on();
                 life.passes(now);
             }
             Act::Handled { by, .. } | Act::Stashed { by, .. } => self.may_handle(by)?,
+            Act::StateTimeout { id, .. } => _ = self.at(id).begun_well.get_or_insert(true),
             Act::TimerFired { id, .. }
             | Act::Answered { id, .. }
             | Act::FutureDone { id, .. }
             | Act::Silence { id, .. } => {
                 self.may_act(id, "hears something")?;
+                self.at(id).begun_well.get_or_insert(true);
                 if let Act::FutureDone { waits: true, .. } = act {
                     self.at(id).take_reason_away(true);
                 }
             }
             Act::Notice { watcher, target, .. } => {
                 self.may_act(watcher, "hears of an end")?;
+                self.at(watcher).begun_well.get_or_insert(true);
                 self.at(target).gone = true;
             }
             Act::FutureBegun { id, waits: true, .. } => {
@@ -332,6 +373,7 @@ impl Lives {
             format!("{id}: {life:?}")
         })?;
         check(!self.is_undecided(id), UNDECIDED, || format!("{id}: {life:?}"))?;
+        check(!self.is_to_follow(id), FOLLOWS, || format!("{id}: {life:?}"))?;
         check(!life.restarting, "one that is being restarted handles nothing more", || {
             format!("{id}: {life:?}")
         })
@@ -368,23 +410,39 @@ impl Lives {
         life.held || self.of(OUTSIDE).disturbed || self.is_in_the_way(id, |life| life.disturbed)
     }
 
-    /// Something befalls all that lives below.
+    /// Something befalls all that lives below, which may end it.
     pub(super) fn disturb_below(&mut self, id: Id) {
+        self.each_below(id, &|life| (life.disturbed, life.ward.dismissed) = (true, true));
+    }
+
+    pub(super) fn each_below(&mut self, id: Id, what: &impl Fn(&mut Life)) {
         for child in self.children_of(id) {
-            let life = self.at(child);
-            (life.disturbed, life.ward.dismissed) = (true, true);
-            self.disturb_below(child);
+            what(self.at(child));
+            self.each_below(child, what);
         }
     }
 
     pub(super) fn at_rest(&mut self, now: Time) -> Verdict {
         self.families_are_whole(now)?;
         for (id, life) in self.lives.iter().enumerate() {
-            check(!life.ended || !self.must_be_told(life), UNHEARD, || {
-                format!("{} was not told of {id}", life.parent)
+            check(!self.must_be_told(life), UNHEARD, || {
+                format!("{} was not told of {id}: {life:?}", life.parent)
             })?;
         }
-        self.decisions_are_done(now)
+        self.decisions_are_done(now)?;
+        self.calm_down();
+        Ok(())
+    }
+
+    /// Nothing waits any more for those who run: all that came in their way is over, and who may have ended it is heard.
+    fn calm_down(&mut self) {
+        for id in 1..self.lives.len() as Id {
+            let life = self.of(id);
+            if life.runs() && life.waits == 0 && !life.restarting {
+                let life = self.at(id);
+                (life.disturbed, life.ward.dismissed) = (false, false);
+            }
+        }
     }
 
     pub(super) fn at_end(&self) -> Verdict {
