@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `tree` | a life has a beginning, its hooks and an end, each once and in order; children end before their parents; a parent hears once of each child that failed |
 //! | `families` | over shards as well: who waits for a decision of a parent elsewhere handles nothing, and none waits for ever; each birth has one outcome, which its parent hears; who is to stop does |
-//! | `restarts` | nobody is restarted whom no decision concerns, more often than a limit allows, or too early; what was decided is done, also to siblings and to children that were left alone, which handle nothing meanwhile, nor does who is below them |
+//! | `restarts` | nobody is restarted whom no decision concerns, more often than a limit allows, or too early; what was decided is done, also to siblings and to children that were left alone, which handle nothing meanwhile |
 //! | `waits` | waits before restarts grow, begin anew after quiet, and end where they are to |
 //! | `order` | messages of each pair arrive in order, at most once, at no successor, and none is forgotten; what is stashed or waits behind a suspension keeps its place |
 //! | `watches` | one notice for each watch, not before the end, and after all that was told before it |

@@ -9,8 +9,7 @@ use super::tree::{Life, Lives};
 use super::waits::Waits;
 use super::{Decision, Id, OUTSIDE, Reach, Verdict, check};
 
-pub(super) const FOLLOWS: &str =
-    "who is to be restarted or to stop handles nothing before, nor does anybody below it";
+pub(super) const FOLLOWS: &str = "who is to be restarted or to stop handles nothing before";
 
 /// What was decided about somebody.
 #[derive(Clone, Copy, Debug, Default)]
@@ -178,22 +177,23 @@ impl Lives {
         }
     }
 
-    /// Whether it is to be restarted or to stop, or somebody above it is, as is known where it lives: that comes before any
-    /// message there.
+    /// Whether it has asked to stop, or is to be restarted or to stop by a decision that was made on its shard: that comes
+    /// before any message. Those below it may hear of a stop later, as one that is long, or that a panic cuts short, takes
+    /// more than a turn; but of a restart at once.
     pub(super) fn is_to_follow(&self, id: Id) -> bool {
-        let mut at = id;
-        while at != OUTSIDE {
-            let Some(life) = self.lives.get(at as usize) else { break };
-            if life.leaves || life.restarting && at != id {
+        let life = self.of(id);
+        let decided = life.afar.is_none() && life.ward.to_follow && !life.ward.left_alone;
+        life.leaves || decided || self.is_restarting_above(&life)
+    }
+
+    /// Whether somebody above on the same shard is being restarted.
+    fn is_restarting_above(&self, life: &Life) -> bool {
+        let (mut here, mut at) = (life.afar.is_none(), life.parent);
+        while let Some(above) = self.lives.get(at as usize).filter(|_| here && at != OUTSIDE) {
+            if above.restarting {
                 return true;
             }
-            if life.afar.is_some() {
-                return false;
-            }
-            if life.ward.to_follow && !life.ward.left_alone {
-                return true;
-            }
-            at = life.parent;
+            (here, at) = (above.afar.is_none(), above.parent);
         }
         false
     }
