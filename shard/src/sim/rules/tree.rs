@@ -247,7 +247,8 @@ impl Lives {
                 let can_be_asked = parent.lives() && parent.started && !parent.stopped && !parent.at_a_loss;
                 let asked = above || can_be_asked;
                 // One that was told to stop may hear that before its parent hears of the failure, or after.
-                let excused = life.ward.to_follow || life.ward.must_end || life.restarting || !asked;
+                let stops = life.ward.must_end || above && parent.ward.must_end;
+                let excused = life.ward.to_follow || stops || life.restarting || !asked;
                 if life.afar.is_some() {
                     self.fails_afar(id, asked);
                     return Ok(());
