@@ -52,11 +52,11 @@ pub struct ReactorConfig {
     /// Entries of io_uring's submission queue: operations begun in one turn, until they are passed on early. Its
     /// completion queue has eight times as many. 256 by default, at most 4,096.
     pub ring_entries: u16,
-    /// How long a core that waits and was last woken for several things at once goes on waiting for as many again: fewer
-    /// and larger turns, for less work in all, as a network card moderates its interrupts. What comes alone is not held
-    /// up; what comes first of several is, by at most this, and so is a wake-up from another core meanwhile. Zero, the
-    /// default, is not at all. Some tens of microseconds suit a service with many clients whose cores are not always busy.
-    /// io_uring of Linux 6.12 and later does this; without it nothing is held up.
+    /// How long a core that sleeps goes on sleeping for more to come, if several things came since it slept last: fewer
+    /// and larger turns, for less work in all, as a network card moderates its interrupts. Things that come one at a time
+    /// are not held up; the first of several is, by at most this, and so is a wake-up from another core meanwhile. Zero,
+    /// the default, is not at all; some tens of microseconds suit a service with many clients whose cores are not always
+    /// busy. io_uring of Linux 6.12 and later does this; without it nothing is held up.
     pub coalesce: Duration,
     /// Writes of at least so many bytes to another host go without a copy, where io_uring is used; a socket for which the
     /// operating system copies all the same goes back to copying. `None`, the default, is never: it pays only where the

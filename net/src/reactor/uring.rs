@@ -70,10 +70,8 @@ pub(super) struct Uring {
     rung: bool,
     /// How long a wait in which several completions are expected goes on for them; zero where the kernel cannot.
     coalesce: Duration,
-    /// How many the last wait brought.
-    usual: usize,
-    /// A wait has ended, and what it brought was not collected yet.
-    waited: bool,
+    /// How many things have come since the last wait: sends that are done are none.
+    came: usize,
     ending: bool,
 }
 
@@ -170,10 +168,10 @@ impl Uring {
     }
 }
 
-/// How many completions to wait for when a wait usually brings so many: more, so that a batch can grow; one, if they come one at
-/// a time.
-fn awaited(usual: usize) -> usize {
-    (usual + usual / 2).clamp(1, AWAITED_MAX)
+/// How many completions to wait for when so many things came since the last wait: more, so that a batch can grow; one, if they
+/// come one at a time.
+fn awaited(came: usize) -> usize {
+    (came + came / 2).clamp(1, AWAITED_MAX)
 }
 
 fn count_refusal(error: &io::Error, store: &mut Store) {
@@ -285,12 +283,8 @@ impl Drive for Uring {
         if !self.has_completions() && self.has_deferred() {
             self.enter(store);
         }
-        let before = out.len();
         self.collect(store, out);
         self.rung = false;
-        if mem::take(&mut self.waited) {
-            self.usual = out.len() - before;
-        }
     }
 
     fn has_input(&mut self, _: &mut Store) -> bool {
@@ -309,9 +303,10 @@ impl Drive for Uring {
             self.enter(store);
         }
         store.counters.enters += 1;
-        // More than one is waited for where several came together last time; whatever comes alone is never kept waiting.
+        // More than one is waited for where several came since the last wait; what comes alone is never kept waiting.
         let least = timeout.map_or(self.coalesce, |timeout| timeout.min(self.coalesce));
-        let want = if least.is_zero() { 1 } else { awaited(self.usual) };
+        let want = if least.is_zero() { 1 } else { awaited(self.came) };
+        self.came = 0;
         let time = timeout.map(Timespec::from);
         let mut args = SubmitArgs::new();
         if want > 1 {
@@ -323,7 +318,6 @@ impl Drive for Uring {
             None if want > 1 => submitter.submit_with_args(want, &args),
             None => submitter.submit_and_wait(1),
         };
-        self.waited = true;
         if let Err(error) = waited {
             count_refusal(&error, store);
         }

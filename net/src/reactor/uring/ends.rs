@@ -75,6 +75,9 @@ impl Uring {
                 Work::Send | Work::SendTo => Outcome::Sent(len),
             }
         };
+        let comes =
+            matches!(outcome, Outcome::Received(_) | Outcome::ReceivedFrom { .. } | Outcome::Accepted(_));
+        self.came += usize::from(comes);
         Some(Completion { key, outcome, more })
     }
 }

@@ -80,8 +80,7 @@ impl Uring {
             bell_armed: false,
             rung: false,
             coalesce,
-            usual: 0,
-            waited: false,
+            came: 0,
             ending: false,
         };
         match bell {
