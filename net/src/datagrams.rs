@@ -1,7 +1,6 @@
-//! Datagrams for actors: UDP.
+//! Datagrams for actors: UDP, and Unix sockets.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use corelane_kernel::{Actor, ActorRef, Ctx, Scope};
@@ -17,8 +16,8 @@ use crate::stream::SocketCtx;
 pub enum DatagramEvent {
     /// One has come.
     Received {
-        /// Its sender, as far as the network says the truth.
-        from: SocketAddr,
+        /// Its sender, as far as the network says the truth; without a path if that has a Unix socket without a name.
+        from: Address,
         /// What it says.
         bytes: Received,
         /// It was longer than a chunk of the reactor, and the rest is lost.
@@ -31,7 +30,7 @@ pub enum DatagramEvent {
         /// What was sent.
         buffer: Buffer,
     },
-    /// One with this token cannot be sent: it is too long, or there is no way there.
+    /// One with this token cannot be sent: it is too long, there is no way there, or the reader of a Unix socket lags.
     NotSent {
         /// Its token.
         token: u64,
@@ -40,7 +39,7 @@ pub enum DatagramEvent {
     },
 }
 
-/// A UDP socket that an actor has. Dropped, it is closed. Lives on the shard's thread.
+/// A socket for datagrams that an actor has. Dropped, it is closed. Lives on the shard's thread.
 pub struct Datagrams {
     sockets: Sockets,
     socket: SocketId,
@@ -51,7 +50,7 @@ impl Datagrams {
     ///
     /// # Errors
     /// [`WriteError`], with the buffer.
-    pub fn send_to(&self, to: SocketAddr, bytes: impl Into<Buffer>) -> Result<(), WriteError> {
+    pub fn send_to(&self, to: impl Into<Address>, bytes: impl Into<Buffer>) -> Result<(), WriteError> {
         self.sockets.send_to(self.socket, to, bytes, None)
     }
 
@@ -61,7 +60,7 @@ impl Datagrams {
     /// [`WriteError`], with the buffer.
     pub fn send_to_noticed(
         &self,
-        to: SocketAddr,
+        to: impl Into<Address>,
         bytes: impl Into<Buffer>,
         token: u64,
     ) -> Result<(), WriteError> {
@@ -115,7 +114,8 @@ impl<M: Send + 'static, F: Fn(DatagramEvent) -> M + 'static> Sink for ToActor<M,
 /// # Panics
 /// Every method panics where no `Net` is loaded.
 pub trait DatagramCtx<A: Actor> {
-    /// A UDP socket at an address; port 0 has the operating system choose. This actor is told what comes, as `make` puts it. With
+    /// A socket for datagrams at an address, UDP or Unix; port 0 has the operating system choose, and the file of a Unix socket is
+    /// left to the caller to remove. This actor is told what comes, as `make` puts it. With
     /// `unhandled` datagrams that it has not handled nothing more is read until it has handled half; what comes meanwhile waits
     /// in the operating system's buffer, and is lost when that is full.
     ///
@@ -123,7 +123,7 @@ pub trait DatagramCtx<A: Actor> {
     /// [`SocketError`].
     fn datagrams(
         &mut self,
-        address: SocketAddr,
+        address: &Address,
         options: &Options,
         unhandled: u32,
         make: impl Fn(DatagramEvent) -> A::Msg + 'static,
@@ -133,7 +133,7 @@ pub trait DatagramCtx<A: Actor> {
 impl<A: Actor> DatagramCtx<A> for Ctx<'_, A> {
     fn datagrams(
         &mut self,
-        address: SocketAddr,
+        address: &Address,
         options: &Options,
         unhandled: u32,
         make: impl Fn(DatagramEvent) -> A::Msg + 'static,

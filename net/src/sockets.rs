@@ -9,7 +9,6 @@ mod seats;
 
 use std::cell::{RefCell, RefMut};
 use std::fmt;
-use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,7 +125,7 @@ impl Sockets {
     /// [`SocketError`].
     pub fn datagrams(
         &self,
-        address: SocketAddr,
+        address: &Address,
         options: &Options,
         sink: impl Sink,
     ) -> Result<SocketId, SocketError> {
@@ -180,7 +179,7 @@ impl Sockets {
     pub fn send_to(
         &self,
         socket: SocketId,
-        to: SocketAddr,
+        to: impl Into<Address>,
         bytes: impl Into<Buffer>,
         token: Option<u64>,
     ) -> Result<(), WriteError> {

@@ -366,7 +366,7 @@ struct DatagramEcho {
 impl Actor for DatagramEcho {
     type Msg = DatagramEvent;
     fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        let socket = ctx.datagrams("127.0.0.1:0".parse()?, &Default::default(), 4, |event| event)?;
+        let socket = ctx.datagrams(&"127.0.0.1:0".parse()?, &Default::default(), 4, |event| event)?;
         self.at.send(socket.local_address()?.ip().unwrap())?;
         self.socket = Some(socket);
         Ok(())

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,7 +35,7 @@ pub(crate) enum Outcome {
     Connected,
     Received(Chunk),
     ReceivedFrom {
-        from: SocketAddr,
+        from: Address,
         bytes: Chunk,
         truncated: bool,
     },

@@ -26,7 +26,7 @@ pub(super) fn native(address: &Address) -> io::Result<SockAddr> {
     }
 }
 
-fn foreign(address: &SockAddr) -> Address {
+pub(super) fn foreign(address: &SockAddr) -> Address {
     match address.as_socket() {
         Some(address) => Address::Ip(address),
         None => Address::Unix(address.as_pathname().map(Into::into).unwrap_or_default()),
@@ -89,7 +89,10 @@ pub(super) fn make(
             if options.reuse_port && domain != Domain::UNIX {
                 socket.set_reuse_port(true)?;
             }
-            socket.bind(&native(address)?)?;
+            // Without a path, a Unix socket has no name.
+            if !matches!(address, Address::Unix(path) if path.as_os_str().is_empty()) {
+                socket.bind(&native(address)?)?;
+            }
             if kind == SocketKind::Listener {
                 socket.listen(options.backlog.max(1))?;
             }

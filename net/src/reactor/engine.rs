@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 
 use super::address::Address;
 use super::backend::{Completion, Drive, Waker};
@@ -103,12 +102,13 @@ impl Reactor {
         Ok(SocketId(key))
     }
 
-    /// A UDP socket at an address. Its reading begins paused.
+    /// A socket for datagrams at an address, UDP or Unix. Its reading begins paused. The file of a Unix socket must not exist
+    /// yet, and is left to the caller to remove; with an empty path it has no name, and can send but not be answered.
     ///
     /// # Errors
     /// [`SocketError`].
-    pub fn datagrams(&mut self, address: SocketAddr, options: &Options) -> Result<SocketId, SocketError> {
-        Ok(SocketId(self.make(SocketKind::Datagrams, &address.into(), options)?))
+    pub fn datagrams(&mut self, address: &Address, options: &Options) -> Result<SocketId, SocketError> {
+        Ok(SocketId(self.make(SocketKind::Datagrams, address, options)?))
     }
 
     fn make(&mut self, kind: SocketKind, address: &Address, options: &Options) -> Result<Key, SocketError> {
@@ -205,18 +205,19 @@ impl Reactor {
     }
 
     /// Queues a datagram. As [`Reactor::write`]; a datagram that the operating system cannot send is
-    /// [`EventKind::NotWritten`] if it has a token, and lost otherwise.
+    /// [`EventKind::NotWritten`] if it has a token, and lost otherwise. So is one to a Unix socket that nobody has, or whose
+    /// reader lags so far that its queue is full.
     ///
     /// # Errors
     /// [`WriteError`], with the buffer.
     pub fn send_to(
         &mut self,
         socket: SocketId,
-        to: SocketAddr,
+        to: impl Into<Address>,
         bytes: impl Into<Buffer>,
         token: Option<u64>,
     ) -> Result<(), WriteError> {
-        self.enqueue(socket, bytes.into(), token, Some(to))
+        self.enqueue(socket, bytes.into(), token, Some(to.into()))
     }
 
     fn enqueue(
@@ -224,7 +225,7 @@ impl Reactor {
         socket: SocketId,
         buffer: Buffer,
         token: Option<u64>,
-        to: Option<SocketAddr>,
+        to: Option<Address>,
     ) -> Result<(), WriteError> {
         let kind = if to.is_some() { SocketKind::Datagrams } else { SocketKind::Stream };
         let entry = match self.store.sockets.get_mut(socket.0) {

@@ -1,8 +1,8 @@
 //! What a reactor tells its caller.
 
 use std::io;
-use std::net::SocketAddr;
 
+use super::address::Address;
 use super::slab::Key;
 use crate::buffers::{Buffer, Chunk};
 
@@ -34,8 +34,8 @@ pub enum EventKind {
     Received(Chunk),
     /// A datagram has come.
     ReceivedFrom {
-        /// Its sender.
-        from: SocketAddr,
+        /// Its sender; without a path if that has a Unix socket without a name.
+        from: Address,
         /// What it says.
         bytes: Chunk,
         /// It was longer than a chunk, and the rest is lost.

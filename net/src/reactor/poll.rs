@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Token};
-use socket2::{MaybeUninitSlice, SockAddr, Socket};
+use socket2::{MaybeUninitSlice, Socket};
 
 use super::address::Address;
 use super::backend::{Completion, Descriptor, Drive, Outcome, Waker};
@@ -251,7 +251,7 @@ impl Poll {
         let into = &mut [MaybeUninitSlice::new(chunk.as_uninit())];
         let (count, flags, from) = system(store.descriptor_of(key)).recv_from_vectored(into)?;
         chunk.truncate(count);
-        let from = from.as_socket().ok_or(io::ErrorKind::Unsupported)?;
+        let from = descriptor::foreign(&from);
         let outcome = Outcome::ReceivedFrom { from, bytes: chunk, truncated: flags.is_truncated() };
         self.done.push_back(Completion { key, outcome, more: true });
         Ok(Try::Again)
@@ -286,10 +286,15 @@ fn send_to(key: Key, store: &Store) -> io::Result<Try> {
     let Some(outgoing) = store.operations[key].buffers.first() else {
         return Ok(Try::Done(Outcome::Cancelled));
     };
-    let Some(to) = outgoing.to else { return Ok(Try::Done(Outcome::Cancelled)) };
+    let Some(to) = &outgoing.to else { return Ok(Try::Done(Outcome::Cancelled)) };
     let socket = system(store.descriptor_of(key));
-    let sent = socket.send_to_with_flags(&outgoing.buffer, &SockAddr::from(to), descriptor::SEND_FLAGS)?;
-    Ok(Try::Done(Outcome::Sent(sent)))
+    match socket.send_to_with_flags(&outgoing.buffer, &descriptor::native(to)?, descriptor::SEND_FLAGS) {
+        // Its reader lags, and there is no report of when it does not.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock && to.ip().is_none() => {
+            Ok(Try::Done(Outcome::Failed(error)))
+        }
+        sent => Ok(Try::Done(Outcome::Sent(sent?))),
+    }
 }
 
 impl Drive for Poll {

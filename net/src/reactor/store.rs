@@ -36,7 +36,7 @@ pub(crate) struct Outgoing {
     pub(crate) buffer: Buffer,
     pub(crate) token: Option<u64>,
     /// Of a datagram.
-    pub(crate) to: Option<std::net::SocketAddr>,
+    pub(crate) to: Option<super::address::Address>,
 }
 
 #[derive(Debug, Default)]

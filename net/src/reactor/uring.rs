@@ -25,7 +25,6 @@ use std::time::Duration;
 
 use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
-use socket2::SockAddr;
 
 use self::chunk_ring::ChunkRing;
 use self::frame::{Frame, NAME_BYTES};
@@ -231,11 +230,17 @@ impl Drive for Uring {
             }
             Work::Send | Work::SendTo => {
                 let is_stream = operation.work == Work::Send;
-                let to = operation.buffers.first().and_then(|outgoing| outgoing.to).map(SockAddr::from);
+                let to = operation.buffers.first().and_then(|outgoing| outgoing.to.as_ref());
                 let frame = self.frame(key);
-                frame.address = to;
+                // One that has no form leads nowhere, and the kernel says so.
+                frame.address = to.and_then(|to| descriptor::native(to).ok());
                 frame.gather(operation);
-                let flags = if is_stream { flags | libc::MSG_WAITALL } else { flags };
+                let flags = match to {
+                    _ if is_stream => flags | libc::MSG_WAITALL,
+                    // A thread of the kernel would wait for a reader that lags.
+                    Some(Address::Unix(_)) => flags | libc::MSG_DONTWAIT,
+                    _ => flags,
+                };
                 opcode::SendMsg::new(fd, &raw const frame.header).flags(flags as u32).build()
             }
         };

@@ -126,9 +126,10 @@ impl Simulated {
             Work::SendTo => {
                 let mut traffic = self.traffic.borrow_mut();
                 if let Some(outgoing) = operation.buffers.first()
-                    && let Some(to) = outgoing.to
+                    && let Some(to) = &outgoing.to
+                    && let Err(error) = traffic.push_datagram(self.host, end, to, &outgoing.buffer)
                 {
-                    traffic.push_datagram(self.host, end, to, &outgoing.buffer);
+                    return (Outcome::Failed(error), false);
                 }
                 (Outcome::Sent(operation.bytes), false)
             }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -60,7 +60,7 @@ pub(super) struct State {
     peer: Option<u32>,
     pub(super) connected: Option<Result<(), io::ErrorKind>>,
     pub(super) inbox: VecDeque<u8>,
-    pub(super) datagrams: VecDeque<(SocketAddr, Vec<u8>)>,
+    pub(super) datagrams: VecDeque<(Address, Vec<u8>)>,
     /// Connections that wait to be accepted.
     pub(super) backlog: VecDeque<u32>,
     backlog_max: usize,
@@ -100,7 +100,7 @@ enum Happening {
     Finish(u32),
     Reset(u32),
     Datagram {
-        from: SocketAddr,
+        from: Address,
         to: Spot,
         bytes: Vec<u8>,
     },
@@ -269,7 +269,9 @@ impl Traffic {
                 self.happen(Happening::Bytes { from, to, bytes });
             }
             Happening::Datagram { from, to, bytes } => {
-                if !self.is_cut(from.ip(), to.host) {
+                // By a path it comes from the same host.
+                let host = from.ip().map_or(to.host, |from| from.ip());
+                if !self.is_cut(host, to.host) {
                     self.happen(Happening::Datagram { from, to, bytes });
                 }
             }
@@ -332,17 +334,22 @@ impl Traffic {
                     state.inbox.clear();
                 }
             }
-            Happening::Datagram { from, to, bytes } => {
-                let end = self.one_at(&to);
-                if let Some(state) = end.and_then(|end| self.ends.get_mut(&end)) {
-                    let waits: usize = state.datagrams.iter().map(|(_, bytes)| bytes.len()).sum();
-                    // A socket's buffer is full at some time, and what comes then is lost.
-                    if waits + bytes.len() <= self.options.window {
-                        state.datagrams.push_back((from, bytes));
-                    }
-                }
-            }
+            // Over a network nobody says that it is lost.
+            Happening::Datagram { from, to, bytes } => _ = self.drop_in(from, &to, bytes),
         }
+    }
+
+    /// A datagram is there. A socket's buffer is full at some time.
+    fn drop_in(&mut self, from: Address, to: &Spot, bytes: Vec<u8>) -> io::Result<()> {
+        let window = self.options.window;
+        let end = self.one_at(to).and_then(|end| self.ends.get_mut(&end));
+        let state = end.ok_or(io::ErrorKind::NotFound)?;
+        let waits: usize = state.datagrams.iter().map(|(_, bytes)| bytes.len()).sum();
+        if waits + bytes.len() > window {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        state.datagrams.push_back((from, bytes));
+        Ok(())
     }
 
     fn arrive_at_listener(&mut self, from: u32, to: &Spot) {
@@ -447,6 +454,11 @@ impl Traffic {
                 address.set_port(this.free_port());
             }
             let spot = spot(host, &local, kind == SocketKind::Datagrams);
+            // Without a path it is nowhere.
+            if spot.port == 0 && spot.path.as_os_str().is_empty() {
+                let number = this.add(host, local, None);
+                return Ok(End { traffic: traffic.clone(), number });
+            }
             let others = this.spots.get(&spot).cloned().unwrap_or_default();
             if others.iter().any(|other| !(options.reuse_port && this.ends[other].shares)) {
                 return Err(io::ErrorKind::AddrInUse.into());
@@ -506,19 +518,29 @@ impl Traffic {
         self.send(to, Happening::Bytes { from, to, bytes });
     }
 
-    pub(super) fn push_datagram(&mut self, host: IpAddr, end: &End, to: SocketAddr, bytes: &[u8]) {
-        let Some(mut from) = self.state(end).local.ip() else { return };
-        if from.ip().is_unspecified() {
-            from.set_ip(host);
+    pub(super) fn push_datagram(
+        &mut self,
+        host: IpAddr,
+        end: &End,
+        to: &Address,
+        bytes: &[u8],
+    ) -> io::Result<()> {
+        let (mut from, spot) = (self.state(end).local.clone(), spot(host, to, true));
+        let Address::Ip(ip) = &mut from else {
+            // Within a host it is there at once, or not at all.
+            return self.drop_in(from, &spot, bytes.to_vec());
+        };
+        if ip.ip().is_unspecified() {
+            ip.set_ip(host);
         }
         if self.one_in(self.options.lose_one_in) {
-            return;
+            return Ok(());
         }
-        let to = spot(host, &to.into(), true);
         for _ in 0..1 + u32::from(self.one_in(self.options.repeat_one_in)) {
-            let at = self.arrival();
-            self.send_at(at, Happening::Datagram { from, to: to.clone(), bytes: bytes.to_vec() });
+            let (at, from, to) = (self.arrival(), from.clone(), spot.clone());
+            self.send_at(at, Happening::Datagram { from, to, bytes: bytes.to_vec() });
         }
+        Ok(())
     }
 
     pub(super) fn finish(&mut self, end: &End) {

@@ -161,7 +161,7 @@ fn a_descriptor_is_closed_after_its_operations_and_its_number_used_again_only_th
     rig.reactor.abort(client);
     // Its receive is still in flight: the descriptor stands, so whatever is made now has another number.
     assert_eq!(number(&rig, client), Some(before));
-    let another = rig.reactor.datagrams("127.0.0.1:0".parse().unwrap(), &Options::default()).unwrap();
+    let another = rig.reactor.datagrams(&"127.0.0.1:0".parse().unwrap(), &Options::default()).unwrap();
     assert_ne!(number(&rig, another), Some(before));
     rig.until("closed", |rig| rig.of(client).closed == 1);
     assert_eq!(rig.reactor.in_flight(), 1 + usize::from(rig.reactor.store.sockets[server.0].operations > 0));

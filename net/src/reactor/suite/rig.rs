@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::Open;
@@ -19,7 +18,7 @@ pub(super) struct Seen {
     pub(super) not_accepted: u32,
     pub(super) connected: u32,
     pub(super) received: Vec<u8>,
-    pub(super) datagrams: Vec<(SocketAddr, Vec<u8>, bool)>,
+    pub(super) datagrams: Vec<(Address, Vec<u8>, bool)>,
     pub(super) finished: u32,
     pub(super) written: Vec<u64>,
     pub(super) not_written: Vec<u64>,

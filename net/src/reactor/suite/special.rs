@@ -10,7 +10,7 @@ use crate::reactor::backend::Descriptor;
 use crate::reactor::choose::or_poll;
 use crate::reactor::sim::{Network, NetworkOptions};
 use crate::reactor::uring::{OPERATIONS, Uring};
-use crate::reactor::{Backend, Choice, EventKind, OpenError, Options, Reactor, ReactorConfig};
+use crate::reactor::{Address, Backend, Choice, EventKind, OpenError, Options, Reactor, ReactorConfig};
 
 /// A connection over loopback that is sent over without a copy, which the reactor would not do by itself.
 fn zero_copy_pair(rig: &mut Rig) -> (crate::reactor::SocketId, crate::reactor::SocketId) {
@@ -188,13 +188,13 @@ fn story(seed: u64) -> String {
     let socket = Options::default();
     for host in &mut hosts {
         host.listen(&"0.0.0.0:7000".parse().unwrap(), &socket).unwrap();
-        let datagrams = host.datagrams("0.0.0.0:7001".parse().unwrap(), &socket).unwrap();
+        let datagrams = host.datagrams(&"0.0.0.0:7001".parse().unwrap(), &socket).unwrap();
         host.resume(datagrams);
         for peer in 1..=3 {
             let client = host.connect(&format!("10.0.0.{peer}:7000").parse().unwrap(), &socket).unwrap();
             host.write(client, pattern(30_000), Some(peer)).unwrap();
             for n in 0..10 {
-                let to = format!("10.0.0.{peer}:7001").parse().unwrap();
+                let to: Address = format!("10.0.0.{peer}:7001").parse().unwrap();
                 host.send_to(datagrams, to, vec![n; 100], None).unwrap();
             }
         }
