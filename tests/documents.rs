@@ -118,11 +118,10 @@ fn tests_by_number(list: &str) -> BTreeMap<usize, BTreeSet<Test>> {
         while let Some(line) = lines.next() {
             let Some(about) = about(line, list) else { continue };
             let mut rest = lines.clone().skip_while(|line| line.starts_with("///")).peekable();
-            // A test; or what the reactor's suite makes one of for each backend.
-            let in_suite = |line: &&str| line.ends_with("(open: Open) {");
-            if rest.next_if(|line| *line == "#[test]").is_none() {
-                assert!(rest.peek().is_some_and(in_suite), "{file}: what has \"{list} {about}\" is no test");
-            }
+            // One of the reactor's suite, of which a macro makes a test for each backend.
+            let is_of_suite = rest.peek().is_some_and(|line| line.ends_with("(open: Open) {"));
+            let is_test = is_of_suite || rest.next() == Some("#[test]");
+            assert!(is_test, "{file}: what has \"{list} {about}\" is no test");
             let name = rest.find_map(|line| line.strip_prefix("fn ")?.split('(').next());
             let name = name.expect("a test has a name");
             for number in numbers(about) {

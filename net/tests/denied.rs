@@ -1,8 +1,6 @@
 //! A process that may not use io_uring, or not enough of it: it polls instead, says why, and counts it. What a container's filter
 //! of system calls or its limits do is done here by a filter and a limit of our own, in a child, since they cannot be taken off
 //! again.
-//!
-//! Reliability 30, its second half.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(unsafe_code)]
 
@@ -141,7 +139,7 @@ fn echo(reactor: &mut Reactor) {
     }
 }
 
-/// Reliability 30: denied in each way in which it may be.
+/// Reliability 30: what is denied selects readiness, with a word in the log and a count.
 #[test]
 fn a_process_that_may_not_use_io_uring_polls_and_says_why() {
     let Ok(way) = std::env::var(CHILD) else {

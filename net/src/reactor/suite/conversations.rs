@@ -9,6 +9,7 @@ use crate::buffers::Buffer;
 use crate::reactor::choose::proof;
 use crate::reactor::{Address, Backend, Options, ReactorConfig, WriteError};
 
+/// Reliability 30: with all of this suite, on each backend.
 fn a_mebibyte_comes_out_as_it_went_in(open: Open) {
     let Some(mut rig) = Rig::new(open, &ReactorConfig::default()) else { return };
     proof::run(&mut rig.reactor).unwrap();
@@ -219,6 +220,7 @@ fn nothing_is_heard_while_paused_and_nothing_is_lost(open: Open) {
     rig.end();
 }
 
+/// Reliability 30.
 fn large_writes_of_many_buffers_keep_their_order_through_short_sends(open: Open) {
     let Some(mut rig) = Rig::new(open, &ReactorConfig { send_bytes: 64 << 20, ..small() }) else { return };
     let (listener, address) = rig.listen();
@@ -519,6 +521,7 @@ fn a_wait_for_several_ends_with_one_that_comes_alone(open: Open) {
     rig.end();
 }
 
+/// Reliability 30.
 fn more_than_the_queues_hold_is_done_all_the_same(open: Open) {
     let config = ReactorConfig { ring_entries: 16, chunks: 256, ..small() };
     let Some(mut rig) = Rig::new(open, &config) else { return };

@@ -113,7 +113,7 @@ fn a_backend_that_is_asked_for_and_cannot_be_had_is_an_error_with_its_reason() {
     assert_eq!(error.to_string(), "io_uring cannot be used: no");
 }
 
-/// A ring that may do all but one thing is not used: whatever forbids it, readiness is had instead, and said why.
+/// Reliability 30: a ring that may do all but one thing is not used; whatever forbids it, readiness is had instead, and said why.
 #[test]
 fn a_ring_of_which_any_operation_is_forbidden_is_not_used() {
     if open_uring(&small()).is_none() {
@@ -136,7 +136,7 @@ fn a_ring_of_which_any_operation_is_forbidden_is_not_used() {
     }
 }
 
-/// So many completions that the queue for them cannot hold: the kernel keeps the rest, and each is told once.
+/// Reliability 30: of so many completions that their queue cannot hold them the kernel keeps the rest, and each is told once.
 #[test]
 fn nothing_is_lost_of_what_the_completion_queue_cannot_hold() {
     // Of 16 entries, it holds 128.
