@@ -2,7 +2,12 @@
 # The RESP example beside the real thing: first redis-cli talks to it, then redis-benchmark loads it and redis-server in
 # turns, with the same requests, each pinned to the first core and the client to the second.
 #
-# scripts/resp.sh [--quick]: smaller counts, to see that it works. Needs redis-server, redis-cli and redis-benchmark.
+# scripts/resp.sh [--quick] [--tokio] [--backends] [--depths N,N...]
+#   --quick     smaller counts, to see that it works
+#   --tokio     beside them a server as a user of tokio would write it (benches/peers/src/bin/resp_tokio)
+#   --backends  the example on io_uring and on readiness, instead of on what it chooses
+#   --depths    these pipelines instead of 1,16,128
+# Needs redis-server, redis-cli and redis-benchmark. Each figure is a median of five runs (one with --quick).
 # Throughput is the client's word; processor time per request is the server's, from the operating system. What fails it is a
 # wrong answer, never a time.
 set -euo pipefail
@@ -14,10 +19,22 @@ for program in redis-server redis-cli redis-benchmark; do
         exit 0
     }
 done
-count=2000000 single=200000 rounds=3
-if [ "${1:-}" = --quick ]; then count=100000 single=10000 rounds=1; fi
+count=1000000 single=100000 rounds=5 tokio=no backends=auto depths='1 16 128'
+while [ $# -gt 0 ]; do
+    case $1 in
+        --quick) count=100000 single=10000 rounds=1 ;;
+        --tokio) tokio=yes ;;
+        --backends) backends='uring poll' ;;
+        --depths) depths=${2//,/ }; shift ;;
+        *) printf 'resp: no such option: %s\n' "$1" >&2; exit 2 ;;
+    esac
+    shift
+done
 
 cargo build --locked --release --example resp
+if [ "$tokio" = yes ]; then
+    cargo build --locked --release --manifest-path benches/peers/Cargo.toml --bin resp-tokio
+fi
 work=$(mktemp -d)
 servers=()
 cleanup() {
@@ -41,18 +58,34 @@ await_line() {
     done
 }
 
-"${CARGO_TARGET_DIR:-target}/release/examples/resp" --port 0 --cores 0 >"$work/ours" 2>&1 &
-servers+=($!)
-ours=$(await_line "$work/ours" 'listening at' "${servers[0]}" | sed 's/.*:\([0-9]*\) with.*/\1/')
+# Starts a server that says where it listens, under a name.
+names=() ports=() processes=()
+start() {
+    local name=$1
+    shift
+    # shellcheck disable=SC2046 # the words are to be split
+    $(pin 0) "$@" >"$work/$name" 2>&1 &
+    servers+=($!) names+=("$name") processes+=($!)
+    ports+=("$(await_line "$work/$name" 'listening at' "$!" | sed 's/.*:\([0-9]*\) with.*/\1/')")
+}
+for backend in $backends; do
+    name=corelane
+    if [ "$backend" != auto ]; then name=corelane-$backend; fi
+    start "$name" "${CARGO_TARGET_DIR:-target}/release/examples/resp" --port 0 --cores 0 --backend "$backend"
+done
+if [ "$tokio" = yes ]; then
+    start tokio "${CARGO_TARGET_DIR:-benches/peers/target}/release/resp-tokio" --port 0
+fi
 # It cannot be told to take any port that is free: with one that is not, it ends, and the next is tried.
 for theirs in $(seq 16379 16479); do
     # shellcheck disable=SC2046 # the words are to be split
     $(pin 0) redis-server --port "$theirs" --bind 127.0.0.1 --save '' --appendonly no --daemonize no >"$work/theirs" 2>&1 &
-    servers[1]=$!
-    if await_line "$work/theirs" 'Ready to accept' "${servers[1]}" >/dev/null 2>&1; then break; fi
-    kill "${servers[1]}" 2>/dev/null || true
+    redis=$!
+    if await_line "$work/theirs" 'Ready to accept' "$redis" >/dev/null 2>&1; then break; fi
+    kill "$redis" 2>/dev/null || true
 done
-kill -0 "${servers[1]}" || { cat "$work/theirs"; exit 1; }
+kill -0 "$redis" || { cat "$work/theirs"; exit 1; }
+servers+=("$redis")
 
 # --- answers ---
 
@@ -88,14 +121,21 @@ EOF
     } 2>&1
 }
 check "$theirs" >"$work/expected"
-check "$ours" >"$work/answers"
-diff "$work/expected" "$work/answers" || { printf 'resp: FAILED: other answers than those of redis-server\n'; exit 1; }
+for at in "${!names[@]}"; do
+    # It knows GET, SET and PING alone.
+    if [ "${names[at]}" = tokio ]; then continue; fi
+    check "${ports[at]}" >"$work/answers"
+    diff "$work/expected" "$work/answers" || {
+        printf 'resp: FAILED: other answers than those of redis-server: %s\n' "${names[at]}"
+        exit 1
+    }
+done
 printf 'resp: %s answers are those of redis-server\n' "$(wc -l <"$work/answers")"
 
 # --- load ---
 
-ticks=$(getconf CLK_TCK)
-used() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
+# Nanoseconds of processor that a process's threads have had.
+used() { awk '{ sum += $1 } END { printf "%.0f", sum }' "/proc/$1/task/"*/schedstat; }
 
 # name, port, process, command, pipeline: a line of throughput, p50 and p99 in milliseconds, microseconds of processor a request
 load() {
@@ -105,14 +145,16 @@ load() {
     # shellcheck disable=SC2046
     line=$($(pin 1) redis-benchmark -p "$port" -t "$command" -n "$n" -c 50 -P "$depth" -q --csv 2>/dev/null | tail -1 | tr -d '"')
     after=$(used "$process")
-    awk -F, -v name="$name" -v t="$command $depth" -v us="$(awk "BEGIN { print ($after - $before) / $ticks * 1e6 / $n }")" \
+    awk -F, -v name="$name" -v t="$command $depth" -v us="$(awk "BEGIN { print ($after - $before) / 1e3 / $n }")" \
         '{ print t, name, $2, $5, $7, us }' <<<"$line" >>"$work/figures"
 }
-for depth in 1 16 128; do
+for depth in $depths; do
     for command in set get; do
         for _ in $(seq "$rounds"); do
-            load redis "$theirs" "${servers[1]}" "$command" "$depth"
-            load corelane "$ours" "${servers[0]}" "$command" "$depth"
+            load redis "$theirs" "$redis" "$command" "$depth"
+            for at in "${!names[@]}"; do
+                load "${names[at]}" "${ports[at]}" "${processes[at]}" "$command" "$depth"
+            done
         done
     done
 done
@@ -121,20 +163,20 @@ median() {
     awk -v c="$1" -v d="$2" -v s="$3" -v n="$4" '$1 == c && $2 == d && $3 == s { print $n }' "$work/figures" |
         sort -g | awk '{ line[NR] = $1 } END { print line[int((NR + 1) / 2)] }'
 }
-printf '%-5s %8s %12s %12s %6s %10s %10s %10s %10s %6s\n' \
-    '' pipeline redis/s corelane/s ratio 'p99 ms' 'p99 ms' 'cpu us' 'cpu us' ratio
-for depth in 1 16 128; do
+printf '%-4s %8s %-15s %12s %9s %9s %9s %10s %9s\n' \
+    '' pipeline server requests/s 'to redis' 'p50 ms' 'p99 ms' 'cpu us' 'to redis'
+for depth in $depths; do
     for command in set get; do
-        row=()
-        for column in 4 6 7; do
-            for server in redis corelane; do
-                row+=("$(median "$command" "$depth" "$server" "$column")")
-            done
+        base=()
+        for server in redis "${names[@]}"; do
+            row=()
+            for column in 4 5 6 7; do row+=("$(median "$command" "$depth" "$server" "$column")"); done
+            if [ "$server" = redis ]; then base=("${row[@]}"); fi
+            awk -v c="$command" -v d="$depth" -v s="$server" -v row="${row[*]} ${base[*]}" 'BEGIN {
+                split(row, r, " ")
+                printf "%-4s %8s %-15s %12.0f %9.2f %9.3f %9.3f %10.3f %9.2f\n", c, d, s, r[1], r[1] / r[5], \
+                    r[2], r[3], r[4], (r[8] > 0 ? r[4] / r[8] : 0)
+            }'
         done
-        awk -v c="$command" -v d="$depth" -v row="${row[*]}" 'BEGIN {
-            split(row, r, " ")
-            printf "%-5s %8s %12.0f %12.0f %6.2f %10.3f %10.3f %10.3f %10.3f %6.2f\n", c, d, r[1], r[2], r[2] / r[1], \
-                r[3], r[4], r[5], r[6], (r[5] > 0 ? r[6] / r[5] : 0)
-        }'
     done
 done
