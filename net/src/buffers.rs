@@ -111,10 +111,9 @@ impl Supply {
         self.pool.chunk_bytes
     }
 
+    /// The one that came back last, whose memory is the likeliest to be in a cache.
     fn next(&mut self) -> Option<u16> {
-        if self.free.is_empty() {
-            std::mem::swap(&mut self.free, &mut self.pool.lock().chunks);
-        }
+        self.free.append(&mut self.pool.lock().chunks);
         self.free.pop()
     }
 
@@ -122,16 +121,16 @@ impl Supply {
     pub(crate) fn has_free(&mut self) -> bool {
         if self.free.is_empty() {
             let mut returned = self.pool.lock();
-            std::mem::swap(&mut self.free, &mut returned.chunks);
+            self.free.append(&mut returned.chunks);
             returned.awaited = self.free.is_empty();
         }
         !self.free.is_empty()
     }
 
-    /// Whether the operating system has a chunk to receive into.
+    /// Chunks that the operating system has to receive into.
     #[cfg(target_os = "linux")]
-    pub(crate) fn has_lent(&self) -> bool {
-        self.lent_count > 0
+    pub(crate) fn lent(&self) -> usize {
+        self.lent_count
     }
 
     /// A chunk to be filled, whole.

@@ -48,6 +48,11 @@ const BELL_TRIES: u32 = 200;
 const BELL_WAIT: Option<Duration> = Some(Duration::from_millis(10));
 /// Completions that a wait goes on for at most.
 const AWAITED_MAX: usize = 64;
+/// Chunks that the kernel has at a time, at least. It takes them in turn: with few, what comes lies in memory that was just
+/// read, and not in that of all chunks one after the other.
+const LENT: usize = 32;
+/// Chunks for each operation in flight.
+const LENT_EACH: usize = 2;
 /// `IORING_SEND_ZC_REPORT_USAGE` of `linux/io_uring.h`.
 const REPORT_USAGE: u16 = 1 << 3;
 
@@ -55,6 +60,8 @@ pub(super) struct Uring {
     ring: IoUring,
     supply: Supply,
     chunks: ChunkRing,
+    /// Chunks that the kernel has at a time.
+    lent_max: usize,
     /// By the slots of operations.
     frames: Vec<Option<Box<Frame>>>,
     /// Entries that found no room in the submission queue.
@@ -75,10 +82,12 @@ pub(super) struct Uring {
 }
 
 impl Uring {
-    /// Gives the kernel whatever chunks are free.
+    /// Gives the kernel chunks, as many as it may have at a time.
     fn replenish(&mut self) {
         let mut some = false;
-        while let Some((index, at)) = self.supply.lend() {
+        while self.supply.lent() < self.lent_max
+            && let Some((index, at)) = self.supply.lend()
+        {
             self.chunks.push(index, at, self.supply.chunk_bytes());
             some = true;
         }
@@ -144,6 +153,7 @@ impl Uring {
             out.extend(self.translate(&entry, store));
         }
         self.scratch = scratch;
+        self.lent_max = LENT.max(LENT_EACH * store.operations.len());
         self.replenish();
     }
 
@@ -299,7 +309,7 @@ impl Drive for Uring {
 
     fn has_chunks(&mut self) -> bool {
         self.replenish();
-        self.supply.has_lent() || self.supply.has_free()
+        self.supply.lent() > 0 || self.supply.has_free()
     }
 
     fn park(&mut self, timeout: Option<Duration>, store: &mut Store) {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use io_uring::{IoUring, Probe};
 
 use super::chunk_ring::ChunkRing;
-use super::{CHUNKS, Uring, permit};
+use super::{CHUNKS, LENT, Uring, permit};
 use crate::buffers::Supply;
 use crate::reactor::backend::Drive;
 use crate::reactor::config::ReactorConfig;
@@ -72,6 +72,7 @@ impl Uring {
             ring,
             supply,
             chunks,
+            lent_max: LENT,
             frames: Vec::new(),
             waiting: VecDeque::new(),
             scratch: Vec::new(),
