@@ -1,6 +1,7 @@
 //! Look-ups: those that this shard waits for, and those that it does for others.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -94,25 +95,33 @@ pub(super) enum Origin {
 
 /// What was found on other shards, for this one.
 pub(super) struct Mail {
+    /// There are some: what is looked at in each turn instead of the lock.
+    some: AtomicBool,
     letters: Mutex<Vec<(Origin, Found)>>,
     waker: Waker,
 }
 
 impl Mail {
     pub(super) fn new(waker: Waker) -> Mail {
-        Mail { letters: Mutex::default(), waker }
+        Mail { some: AtomicBool::new(false), letters: Mutex::default(), waker }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.letters.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        !self.some.load(Ordering::Acquire)
     }
 
     fn put(&self, origin: Origin, found: Found) {
         self.letters.lock().unwrap_or_else(PoisonError::into_inner).push((origin, found));
+        // Said after it is there: who sees this finds it.
+        self.some.store(true, Ordering::Release);
         self.waker.wake();
     }
 
     fn take(&self) -> Vec<(Origin, Found)> {
+        if self.is_empty() {
+            return Vec::new();
+        }
+        self.some.swap(false, Ordering::Acquire);
         std::mem::take(&mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

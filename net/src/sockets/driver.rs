@@ -77,13 +77,16 @@ impl Driver for NetDriver {
     }
 
     fn has_input(&mut self) -> bool {
-        if self.sockets.rider().is_some_and(|rider| rider.has_input()) {
-            return true;
-        }
+        // First what is awaited most often.
         let mut inner = self.sockets.get();
-        inner.reactor.has_input()
+        if inner.reactor.has_input()
             || inner.lagging.iter().any(|(_, credit)| credit.has_caught_up())
             || self.sockets.left.has_some()
+        {
+            return true;
+        }
+        drop(inner);
+        self.sockets.rider().is_some_and(|rider| rider.has_input())
     }
 
     fn park(&mut self, timeout: Option<Duration>) {
