@@ -127,7 +127,9 @@ impl Line {
         if self.used == 0 {
             return true;
         }
-        if self.in_flight >= IN_FLIGHT_MAX {
+        // Behind what is in flight nothing is any sooner there for being passed on now: it goes with what comes, or when that is
+        // sent.
+        if self.in_flight >= IN_FLIGHT_MAX || (self.in_flight > 0 && self.used < self.out.len() / 2) {
             return false;
         }
         if self.in_flight == 0 {

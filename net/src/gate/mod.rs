@@ -126,6 +126,8 @@ struct Inner {
     /// What links want to be called for.
     deadlines: BTreeSet<(Time, usize)>,
     dirty: Vec<usize>,
+    /// The row that the next dirty ones stand in, as yet empty.
+    flushed: Vec<usize>,
     /// Links with messages that wait for room in the kernel.
     holding: Vec<usize>,
     todo: Vec<Todo>,
@@ -177,6 +179,7 @@ impl Gate {
                 spares,
                 deadlines: BTreeSet::new(),
                 dirty: Vec::new(),
+                flushed: Vec::new(),
                 holding: Vec::new(),
                 todo: Vec::new(),
                 mail,

@@ -320,15 +320,14 @@ impl Inner {
 
     /// Writes what is due over all links that have something.
     pub(super) fn flush(&mut self) {
-        let mut dirty = std::mem::take(&mut self.dirty);
+        // The same two rows in turn, so that nothing is allocated: what is flushed may be soiled again.
+        let spare = std::mem::take(&mut self.flushed);
+        let mut dirty = std::mem::replace(&mut self.dirty, spare);
         for slot in dirty.drain(..) {
             self.slots[slot].dirty = false;
             self.flush_slot(slot);
         }
-        if self.dirty.is_empty() {
-            // The same row again, so that nothing is allocated.
-            self.dirty = dirty;
-        }
+        self.flushed = dirty;
     }
 
     pub(super) fn flush_slot(&mut self, slot: usize) {

@@ -1,0 +1,176 @@
+//! Nothing allocates on the way of a fixed-layout message between two hosts: from one actor's tell over sockets to the other's
+//! handler, on either side, whether one message is under way or thousands are. Counted over both processes' worth of threads.
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout, System as Heap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use corelane_kernel::{Actor, ActorRef, Ctx, Outcome};
+use corelane_net::codec::{Fixed, Registry, Wire, bytemuck};
+use corelane_net::link::LinkConfig;
+use corelane_net::reactor::{Choice, Reactor, ReactorConfig};
+use corelane_net::{Endpoint, EndpointConfig, Net, NetConfig};
+use corelane_shard::{Idle, On, System};
+
+/// Of all threads: the shards of both systems are what is counted, and nobody else does anything meanwhile.
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+struct Counting;
+
+// SAFETY: passes on to the system's allocator, and counts.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: as the caller promises.
+        unsafe { Heap.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promises.
+        unsafe { Heap.dealloc(at, layout) }
+    }
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: as the caller promises.
+        unsafe { Heap.realloc(at, layout, bytes) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+const LONG: Duration = Duration::from_secs(60);
+/// How many messages are under way; how many go each way until what grows at first has grown; how many then, which are counted.
+#[derive(Clone, Copy)]
+struct Load {
+    window: u64,
+    warm: u64,
+    counted: u64,
+}
+
+/// One at a time, as fast as the hosts wake each other. A thousand, which leave together. More than sockets and send buffers
+/// take, so that some wait in rows.
+const LOADS: [Load; 3] = [
+    Load { window: 1, warm: 1_000, counted: 5_000 },
+    Load { window: 1_000, warm: 20_000, counted: 100_000 },
+    Load { window: 40_000, warm: 200_000, counted: 100_000 },
+];
+
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+struct Tick([u64; 8]);
+
+impl Wire for Tick {
+    const NAME: &'static str = "test.Tick";
+    type Form = Fixed;
+}
+
+type Peer = Arc<OnceLock<ActorRef<Tick>>>;
+
+fn of(peer: &Peer) -> ActorRef<Tick> {
+    peer.get().copied().unwrap_or(ActorRef::nobody())
+}
+
+/// Plays back.
+struct Echo(Peer);
+
+impl Actor for Echo {
+    type Msg = Tick;
+    fn receive(&mut self, tick: Tick, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        ctx.tell(of(&self.0), tick);
+        Ok(())
+    }
+}
+
+/// Keeps some under way, and says how many allocations there were while the last were.
+struct Rally {
+    peer: Peer,
+    load: Load,
+    sent: u64,
+    back: u64,
+    before: u64,
+    done: Sender<u64>,
+}
+
+impl Actor for Rally {
+    type Msg = Tick;
+    fn receive(&mut self, Tick([number, ..]): Tick, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        let first = self.sent == 0;
+        if !first {
+            assert_eq!(number, self.back, "a message is missing, or came twice");
+            self.back += 1;
+            if self.back == self.load.warm {
+                self.before = ALLOCATIONS.load(Ordering::Relaxed);
+            }
+            if self.back == self.load.warm + self.load.counted {
+                let _ = self.done.send(ALLOCATIONS.load(Ordering::Relaxed) - self.before);
+            }
+        }
+        for _ in 0..if first { self.load.window } else { 1 } {
+            if self.sent < self.load.warm + self.load.counted {
+                ctx.tell(of(&self.peer), Tick([self.sent; 8]));
+                self.sent += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn system(backend: Choice) -> System {
+    let mut registry = Registry::new();
+    registry.register::<Tick>().unwrap();
+    let reactor = ReactorConfig { backend, ..ReactorConfig::default() };
+    // A heartbeat's time is kept in a tree, whose nodes come and go: with each heartbeat, not with each message.
+    let link = LinkConfig { heartbeat: Duration::from_secs(3600), ..LinkConfig::default() };
+    let config = EndpointConfig { system: "test".into(), link, ..EndpointConfig::default() };
+    System::builder()
+        .shards(1)
+        .pinned(false)
+        .idle(Idle::Frugal)
+        .region_bytes(32 << 20)
+        .extension(Net::of(NetConfig { reactor, ..NetConfig::default() }))
+        .extension(Endpoint::of(config, registry))
+        .start()
+        .unwrap()
+}
+
+fn find(from: &System, at: &System, name: &str) -> ActorRef<Tick> {
+    let address = at.extension::<Endpoint>().unwrap().address();
+    let url = format!("corelane://test@{address}/user/{name}");
+    from.extension::<Endpoint>().unwrap().lookup(&url, LONG).unwrap()
+}
+
+/// Allocations of both systems while the last messages went to and fro.
+fn allocations(backend: Choice, load: Load) -> u64 {
+    let (near, far) = (system(backend), system(backend));
+    let (to_far, to_near, (done, ended)) = (Peer::default(), Peer::default(), channel());
+    let peer = to_near.clone();
+    far.spawn_named(On::Shard(0), "echo", move || Echo(peer.clone())).unwrap();
+    let peer = to_far.clone();
+    let rally = move || Rally { peer: peer.clone(), load, sent: 0, back: 0, before: 0, done: done.clone() };
+    let rally = near.spawn_named(On::Shard(0), "rally", rally).unwrap();
+    to_far.set(find(&near, &far, "echo")).unwrap();
+    to_near.set(find(&far, &near, "rally")).unwrap();
+    near.gateway().unwrap().tell(rally, Tick([0; 8]));
+    let allocations = ended.recv_timeout(LONG).unwrap();
+    for system in [near, far] {
+        let report = system.shutdown(LONG);
+        assert!(report.is_clean() && report.dead_letters() == 0, "{report}");
+    }
+    allocations
+}
+
+#[test]
+fn nothing_is_allocated_for_a_message_between_hosts() {
+    for backend in [Choice::Uring, Choice::Poll] {
+        if let Err(error) = Reactor::open(&ReactorConfig { backend, ..ReactorConfig::default() }) {
+            println!("SKIPPED: {error}");
+            continue;
+        }
+        for load in LOADS {
+            assert_eq!(allocations(backend, load), 0, "{backend:?}, {} under way", load.window);
+        }
+    }
+}
