@@ -91,7 +91,8 @@ impl Kernel {
 
 impl Scope<'_> {
     /// The child for which an outpost stands is to live at this place of another realm: it is about to be sent for. Says
-    /// whether it is to be: not where the outpost is about to end, or was bound before.
+    /// whether it is to be: not where the outpost is about to end, or its child is known. As long as it is not, the outpost may
+    /// be bound to another place.
     pub fn bind_outpost(&mut self, outpost: Address, place: Place) -> bool {
         let kernel = self.kernel();
         if !kernel.is_beyond_place(place) {
@@ -100,7 +101,7 @@ impl Scope<'_> {
         let Some(bond) = kernel.bond_of_outpost(outpost) else { return false };
         let ending = kernel.memory.header(outpost.index).identity.get().gate() == Gate::Stopping;
         let bond = kernel.bonds.get_mut(bond);
-        if ending || bond.place != Place::NOWHERE {
+        if ending || bond.other != Address::NOBODY {
             return false;
         }
         bond.place = place;

@@ -295,11 +295,22 @@ impl<'k, A> ChildSpawner<'k, A> {
         mut factory: impl FnMut() -> B + Send + 'static,
         then: impl FnOnce(Result<ActorRef<B::Msg>, SpawnError>, &mut Scope<'_>) + 'static,
     ) -> Result<(), SpawnError> {
+        self.try_spawn_then(move || Ok(factory()), then)
+    }
+
+    /// As [`ChildSpawner::spawn_then`], from a factory that may fail; its failure is the child's, before it handled anything.
+    ///
+    /// # Errors
+    /// As for [`ChildSpawner::spawn_then`].
+    pub fn try_spawn_then<B: Actor>(
+        self,
+        factory: impl FnMut() -> Result<B, Failure> + Send + 'static,
+        then: impl FnOnce(Result<ActorRef<B::Msg>, SpawnError>, &mut Scope<'_>) + 'static,
+    ) -> Result<(), SpawnError> {
         let then = move |born: Option<_>, scope: &mut Scope<'_>| {
             then(born.unwrap_or(Err(SpawnError::Stopping)), scope);
         };
-        let maker = Made(move || Ok(factory()));
-        self.kernel.spawn_on::<B, _, _>(self.parent, self.shard, self.birth, maker, then)
+        self.kernel.spawn_on::<B, _, _>(self.parent, self.shard, self.birth, Made(factory), then)
     }
 }
 

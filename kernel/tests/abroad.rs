@@ -156,7 +156,7 @@ impl Hosts {
                 Err(error) => said.add(format!("p is refused {name}: {error:?}")),
             });
             let outpost = outpost.unwrap();
-            assert!(scope.bind_outpost(outpost.address(), to) && !scope.bind_outpost(outpost.address(), to));
+            assert!(scope.bind_outpost(outpost.address(), to));
             *lock(&store) = Some(outpost.clone());
             let _ = post.send(Letter::Birth(Box::new(move |world| {
                 let from = Parentage {
@@ -276,6 +276,7 @@ fn an_escalated_failure_fails_the_parent_whose_restart_waits_for_the_childs_end(
     assert_eq!(hosts.alive(), [1, 0]);
 }
 
+/// Conformance 12.
 #[test]
 fn limits_and_back_off_hold_over_hosts() {
     let backoff = Backoff::new(ms(100), ms(1000)).jitter(0);
@@ -423,6 +424,8 @@ fn reports_and_orders_that_are_made_up_are_ignored() {
     hosts.settle();
     let c = *lock(&hosts.children).last().unwrap();
     hosts.events();
+    let to = hosts.place(1);
+    assert!(!hosts.worlds[0].scope().bind_outpost(outpost.address(), to), "it is there already");
     let stranger = World::new().puppet("stranger").address();
     let (p, ended) = (hosts.p.address(), ChildNews::Ended);
     let mut near = hosts.worlds[0].scope();
