@@ -121,6 +121,11 @@ pub enum LookupError {
         /// Name of the type that was asked for.
         asked: &'static str,
     },
+    /// The actor lives on another host, as the child of one here: its parent knows its address.
+    OtherHost {
+        /// The path up to the actor that does.
+        path: String,
+    },
     /// The system is shutting down.
     ShuttingDown,
 }
@@ -133,6 +138,7 @@ impl fmt::Display for LookupError {
             LookupError::OtherProtocol { path, speaks, asked } => {
                 write!(f, "the messages of {path} are of type {speaks}, not {asked}")
             }
+            LookupError::OtherHost { path } => write!(f, "{path} lives on another host"),
             LookupError::ShuttingDown => f.write_str("the system is shutting down"),
         }
     }

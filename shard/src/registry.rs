@@ -129,6 +129,9 @@ impl<F> Walk<F> {
                 return (self.found)(Err(missing(&self.path, upto)));
             };
             (self.at, self.upto) = (child, upto);
+            if !child.place().same_realm(scope.place()) {
+                return (self.found)(Err(LookupError::OtherHost { path: self.path[..upto].to_owned() }));
+            }
             if child.place() != scope.place() {
                 // One request more for each change of shards.
                 return self.go();
