@@ -11,7 +11,7 @@
 //! by its heartbeats) → [`link`] (the state machine of one link between two shards).
 //!
 //! Both meet in `tls` (what stands between a connection and its link) → `peer` (what is known of other hosts) → `gate` (a
-//! shard's links on its sockets, below the kernel's uplink) → `resolve` (look-up on other hosts) → `endpoint` (the extension,
+//! shard's links on its sockets, below the kernel's uplink) → `resolve` (look-up on other hosts), `spawning` (children there) → `endpoint` (the extension,
 //! and its configuration) → `settings` (what of it stands in configuration files, with the feature `config`).
 
 // What only io_uring needs is there all the same.
@@ -34,6 +34,7 @@ mod serving;
 #[cfg(feature = "config")]
 mod settings;
 mod sockets;
+mod spawning;
 mod stream;
 mod tls;
 pub mod wire;
@@ -43,8 +44,9 @@ pub use datagrams::{DatagramCtx, DatagramEvent, Datagrams};
 pub use endpoint::{Endpoint, EndpointConfig, EndpointError};
 pub use gate::{Gate, GateStats};
 pub use net::{Net, NetConfig, SimulatedHost};
-pub use resolve::{RemoteCtx, RemoteLookupError, RemoteUrl};
+pub use resolve::{RemoteCtx, RemoteHost, RemoteLookupError, RemoteUrl};
 pub use serving::{ServeError, Service, serve};
 pub use sockets::{Sink, Sockets};
+pub use spawning::{RemoteChildSpawner, RemoteSpawnError};
 pub use stream::{Accepted, ListenEvent, Listener, SocketCtx, Stream, StreamEvent, StreamOptions};
 pub use tls::{PeerNames, Pem, TlsConfig, TlsConfigError, TlsPart, TlsRefusal, TlsStats};

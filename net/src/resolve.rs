@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::Codec;
 use crate::endpoint::Endpoint;
+use crate::spawning::RemoteChildSpawner;
 use crate::tls::TlsRefusal;
 use crate::wire::{Reason, Target};
 
@@ -21,6 +22,56 @@ use crate::wire::{Reason, Target};
 pub(crate) const HOST: Target = Target { identity: 0, index: 0 };
 
 const SCHEME: &str = "corelane://";
+
+/// A system on some host: `corelane://system@host:port`.
+///
+/// The host is written as numbers (`127.0.0.1`, `[::1]`): it is the public address by which the system there knows itself.
+///
+/// ```
+/// use corelane_net::RemoteHost;
+///
+/// let host: RemoteHost = "corelane://shop@127.0.0.1:2552".parse()?;
+/// assert_eq!((host.system(), host.address().port()), ("shop", 2552));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RemoteHost {
+    system: String,
+    address: SocketAddr,
+}
+
+impl RemoteHost {
+    /// The system's name.
+    pub fn system(&self) -> &str {
+        &self.system
+    }
+
+    /// The public address of the host.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl fmt::Display for RemoteHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{SCHEME}{}@{}", self.system, self.address)
+    }
+}
+
+impl FromStr for RemoteHost {
+    type Err = RemoteLookupError;
+
+    fn from_str(text: &str) -> Result<RemoteHost, RemoteLookupError> {
+        let wrong = |reason| RemoteLookupError::BadUrl { url: text.to_owned(), reason };
+        let rest = text.strip_prefix(SCHEME).ok_or(wrong("it begins with corelane://"))?;
+        let (system, address) = rest.split_once('@').ok_or(wrong("the system's name stands before an @"))?;
+        let address = address.parse().map_err(|_| wrong("the host is an address in numbers, and a port"))?;
+        if system.is_empty() {
+            return Err(wrong("the system's name is missing"));
+        }
+        Ok(RemoteHost { system: system.to_owned(), address })
+    }
+}
 
 /// The place of an actor in a system on some host: `corelane://system@host:port/user/a/b`.
 ///
@@ -36,20 +87,24 @@ const SCHEME: &str = "corelane://";
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteUrl {
-    system: String,
-    host: SocketAddr,
+    host: RemoteHost,
     path: String,
 }
 
 impl RemoteUrl {
     /// The system's name.
     pub fn system(&self) -> &str {
-        &self.system
+        self.host.system()
     }
 
     /// The public address of the host.
     pub fn host(&self) -> SocketAddr {
-        self.host
+        self.host.address()
+    }
+
+    /// The system and its host.
+    pub fn remote_host(&self) -> &RemoteHost {
+        &self.host
     }
 
     /// The path of the actor there, from `/user/` on.
@@ -60,7 +115,7 @@ impl RemoteUrl {
 
 impl fmt::Display for RemoteUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{SCHEME}{}@{}{}", self.system, self.host, self.path)
+        write!(f, "{}{}", self.host, self.path)
     }
 }
 
@@ -69,17 +124,18 @@ impl FromStr for RemoteUrl {
 
     fn from_str(text: &str) -> Result<RemoteUrl, RemoteLookupError> {
         let wrong = |reason| RemoteLookupError::BadUrl { url: text.to_owned(), reason };
-        let rest = text.strip_prefix(SCHEME).ok_or(wrong("it begins with corelane://"))?;
-        let (system, rest) = rest.split_once('@').ok_or(wrong("the system's name stands before an @"))?;
-        let (host, path) = rest.split_once('/').ok_or(wrong("a path from /user/ on is missing"))?;
-        let host = host.parse().map_err(|_| wrong("the host is an address in numbers, and a port"))?;
-        if system.is_empty() {
-            return Err(wrong("the system's name is missing"));
+        let end = text.find('@').and_then(|at| Some(at + text.get(at..)?.find('/')?));
+        let (host, path) = text.split_at(end.unwrap_or(text.len()));
+        // What is wrong is said of the whole.
+        let host = host.parse().map_err(|error| match error {
+            RemoteLookupError::BadUrl { reason, .. } => wrong(reason),
+            other => other,
+        })?;
+        match path {
+            "" => Err(wrong("a path from /user/ on is missing")),
+            path if path.starts_with("/user/") => Ok(RemoteUrl { host, path: path.to_owned() }),
+            _ => Err(wrong("a path begins with /user/")),
         }
-        if !path.starts_with("user/") {
-            return Err(wrong("a path begins with /user/"));
-        }
-        Ok(RemoteUrl { system: system.to_owned(), host, path: format!("/{path}") })
     }
 }
 
@@ -216,6 +272,8 @@ impl From<LookupError> for NotFound {
             LookupError::OtherProtocol { path, speaks, .. } => {
                 NotFound::OtherProtocol { path, speaks: speaks.to_owned() }
             }
+            // Whoever holds its address has it from the actor's parent.
+            LookupError::OtherHost { path } => NotFound::NoSuchActor(path),
             _ => NotFound::ShuttingDown,
         }
     }
@@ -267,6 +325,57 @@ pub trait RemoteCtx<A: Actor> {
         within: Duration,
         then: impl FnOnce(Result<ActorRef<M>, RemoteLookupError>) -> A::Msg + 'static,
     );
+
+    /// Spawns a child on another host, `corelane://system@host:port`, of props of which that host's
+    /// [`Registry`](crate::codec::Registry) says what it makes of them. This system's own host is as good as any.
+    ///
+    /// The child is this actor's as any other: its failures are decided about here, it is suspended, restarted and stopped
+    /// with this actor, and this actor's end waits for its end. Each of these takes a way between two hosts: a child that
+    /// failed, and all below it, wait until the decision has come. Of its failure come the kind, the text and the hash of the
+    /// name of the error's type; see [`Failure::is`](corelane_kernel::Failure::is).
+    ///
+    /// When the hosts lose each other, the child stops by itself; this actor has no such child any more, and is told of its
+    /// end, once and as [`Unreachable`](corelane_kernel::StopReason::Unreachable), if it watches it.
+    ///
+    /// Costs what [`Ctx::child_on`] does, and about half a KiB more here until the child is there.
+    ///
+    /// ```
+    /// # use corelane_kernel::{Actor, ActorRef, Ctx, Outcome};
+    /// # use corelane_net::codec::{Compact, Props, Wire};
+    /// # use corelane_net::{RemoteCtx, RemoteSpawnError};
+    /// # use serde::{Deserialize, Serialize};
+    /// #[derive(Serialize, Deserialize)]
+    /// struct Resize { width: u32 }
+    ///
+    /// impl Wire for Resize {
+    ///     const NAME: &'static str = "images.Resize";
+    ///     type Form = Compact;
+    /// }
+    ///
+    /// impl Props for Resize {
+    ///     type Msg = String;
+    /// }
+    ///
+    /// enum Msg { Hired(Result<ActorRef<String>, RemoteSpawnError>) }
+    ///
+    /// struct Foreman { resizer: Option<ActorRef<String>> }
+    ///
+    /// impl Actor for Foreman {
+    ///     type Msg = Msg;
+    ///     fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+    ///         let host = ctx.child_at("corelane://images@127.0.0.1:2552");
+    ///         host.name("small").spawn(Resize { width: 80 }, Msg::Hired)?;
+    ///         Ok(())
+    ///     }
+    ///     fn receive(&mut self, Msg::Hired(resizer): Msg, ctx: &mut Ctx<'_, Self>) -> Outcome {
+    ///         let resizer = resizer?;
+    ///         ctx.tell(resizer, "cat.png".to_owned());
+    ///         self.resizer = Some(resizer);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    fn child_at(&mut self, host: &str) -> RemoteChildSpawner<'_, ActorRef<A::Msg>>;
 }
 
 impl<A: Actor> RemoteCtx<A> for Ctx<'_, A> {
@@ -285,6 +394,11 @@ impl<A: Actor> RemoteCtx<A> for Ctx<'_, A> {
             (Err(error), _) => scope.answer(me, then(Err(error))),
             (_, None) => scope.answer(me, then(Err(RemoteLookupError::NoEndpoint))),
         }
+    }
+
+    fn child_at(&mut self, host: &str) -> RemoteChildSpawner<'_, ActorRef<A::Msg>> {
+        let me = self.me();
+        RemoteChildSpawner::new(self.scope(), me.address(), me, host)
     }
 }
 

@@ -194,6 +194,13 @@ impl Section for EndpointConfig {
             |remote, value| value.size(|most| remote.watches_max = most),
         ),
         most(
+            "remote.children_max",
+            0,
+            MANY,
+            |remote| Value::Number(remote.children_max as u64),
+            |remote, value| value.size(|most| remote.children_max = most),
+        ),
+        most(
             "remote.lookups_max",
             0,
             MANY,
@@ -371,7 +378,7 @@ mod tests {
     }
 
     /// For each key the words or values at the bounds of what it allows, none of which goes ill with the defaults.
-    const SAMPLES: [(&str, [&str; 2]); 35] = [
+    const SAMPLES: [(&str, [&str; 2]); 36] = [
         ("net.backend", ["\"io_uring\"", "\"poll\""]),
         ("net.chunks", ["1", "32768"]),
         ("net.chunk_bytes", ["\"1 bytes\"", "\"1 MiB\""]),
@@ -388,6 +395,7 @@ mod tests {
         ("remote.hosts_max", ["1", "1048576"]),
         ("remote.pending_bytes", ["\"0 bytes\"", "\"1 GiB\""]),
         ("remote.watches_max", ["0", "4294967295"]),
+        ("remote.children_max", ["0", "4294967295"]),
         ("remote.lookups_max", ["0", "4294967295"]),
         ("remote.link.heartbeat", ["\"1 ms\"", "\"1 h\""]),
         ("remote.link.handshake", ["\"1 ms\"", "\"1 h\""]),

@@ -7,7 +7,11 @@ mod messages;
 use std::fs;
 use std::path::Path;
 
+use std::time::Duration;
+
+use corelane_kernel::{FailureKind, Group, RawAddress};
 use corelane_net::codec::{self, Codec, DecodeError, Envelope, Wire};
+use corelane_net::wire::{Fault, Frame, News, NoChild, Ordered, Room, Signal, Spawn};
 use messages::{Order, OrderV1, OrderV2, Side, Tick, TickV1, Trade};
 
 /// Bytes as they are kept: version, readable since, then the message, in hexadecimal.
@@ -74,6 +78,54 @@ fn an_older_reader_refuses_what_it_cannot_read() {
     assert_eq!(read::<OrderV1>("order.v3"), Err(DecodeError::Version { written: 3, reads: 1 }));
     // A variant that came later, in a version that is readable otherwise.
     assert_eq!(read::<OrderV2>("order-flush.v3"), Err(DecodeError::Malformed));
+}
+
+/// What stands in `tests/old/` of frames, whole.
+fn kept_frame(name: &str) -> Vec<u8> {
+    let (_, _, bytes) = kept(name);
+    bytes
+}
+
+#[test]
+fn what_families_said_to_each_other_once_is_read_and_written_so_for_ever() {
+    let raw = |index| RawAddress { identity: 0x0000_0001_0000_0007, index, shard: 2 };
+    let (far, near) = (raw(0x40), raw(0x80));
+    let fault = Fault { kind: FailureKind::Start, error: 0x1234_5678, text: "no disk" };
+    let spawn = Spawn {
+        envelope: Envelope { type_hash: codec::type_hash("shop.Till"), version: 3, readable_since: 2 },
+        protocol: codec::type_hash("shop.Order"),
+        group: Group::Bulk,
+        mailbox: 64,
+        anywhere: true,
+        name: "till",
+        path: "/user/shop",
+        props: &[1, 2, 3],
+    };
+    let restart = Ordered::Restart { wait: Duration::from_millis(1500), fault };
+    let ask = News::Unborn(NoChild::AskShard(3));
+    for (name, number, signal) in [
+        ("restart.signal", 1, Signal::Order { child: near, outpost: far, round: 2, order: restart }),
+        ("hold.signal", 2, Signal::Order { child: near, outpost: far, round: 2, order: Ordered::Hold }),
+        (
+            "failed.signal",
+            3,
+            Signal::Report { child: far, outpost: near, round: 2, news: News::Failed(fault) },
+        ),
+        (
+            "ask.signal",
+            4,
+            Signal::Report { child: RawAddress::default(), outpost: near, round: 0, news: ask },
+        ),
+        ("spawn.signal", 5, Signal::Spawn { outpost: far, parent: near, spawn }),
+    ] {
+        let old = kept_frame(name);
+        let (frame, size) = Frame::read(&old, 4096).unwrap().unwrap();
+        assert_eq!((Signal::read(&frame), size), (Ok((number, signal)), old.len()), "{name}");
+        let mut bytes = [0; 512];
+        let mut room = Room::new(&mut bytes);
+        assert!(signal.write(number, &mut room));
+        assert_eq!(room.written(), old, "{name}");
+    }
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 mod targets;
 
-use corelane_kernel::RawAddress;
+use std::time::Duration;
+
+use corelane_kernel::{FailureKind, Group, RawAddress};
 use corelane_net::wire::{
-    Allowance, Chunk, Decision, EndReason, Envelope, Goodbye, Hello, Introduction, Meaning, MessageHead,
-    Reason, Room, Signal, Target,
+    Allowance, Chunk, EndReason, Envelope, Fault, Goodbye, Hello, Introduction, Meaning, MessageHead, News,
+    NoChild, Ordered, Reason, Room, Signal, Spawn, Target,
 };
 use proptest::prelude::*;
 
@@ -55,14 +57,34 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
         },
     );
     let text = "[a-zäß]{0,30}";
-    let signal = (1..u64::MAX, raw(), raw(), 0..6, text).prop_map(move |(seq, a, b, which, text)| {
+    let signal = (1..u64::MAX, raw(), raw(), 0..7, text).prop_map(move |(seq, a, b, which, text)| {
         let signal = match which {
             0 => Signal::Watch { watcher: a, target: b },
             1 => Signal::Unwatch { watcher: a, target: b },
             2 => Signal::Ended { watcher: a, target: b, reason: EndReason::Failed, text: &text },
             3 => Signal::Stop { target: a },
-            4 => Signal::ChildFailed { child: a, parent: b, text: &text },
-            _ => Signal::Decided { child: a, parent: b, decision: Decision::Restart },
+            4 => {
+                let fault = Fault { kind: FailureKind::Panic, error: seq, text: &text };
+                let order = Ordered::Restart { wait: Duration::from_nanos(seq), fault };
+                Signal::Order { child: a, outpost: b, round: 7, order }
+            }
+            5 => {
+                let news = News::Unborn(NoChild::AskShard(seq as u16));
+                Signal::Report { child: a, outpost: b, round: 7, news }
+            }
+            _ => {
+                let spawn = Spawn {
+                    envelope: Envelope { type_hash: seq, version: 2, readable_since: 1 },
+                    protocol: seq,
+                    group: Group::Bulk,
+                    mailbox: 9,
+                    anywhere: true,
+                    name: "name",
+                    path: &text,
+                    props: text.as_bytes(),
+                };
+                Signal::Spawn { outpost: a, parent: b, spawn }
+            }
         };
         bytes(Meaning::Signal(seq, signal))
     });

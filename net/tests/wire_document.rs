@@ -3,12 +3,14 @@
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
-use corelane_kernel::RawAddress;
+use corelane_kernel::{FailureKind, Group, RawAddress};
 use corelane_net::codec::{self, Envelope};
 use corelane_net::wire::{
-    Allowance, Chunk, Decision, EndReason, Frame, FrameError, Goodbye, Hello, Introduction, Kind, Meaning,
-    MessageHead, Reason, Room, SIGNAL_TEXT_MAX, Signal, TEXT_MAX, Target, capability,
+    Allowance, Chunk, EndReason, Fault, Frame, FrameError, Goodbye, Hello, Introduction, Kind, Meaning,
+    MessageHead, News, NoChild, Ordered, Reason, Room, SIGNAL_TEXT_MAX, SPAWN_PROPS_MAX, Signal, Spawn,
+    TEXT_MAX, Target, capability,
 };
 
 fn page() -> String {
@@ -91,12 +93,35 @@ fn examples() -> Vec<(&'static str, Meaning<'static>)> {
             Meaning::Signal(12, Signal::Ended { watcher: near, target: far, reason, text: "no disk" })
         }),
         ("signal 13: stop", Meaning::Signal(13, Signal::Stop { target: near })),
-        ("signal 14: child failed", {
-            Meaning::Signal(14, Signal::ChildFailed { child: far, parent: near, text: "no" })
+        ("signal 14: order, restart after a second", {
+            let fault = Fault { kind: FailureKind::Panic, error: 0x1234, text: "no" };
+            let order = Ordered::Restart { wait: Duration::from_secs(1), fault };
+            Meaning::Signal(14, Signal::Order { child: near, outpost: far, round: 1, order })
         }),
-        ("signal 15: decided, restart", {
-            let decision = Decision::Restart;
-            Meaning::Signal(15, Signal::Decided { child: near, parent: far, decision })
+        ("signal 15: report, failed", {
+            let news = News::Failed(Fault { kind: FailureKind::Error, error: 0x1234, text: "no disk" });
+            Meaning::Signal(15, Signal::Report { child: far, outpost: near, round: 1, news })
+        }),
+        ("signal 16: report, there is no child: nothing is registered for such props", {
+            let (child, news) = (RawAddress::default(), News::Unborn(NoChild::UnknownProps));
+            Meaning::Signal(16, Signal::Report { child, outpost: near, round: 0, news })
+        }),
+        ("signal 17: spawn, of props `market.Ticker` of three bytes, a child `a` below `/user/p`", {
+            let spawn = Spawn {
+                envelope: Envelope {
+                    type_hash: codec::type_hash("market.Ticker"),
+                    version: 1,
+                    readable_since: 1,
+                },
+                protocol: codec::type_hash("market.Tick"),
+                group: Group::Urgent,
+                mailbox: 9,
+                anywhere: true,
+                name: "a",
+                path: "/user/p",
+                props: &[1, 2, 3],
+            };
+            Meaning::Signal(17, Signal::Spawn { outpost: far, parent: near, spawn })
         }),
         ("a message `market.Tick` of version 2, readable since 1, of five bytes", {
             Meaning::Message(head, &[1, 2, 3, 4, 5])
@@ -179,6 +204,9 @@ fn the_tables_of_signals_and_reasons_are_the_codes() {
         .collect();
     let listed: Vec<_> =
         numbered(between(&page, "signals")).into_iter().map(|(number, name, _)| (number, name)).collect();
+    // A report stands twice among the examples.
+    let mut signals = signals;
+    signals.dedup();
     assert_eq!(listed, signals);
 
     let reasons = [
@@ -200,5 +228,6 @@ fn the_tables_of_signals_and_reasons_are_the_codes() {
     assert!(
         page.contains(&format!("at most {SIGNAL_TEXT_MAX} bytes"))
             && page.contains(&format!("up to {TEXT_MAX}"))
+            && page.contains(&format!("props have at most {SPAWN_PROPS_MAX} bytes"))
     );
 }

@@ -84,6 +84,7 @@ mod compact;
 mod crossing;
 mod fixed;
 mod imaged;
+mod props;
 mod registry;
 mod upgraded;
 
@@ -93,6 +94,8 @@ pub use bytemuck;
 pub use corelane_kernel::{Compact, Fixed, Wire};
 pub use crossing::{Atlas, Crossing, Home, NoHost, Peer};
 pub use imaged::{Image, Imaged, WireAddress};
+pub use props::Props;
+pub(crate) use props::{Adopt, Unmade};
 pub(crate) use registry::Take;
 pub use registry::{Reader, Registry, RegistryError, Undelivered, Writer};
 pub use upgraded::Upgraded;

@@ -5,12 +5,14 @@
 
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use corelane_kernel::{Address, AdmitError, Census, RawAddress, Scope, TellError, Wire};
+use corelane_kernel::{Actor, Address, AdmitError, Census, Failure, RawAddress, Scope, TellError, Wire};
 use corelane_shard::{Handle, LookupError};
 
+use super::props::{Factory, Props};
 use super::{Codec, DecodeError, EncodeError, Envelope, decode, encode, envelope};
 use crate::wire::{MessageHead, Target};
 
@@ -55,6 +57,11 @@ pub enum RegistryError {
         /// The type that has it.
         by: &'static str,
     },
+    /// Something is made of such props already.
+    SpawnsTaken {
+        /// The name of the props.
+        name: &'static str,
+    },
     /// Another name has the same hash: one of them has to be chosen anew.
     HashTaken {
         /// The name.
@@ -69,6 +76,9 @@ impl fmt::Display for RegistryError {
         match self {
             RegistryError::NameTaken { name, by } => {
                 write!(f, "the message type {by} is called \"{name}\" already")
+            }
+            RegistryError::SpawnsTaken { name } => {
+                write!(f, "another actor is made of the props \"{name}\" already")
             }
             RegistryError::HashTaken { name, by } => {
                 write!(f, "the names \"{name}\" and \"{by}\" have the same hash: choose another")
@@ -154,6 +164,7 @@ pub struct Registry {
     entries: Vec<Entry>,
     by_hash: Table<u64>,
     by_type: Table<TypeId>,
+    factories: HashMap<u64, Factory, BuildHasherDefault<Take>>,
 }
 
 impl Registry {
@@ -191,6 +202,43 @@ impl Registry {
             find: find::<M>,
         });
         Ok(())
+    }
+
+    /// Lets parents on other hosts spawn children here of props `P`: what the factory makes of them. It is called when the
+    /// child starts, and again when it is restarted. Registers the props and the child's messages as well. See
+    /// [`Props`] for how a child is spawned.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    pub fn spawns<P: Props, A: Actor<Msg = P::Msg>>(
+        &mut self,
+        factory: impl Fn(&P) -> A + Send + Sync + 'static,
+    ) -> Result<(), RegistryError> {
+        self.try_spawns(move |props| Ok(factory(props)))
+    }
+
+    /// As [`Registry::spawns`], of a factory that may fail; its failure is the child's, before it handled anything.
+    ///
+    /// # Errors
+    /// [`RegistryError`].
+    pub fn try_spawns<P: Props, A: Actor<Msg = P::Msg>>(
+        &mut self,
+        factory: impl Fn(&P) -> Result<A, Failure> + Send + Sync + 'static,
+    ) -> Result<(), RegistryError> {
+        self.register::<P>()?;
+        self.register::<P::Msg>()?;
+        match self.factories.entry(envelope::<P>().type_hash) {
+            Vacant(entry) => {
+                entry.insert(Factory::of::<P, A>(factory));
+                Ok(())
+            }
+            Occupied(_) => Err(RegistryError::SpawnsTaken { name: P::NAME }),
+        }
+    }
+
+    /// What is made of props with this hash.
+    pub(crate) fn factory(&self, hash: u64) -> Option<&Factory> {
+        self.factories.get(&hash)
     }
 
     fn by_hash(&self, hash: u64) -> Option<&Entry> {

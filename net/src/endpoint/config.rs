@@ -33,6 +33,9 @@ pub struct EndpointConfig {
     pub pending_bytes: usize,
     /// Watches by a peer's actors on actors here, for each link. One more is answered at once: unreachable. Default 1,000,000.
     pub watches_max: usize,
+    /// Children here of a peer's actors, for each link. One more is refused:
+    /// [`RemoteSpawnError::TooMany`](crate::RemoteSpawnError::TooMany). Default 100,000.
+    pub children_max: usize,
     /// Look-ups that each shard waits for at once. Default 1024.
     pub lookups_max: usize,
     /// TLS on all links, which is what links beyond this machine want. Default none: then only loopback addresses are bound,
@@ -56,6 +59,7 @@ impl Default for EndpointConfig {
             hosts_max: 1024,
             pending_bytes: 4 << 20,
             watches_max: 1_000_000,
+            children_max: 100_000,
             lookups_max: 1024,
             tls: None,
             insecure_plaintext_beyond_loopback: false,

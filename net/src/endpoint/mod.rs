@@ -9,6 +9,7 @@ use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) handle: Handle,
     /// What new connections show and believe, if links are under TLS.
     tls: Option<RwLock<Arc<Identity>>>,
+    /// Children of other hosts' actors that might live anywhere, so far.
+    children: AtomicUsize,
     censuses: Mutex<Vec<Option<Arc<Census>>>>,
     home: OnceLock<Arc<Home>>,
     /// Ports that are kept until a shard listens there.
@@ -67,6 +70,12 @@ impl Shared {
             let _ = self.home.set(Arc::new(home));
         }
         Ok(())
+    }
+
+    /// The shard of the next child that may live anywhere: all in turn.
+    pub(crate) fn next_child(&self) -> u16 {
+        let shard = self.children.fetch_add(1, Ordering::Relaxed) % self.handle.shards();
+        u16::try_from(shard).unwrap_or(0)
     }
 
     /// Lets go of a shard's port, now that it listens there.
@@ -237,6 +246,7 @@ impl Endpoint {
             peers,
             handle: loading.handle().clone(),
             tls: tls.map(|identity| RwLock::new(Arc::new(identity))),
+            children: AtomicUsize::new(0),
             censuses: Mutex::new(vec![None; shards]),
             home: OnceLock::new(),
             kept: Mutex::new(kept),

@@ -3,8 +3,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use corelane_kernel::{Address, Census, Failure, RawAddress, Scope, StopReason, within};
+use corelane_kernel::{
+    Address, Census, ChildNews, ChildOrder, Failure, RawAddress, Scope, StopReason, within,
+};
 
+use super::adoptions::Adoption;
 use super::lookups::{Lookups, Mail, Origin};
 use super::row::Row;
 use super::{Inner, Todo};
@@ -14,7 +17,7 @@ use crate::endpoint::Shared;
 use crate::link::{Connection, Inbound, Verdict};
 use crate::peer::node_of;
 use crate::resolve::{Found, HOST, Lookup, NotFound};
-use crate::wire::{EndReason, Introduction, MessageHead, Signal, lacking};
+use crate::wire::{EndReason, Fault, Introduction, MessageHead, News, Ordered, Signal, lacking};
 
 impl Inner {
     /// Bytes have come over a connection.
@@ -80,6 +83,7 @@ impl Inner {
                 shard: of.shard,
                 peer: of.peer.as_ref(),
                 watched: &mut of.watched,
+                children: of.children,
                 held: &mut of.held,
                 shared: &self.shared,
                 census: &self.census,
@@ -142,12 +146,17 @@ impl Inner {
     }
 }
 
+fn failure(fault: &Fault<'_>) -> Failure {
+    Failure::from_elsewhere(fault.kind, fault.error, fault.text)
+}
+
 /// Takes what a link hands over.
 struct Incoming<'a, 's> {
     slot: usize,
     shard: u16,
     peer: Option<&'a Arc<Peer>>,
     watched: &'a mut HashSet<(Address, Address)>,
+    children: usize,
     held: &'a mut Row,
     shared: &'a Arc<Shared>,
     census: &'a Arc<Census>,
@@ -279,8 +288,41 @@ impl Inbound for Incoming<'_, '_> {
                     self.todo.push(Todo::Stop(target));
                 }
             }
-            Signal::ChildFailed { .. } | Signal::Decided { .. } => {
-                tracing::debug!("a signal of supervision, of which this version makes nothing");
+            Signal::Order { child, outpost, round, order } => {
+                if let (Some(child), Some(outpost)) = (self.here(child), self.there(outpost)) {
+                    let order = match order {
+                        Ordered::Resume => ChildOrder::Resume,
+                        Ordered::Restart { wait, fault } => {
+                            ChildOrder::Restart { wait, failure: failure(&fault) }
+                        }
+                        Ordered::Hold => ChildOrder::Hold(true),
+                        Ordered::Release => ChildOrder::Hold(false),
+                        Ordered::Stop => ChildOrder::Stop,
+                    };
+                    self.todo.push(Todo::Order(outpost, child, round, order));
+                }
+            }
+            Signal::Report { child, outpost, round, news } => {
+                let Some(outpost) = self.here(outpost) else { return };
+                let news = match news {
+                    News::Born => ChildNews::Born,
+                    News::Failed(fault) => ChildNews::Failed(failure(&fault)),
+                    News::Ended => ChildNews::Ended,
+                    News::Unborn(why) => return self.todo.push(Todo::Unborn(self.slot, outpost, why)),
+                };
+                if let Some(child) = self.there(child) {
+                    self.todo.push(Todo::Report(outpost, child, round, news));
+                }
+            }
+            Signal::Spawn { outpost, parent, spawn } => {
+                // A parent that is nobody's has no child.
+                let (Some(by), Some(parent)) = (self.there(outpost), self.there(parent)) else { return };
+                let shard = self.census.place().shard() as u16;
+                let wanted = Adoption::of(self.shared, self.slot, shard, self.children, (by, parent), &spawn);
+                self.todo.push(match wanted {
+                    Ok(adoption) => Todo::Adopt(Box::new(adoption)),
+                    Err(why) => Todo::NoChild(self.slot, outpost, why),
+                });
             }
         }
     }

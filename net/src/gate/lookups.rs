@@ -13,7 +13,7 @@ use crate::endpoint::Shared;
 use crate::link::LinkTo;
 use crate::peer::node_of;
 use crate::reactor::Waker;
-use crate::resolve::{Found, HOST, Lookup, NotFound, RemoteLookupError, RemoteUrl};
+use crate::resolve::{Found, HOST, Lookup, NotFound, RemoteHost, RemoteLookupError, RemoteUrl};
 use crate::wire::MessageHead;
 
 /// What becomes of the answer.
@@ -168,32 +168,38 @@ impl Inner {
         &mut self,
         url: &RemoteUrl,
     ) -> Result<Option<usize>, RemoteLookupError> {
-        let (config, me) = (&self.shared.config, &self.shared.me);
         if self.shared.registry.name(codec::envelope::<M>().type_hash) != Some(M::NAME) {
             return Err(RemoteLookupError::NotRegistered { name: M::NAME });
         }
-        if url.system() != me.system {
-            let (named, own) = (url.system().to_owned(), me.system.clone());
+        let node = self.node_at(url.remote_host())?;
+        if self.lookups.waiting.len() >= self.lookups.max {
+            return Err(RemoteLookupError::TooMany);
+        }
+        if node == self.shared.me.node {
+            return Ok(None);
+        }
+        let slot = self.slot_for(LinkTo { node, incarnation: 0, shard: 0 });
+        slot.map(Some).ok_or(RemoteLookupError::TooMany)
+    }
+
+    /// The node of a host that may be reached, whose address is noted. This one's own is as good as any.
+    pub(super) fn node_at(&self, host: &RemoteHost) -> Result<u64, RemoteLookupError> {
+        let (config, me) = (&self.shared.config, &self.shared.me);
+        if host.system() != me.system {
+            let (named, own) = (host.system().to_owned(), me.system.clone());
             return Err(RemoteLookupError::OtherSystem { named, own });
         }
-        if !config.permits(url.host()) {
-            return Err(RemoteLookupError::BeyondLoopback(url.host()));
+        if !config.permits(host.address()) {
+            return Err(RemoteLookupError::BeyondLoopback(host.address()));
         }
         if self.left.get() {
             return Err(RemoteLookupError::ShuttingDown);
         }
-        if self.lookups.waiting.len() >= self.lookups.max {
+        let node = node_of(host.system(), host.address());
+        if node != me.node && !self.shared.peers.note_address(node, host.address()) {
             return Err(RemoteLookupError::TooMany);
         }
-        let node = node_of(url.system(), url.host());
-        if node == me.node {
-            return Ok(None);
-        }
-        if !self.shared.peers.note_address(node, url.host()) {
-            return Err(RemoteLookupError::TooMany);
-        }
-        let slot = self.slot_for(LinkTo { node, incarnation: 0, shard: 0 });
-        slot.map(Some).ok_or(RemoteLookupError::TooMany)
+        Ok(node)
     }
 
     fn find_here(&mut self, number: u64) {

@@ -10,6 +10,8 @@
 //! All of it lives on the shard's thread, without a lock but for what the shards of a host know in common
 //! ([`crate::peer`]).
 
+mod adoptions;
+mod births;
 mod inbound;
 mod line;
 mod lookups;
@@ -27,7 +29,12 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
-use corelane_kernel::{Address, Census, Place, RawAddress, Scope, StopReason, Time};
+use adoptions::Adoption;
+use births::Births;
+pub(crate) use births::Wanted;
+use corelane_kernel::{
+    Address, Census, ChildNews, ChildOrder, Place, RawAddress, Scope, SpawnError, StopReason, Time,
+};
 use corelane_shard::BoxError;
 use line::{Line, Spares};
 use lookups::{Lookups, Mail, Then};
@@ -41,7 +48,7 @@ use crate::reactor::{Address as SocketAddress, EventKind, Options, SocketId};
 use crate::resolve::{RemoteLookupError, RemoteUrl};
 use crate::sockets::{Rider, Sink, Sockets};
 use crate::tls::{TlsRefusal, TlsStats};
-use crate::wire::{EndReason, Reason, Room, Signal};
+use crate::wire::{EndReason, NoChild, Reason, Room, Signal};
 
 type Fast<V> = HashMap<u64, V, BuildHasherDefault<Take>>;
 
@@ -84,6 +91,17 @@ enum Todo {
     /// A watch by a link's peer, of these numbers, that is refused.
     Refuse(usize, RawAddress, RawAddress, EndReason),
     Answer(Then, Result<corelane_kernel::Admitted, RemoteLookupError>),
+    /// To send for a child on another host.
+    Bear(u64),
+    /// There will be no child for an outpost here.
+    Childless(Address, SpawnError),
+    /// By a link's peer, for an outpost here: there is no child.
+    Unborn(usize, Address, NoChild),
+    Report(Address, Address, u32, ChildNews),
+    Order(Address, Address, u32, ChildOrder),
+    Adopt(Box<Adoption>),
+    /// To a link's peer, for an outpost of these numbers there: there is no child.
+    NoChild(usize, RawAddress, NoChild),
 }
 
 /// See the module.
@@ -132,6 +150,7 @@ struct Inner {
     holding: Vec<usize>,
     todo: Vec<Todo>,
     lookups: Lookups,
+    births: Births,
     mail: Arc<Mail>,
     /// Ends of lives that this shard's links have heard of.
     ends: u64,
@@ -156,6 +175,7 @@ impl Gate {
             inner: RefCell::new(Inner {
                 this: this.clone(),
                 lookups: Lookups::new(shared.config.lookups_max),
+                births: Births::default(),
                 shared,
                 shard,
                 census,
@@ -299,7 +319,8 @@ impl Gate {
             if todo.is_empty() {
                 return;
             }
-            for todo in todo {
+            let mut rest = Rest { gate: self, todo: todo.into_iter() };
+            while let Some(todo) = rest.todo.next() {
                 match todo {
                     Todo::Watch(watcher, target) => scope.watch_for(watcher, target),
                     Todo::Unwatch(watcher, target) => scope.unwatch_for(watcher, target),
@@ -311,8 +332,53 @@ impl Gate {
                         self.inner.borrow_mut().refuse_watch(slot, watcher, target, reason);
                     }
                     Todo::Answer(then, found) => then(scope, found),
+                    Todo::Bear(number) => self.bear(number, scope),
+                    Todo::Childless(outpost, error) => {
+                        if scope.refuse_outpost(outpost, error).is_err() {
+                            return rest.later(Todo::Childless(outpost, error));
+                        }
+                    }
+                    Todo::Unborn(slot, outpost, why) => self.inner.borrow_mut().unborn(slot, outpost, why),
+                    Todo::Report(outpost, child, round, news) => {
+                        if scope.report_for(outpost, child, round, news.clone()).is_err() {
+                            return rest.later(Todo::Report(outpost, child, round, news));
+                        }
+                        self.inner.borrow_mut().births.known(outpost);
+                    }
+                    Todo::Order(outpost, child, round, order) => {
+                        if scope.order_for(outpost, child, round, order.clone()).is_err() {
+                            return rest.later(Todo::Order(outpost, child, round, order));
+                        }
+                    }
+                    Todo::Adopt(adoption) => self.adopt(*adoption, scope),
+                    Todo::NoChild(slot, outpost, why) => {
+                        self.inner.borrow_mut().refuse_child(slot, outpost, why);
+                    }
                 }
             }
+        }
+    }
+}
+
+/// What is left of a row of things to be done: for later, where there is no room for one of them, or one has panicked.
+struct Rest<'a> {
+    gate: &'a Gate,
+    todo: std::vec::IntoIter<Todo>,
+}
+
+impl Rest<'_> {
+    /// The kernel has no room for this one now.
+    fn later(self, todo: Todo) {
+        let gate = self.gate;
+        drop(self);
+        gate.inner.borrow_mut().todo.insert(0, todo);
+    }
+}
+
+impl Drop for Rest<'_> {
+    fn drop(&mut self) {
+        if self.todo.len() > 0 {
+            self.gate.inner.borrow_mut().todo.splice(0..0, self.todo.by_ref());
         }
     }
 }
@@ -328,6 +394,7 @@ impl Rider for Gate {
             inner.hear_of_ends();
             inner.read_mail();
             inner.expire_lookups();
+            inner.expire_births();
             if !inner.left.get()
                 && inner.shared.handle.is_shutting_down()
                 && scope.stats().actors == 0
@@ -359,7 +426,8 @@ impl Rider for Gate {
         let link = inner.deadlines.first().map(|(at, _)| *at);
         let stranger = inner.strangers.front().map(|(at, _)| *at);
         let handshake = inner.handshakes.front().map(|(at, _)| *at);
-        [link, stranger, handshake, soon, inner.lookups.next_deadline()].into_iter().flatten().min()
+        let [lookup, birth] = [inner.lookups.next_deadline(), inner.births.next_deadline()];
+        [link, stranger, handshake, soon, lookup, birth].into_iter().flatten().min()
     }
 
     fn is_quiet(&self) -> bool {

@@ -88,7 +88,9 @@ impl Inner {
         if !line.came_in {
             self.slots[slot].refusal = Some(refusal);
             if refusal.is_lasting() {
-                self.reject_lookups(slot, &RemoteLookupError::Tls(refusal));
+                let error = RemoteLookupError::Tls(refusal);
+                self.reject_lookups(slot, &error);
+                self.reject_births(slot, &error);
             }
         }
         self.disconnected(slot, connection);

@@ -37,6 +37,8 @@ pub(super) struct Slot {
     pub(super) held: Row,
     /// Watches by the peer's actors on actors here.
     pub(super) watched: HashSet<(Address, Address)>,
+    /// Children here of the peer's actors.
+    pub(super) children: usize,
     /// The peer was given up, and nobody has been met since.
     pub(super) lost: bool,
     pub(super) rejected: Option<Reason>,
@@ -47,6 +49,13 @@ pub(super) struct Slot {
     started: bool,
     pub(super) deadline: Option<Time>,
     dirty: bool,
+}
+
+impl Slot {
+    /// A child of one of the peer's actors has ended.
+    pub(super) fn end_child(&mut self) {
+        self.children = self.children.saturating_sub(1);
+    }
 }
 
 /// The hosts that addresses in messages name, beside the two of a link. Notes those of which a peer has not been told where
@@ -87,7 +96,7 @@ pub(super) fn key(realm: u32, shard: u16) -> u64 {
 }
 
 /// The place of a peer's shard.
-fn place_of(peer: &Peer, shard: u16) -> Option<Place> {
+pub(super) fn place_of(peer: &Peer, shard: u16) -> Option<Place> {
     let somebody = RawAddress { identity: 1 << 32 | 1, index: 1, shard: shard.into() };
     Some(peer.realm().address(somebody)?.place())
 }
@@ -112,6 +121,7 @@ impl Inner {
             pending: Row::default(),
             held: Row::default(),
             watched: HashSet::new(),
+            children: 0,
             lost: false,
             rejected: None,
             refusal: None,
@@ -139,6 +149,11 @@ impl Inner {
             return Some(*slot);
         }
         let peer = self.shared.peers.by_realm(realm)?;
+        self.slot_with(peer, shard)
+    }
+
+    /// The slot of the link to a shard of this life of a peer, unless that is with another.
+    pub(super) fn slot_with(&mut self, peer: Arc<Peer>, shard: u16) -> Option<usize> {
         let to = LinkTo { node: peer.node(), incarnation: peer.incarnation(), shard };
         let slot = self.slot_for(to)?;
         let met = self.slots[slot].link.to().incarnation;
@@ -194,9 +209,11 @@ impl Inner {
         for (watcher, target) in of.watched.drain() {
             self.todo.push(Todo::Unwatch(watcher, target));
         }
+        of.children = 0;
         if let Some(place) = of.peer.as_ref().and_then(|peer| place_of(peer, of.shard)) {
             self.todo.push(Todo::Lose(place));
         }
+        self.forget_births(slot);
     }
 
     /// Has a link dial, if it does not yet.
@@ -231,7 +248,9 @@ impl Inner {
                     self.slots[slot].rejected = Some(reason);
                     self.void(slot);
                     self.slots[slot].lost = true;
-                    self.reject_lookups(slot, &RemoteLookupError::Rejected(reason));
+                    let error = RemoteLookupError::Rejected(reason);
+                    self.reject_lookups(slot, &error);
+                    self.reject_births(slot, &error);
                 }
             }
         }
@@ -294,6 +313,7 @@ impl Inner {
                 self.enter_life(slot, peer);
                 self.slots[slot].named.told.borrow_mut().clear();
                 self.resend_lookups(slot);
+                self.bear_waiting(slot);
                 self.soil(slot);
             }
             Err(refused) => {

@@ -4,12 +4,12 @@ use std::any::{Any, TypeId};
 use std::cell::RefMut;
 use std::rc::Rc;
 
-use corelane_kernel::{Address, StopReason, Uplink, UplinkRefusal, within};
+use corelane_kernel::{Address, ChildNews, ChildOrder, Failure, StopReason, Uplink, UplinkRefusal, within};
 
 use super::{Gate, Inner};
 use crate::codec::Writer;
 use crate::link::LinkTellError;
-use crate::wire::{EndReason, MessageHead, Signal, Target};
+use crate::wire::{EndReason, Fault, MessageHead, News, NoChild, Ordered, Signal, Target};
 
 /// The gate as the kernel knows it. Keeps the gate as long as the kernel lives.
 pub(crate) struct GateUplink {
@@ -64,6 +64,51 @@ impl Uplink for GateUplink {
             inner.signal_to(target, Signal::Stop { target: target.to_raw() });
         }
     }
+
+    fn order(
+        &mut self,
+        outpost: Address,
+        child: Address,
+        round: u32,
+        order: &ChildOrder,
+    ) -> Result<(), UplinkRefusal> {
+        let order = match order {
+            ChildOrder::Resume => Ordered::Resume,
+            ChildOrder::Restart { wait, failure } => Ordered::Restart { wait: *wait, fault: fault(failure) },
+            ChildOrder::Hold(true) => Ordered::Hold,
+            ChildOrder::Hold(false) => Ordered::Release,
+            ChildOrder::Stop => Ordered::Stop,
+        };
+        let signal = Signal::Order { child: child.to_raw(), outpost: outpost.to_raw(), round, order };
+        let mut inner = self.inner().ok_or(UplinkRefusal::Full)?;
+        if inner.signal_to(child, signal) { Ok(()) } else { Err(UplinkRefusal::Unreachable) }
+    }
+
+    fn report(
+        &mut self,
+        child: Address,
+        outpost: Address,
+        round: u32,
+        news: &ChildNews,
+    ) -> Result<(), UplinkRefusal> {
+        let (news, ended) = match news {
+            ChildNews::Born => (News::Born, false),
+            ChildNews::Failed(failure) => (News::Failed(fault(failure)), false),
+            ChildNews::Ended => (News::Ended, true),
+            // Never offered: who is not born here is answered by the gate.
+            ChildNews::Unborn(_) => (News::Unborn(NoChild::Refused), false),
+        };
+        let signal = Signal::Report { child: child.to_raw(), outpost: outpost.to_raw(), round, news };
+        let mut inner = self.inner().ok_or(UplinkRefusal::Full)?;
+        if ended && let Some(slot) = inner.slot_to(outpost) {
+            inner.slots[slot].end_child();
+        }
+        if inner.signal_to(outpost, signal) { Ok(()) } else { Err(UplinkRefusal::Unreachable) }
+    }
+}
+
+fn fault(failure: &Failure) -> Fault<'_> {
+    Fault { kind: failure.kind(), error: failure.error_hash(), text: failure.text() }
 }
 
 impl Inner {

@@ -28,7 +28,8 @@ pub(super) const CAPABILITIES: u64 = if cfg!(target_endian = "little") {
 } else {
     capability::ALL & !capability::LITTLE_ENDIAN
 };
-pub(super) const REQUIRED: u64 = capability::CHUNKS | capability::LITTLE_ENDIAN;
+/// All of it: nothing that speaks version 1 is without.
+pub(super) const REQUIRED: u64 = capability::CHUNKS | capability::LITTLE_ENDIAN | capability::SUPERVISION;
 
 /// Reads the first frame of a connection that came in. `None` while it is not all there; else the hello, by whose shards and
 /// node the link is found ([`super::Link::accept`]), and how many bytes it took.

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use crate::wire::{Room, SIGNAL_FRAME_MAX, Signal};
+use crate::wire::{Room, SIGNAL_FRAME_MAX, SPAWN_FRAME_MAX, Signal};
 
 /// The sender's side.
 #[derive(Debug, Default)]
@@ -34,8 +34,15 @@ impl Resend {
     /// Takes a signal in.
     pub(super) fn push(&mut self, signal: &Signal<'_>) {
         let seq = self.acknowledged + self.frames.len() as u64 + 1;
-        let mut bytes = [0; SIGNAL_FRAME_MAX];
-        let mut room = Room::new(&mut bytes);
+        let (mut plain, mut large) = ([0; SIGNAL_FRAME_MAX], Vec::new());
+        let bytes = match signal {
+            Signal::Spawn { .. } => {
+                large.resize(SPAWN_FRAME_MAX, 0);
+                large.as_mut_slice()
+            }
+            _ => &mut plain,
+        };
+        let mut room = Room::new(bytes);
         let fits = signal.write(seq, &mut room);
         debug_assert!(fits, "the longest signal fits");
         self.frames.push_back(room.written().into());

@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | 1 | hello | [`hello`](Hello) |
 //! | 2, 3, 4, 5, 9 | goodbye, heartbeat, credit, acknowledgement, introduction | `control` |
-//! | 6 | signal | [`signal`](Signal) |
+//! | 6 | signal | [`signal`](Signal), `family` |
 //! | 7 | message | [`message`](MessageHead) |
 //! | 8 | chunk | [`chunk`](Chunk) |
 //!
@@ -29,6 +29,7 @@
 mod chunk;
 mod control;
 mod cursor;
+mod family;
 mod frame;
 mod hello;
 mod message;
@@ -41,11 +42,12 @@ pub use control::{
     write_acknowledgement, write_heartbeat,
 };
 pub use cursor::Room;
+pub use family::{Fault, News, NoChild, Ordered, SPAWN_FRAME_MAX, SPAWN_PROPS_MAX, Spawn};
 pub use frame::{FRAME_MIN, Frame, FrameError, HEAD, Kind};
 pub(crate) use frame::{lacking, padded};
 pub use hello::{ASSOCIATION_MAX, Hello, MAGIC, NODE_FIRST, TEXT_MAX, VERSION, VERSION_OLDEST, capability};
 pub use message::{Envelope, MESSAGE_FRAME, MESSAGE_HEAD, MessageHead, Target};
-pub use signal::{Decision, EndReason, SIGNAL_FRAME_MAX, SIGNAL_TEXT_MAX, Signal};
+pub use signal::{EndReason, SIGNAL_FRAME_MAX, SIGNAL_TEXT_MAX, Signal};
 
 /// The longest frame that may come before the limits are agreed: a hello or a goodbye.
 pub const HELLO_MAX: u32 = FRAME_MIN;

@@ -6,24 +6,27 @@
 //! 0   u64   number of the signal in its association, from 1
 //! 8   16    first address
 //! 24  16    second address; not in a stop
-//! 40  u32   reason or directive; only in ended, child failed and decision
+//! 40  u32   reason; only in ended
 //! 44  u32   length of the text; only there
 //! 48  …     text (UTF-8)
 //! ```
 //!
+//! What parents and children say to each other goes on behind the addresses as `family` says.
+//!
 //! An address on one of the link's two hosts takes 16 bytes: identity (u64), index (u32), shard (u32). Which host it is on
-//! follows from the signal: a watcher and a parent are the sender's in some, the receiver's in others.
+//! follows from the signal: a watcher and a child are the sender's in some, the receiver's in others.
 
 use corelane_kernel::RawAddress;
 
 use super::cursor::{Reader, Room};
+use super::family::{News, Ordered, Spawn, Tail};
 use super::frame::{Frame, FrameError, Kind, emit};
 
 /// Bytes of the longest text: what a failure keeps of its own.
 pub const SIGNAL_TEXT_MAX: usize = corelane_kernel::TEXT_MAX;
 
-/// Bytes of the longest signal frame.
-pub const SIGNAL_FRAME_MAX: usize = 8 + 48 + SIGNAL_TEXT_MAX.next_multiple_of(8);
+/// Bytes of the longest signal frame but for a spawn's, which has [`SPAWN_FRAME_MAX`](super::SPAWN_FRAME_MAX).
+pub const SIGNAL_FRAME_MAX: usize = 8 + 72 + SIGNAL_TEXT_MAX.next_multiple_of(8);
 
 /// Why an actor ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,18 +40,6 @@ pub enum EndReason {
     NotFound = 3,
     /// Its shard is gone.
     Unreachable = 4,
-}
-
-/// What a parent decided about a child that failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u32)]
-pub enum Decision {
-    /// It goes on.
-    Resume = 1,
-    /// It is made anew.
-    Restart = 2,
-    /// It stops.
-    Stop = 3,
 }
 
 /// One signal. Addresses of the receiver's host are checked by the kernel they are for.
@@ -84,23 +75,36 @@ pub enum Signal<'a> {
         /// The receiver's.
         target: RawAddress,
     },
-    /// The sender's actor, a child of the receiver's, has failed and waits for a decision.
-    ChildFailed {
-        /// The sender's.
-        child: RawAddress,
-        /// The receiver's.
-        parent: RawAddress,
-        /// What the failure said.
-        text: &'a str,
-    },
-    /// The sender's actor has decided about its child, the receiver's.
-    Decided {
+    /// The parent of the receiver's actor, the sender's, orders something of it.
+    Order {
         /// The receiver's.
         child: RawAddress,
-        /// The sender's.
-        parent: RawAddress,
+        /// The outpost that stands for it, the sender's.
+        outpost: RawAddress,
+        /// Restarts that were ordered so far.
+        round: u32,
         /// What.
-        decision: Decision,
+        order: Ordered<'a>,
+    },
+    /// Something has become of the sender's actor, whose parent is the receiver's.
+    Report {
+        /// The sender's; nothing but zeros where there is none.
+        child: RawAddress,
+        /// The outpost that stands for it, the receiver's.
+        outpost: RawAddress,
+        /// Restarts that were obeyed so far.
+        round: u32,
+        /// What.
+        news: News<'a>,
+    },
+    /// A child of the sender's actor is to be spawned at the receiver.
+    Spawn {
+        /// The outpost that stands for it, the sender's.
+        outpost: RawAddress,
+        /// Its parent, the sender's.
+        parent: RawAddress,
+        /// What, and how.
+        spawn: Spawn<'a>,
     },
 }
 
@@ -110,8 +114,9 @@ pub(crate) mod number {
     pub(crate) const UNWATCH: u16 = 2;
     pub(crate) const ENDED: u16 = 3;
     pub(crate) const STOP: u16 = 4;
-    pub(crate) const CHILD_FAILED: u16 = 5;
-    pub(crate) const DECIDED: u16 = 6;
+    pub(crate) const ORDER: u16 = 5;
+    pub(crate) const REPORT: u16 = 6;
+    pub(crate) const SPAWN: u16 = 7;
 }
 
 fn address(at: &mut Reader<'_>) -> Option<RawAddress> {
@@ -137,6 +142,17 @@ pub(crate) fn cut(text: &str) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
+/// The text of this length that is next.
+pub(super) fn text<'a>(at: &mut Reader<'a>, length: u32) -> Result<&'a str, FrameError> {
+    let wrong = |field| FrameError::malformed(Kind::Signal, field);
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    if length > SIGNAL_TEXT_MAX {
+        return Err(wrong("text"));
+    }
+    let text = at.bytes(length).ok_or(wrong("length"))?;
+    core::str::from_utf8(text).map_err(|_| wrong("text"))
+}
+
 impl<'a> Signal<'a> {
     /// The number and the meaning of a signal frame.
     ///
@@ -156,36 +172,31 @@ impl<'a> Signal<'a> {
         let signal = match frame.detail {
             number::WATCH => Signal::Watch { watcher: first, target: second },
             number::UNWATCH => Signal::Unwatch { watcher: first, target: second },
-            number::ENDED | number::CHILD_FAILED | number::DECIDED => {
+            number::ENDED => {
                 let (Some(code), Some(length)) = (at.u32(), at.u32()) else { return Err(wrong("length")) };
-                let length = usize::try_from(length).unwrap_or(usize::MAX);
-                if length > SIGNAL_TEXT_MAX {
-                    return Err(wrong("text"));
-                }
-                let text = at.bytes(length).ok_or(wrong("length"))?;
-                let text = core::str::from_utf8(text).map_err(|_| wrong("text"))?;
-                match frame.detail {
-                    number::ENDED => {
-                        let reason = match code {
-                            1 => EndReason::Stopped,
-                            2 => EndReason::Failed,
-                            3 => EndReason::NotFound,
-                            4 => EndReason::Unreachable,
-                            _ => return Err(wrong("reason")),
-                        };
-                        Signal::Ended { watcher: first, target: second, reason, text }
-                    }
-                    number::CHILD_FAILED => Signal::ChildFailed { child: first, parent: second, text },
-                    _ => {
-                        let decision = match code {
-                            1 => Decision::Resume,
-                            2 => Decision::Restart,
-                            3 => Decision::Stop,
-                            _ => return Err(wrong("decision")),
-                        };
-                        Signal::Decided { child: first, parent: second, decision }
-                    }
-                }
+                let text = text(&mut at, length)?;
+                let reason = match code {
+                    1 => EndReason::Stopped,
+                    2 => EndReason::Failed,
+                    3 => EndReason::NotFound,
+                    4 => EndReason::Unreachable,
+                    _ => return Err(wrong("reason")),
+                };
+                Signal::Ended { watcher: first, target: second, reason, text }
+            }
+            number::ORDER => {
+                let tail = Tail::read(&mut at)?;
+                let order = Ordered::of(&tail).ok_or(wrong("order"))?;
+                Signal::Order { child: first, outpost: second, round: tail.round, order }
+            }
+            number::REPORT => {
+                let tail = Tail::read(&mut at)?;
+                let news = News::of(&tail).ok_or(wrong("news"))?;
+                Signal::Report { child: first, outpost: second, round: tail.round, news }
+            }
+            number::SPAWN => {
+                let spawn = Spawn::read(&mut at)?;
+                Signal::Spawn { outpost: first, parent: second, spawn }
             }
             _ => return Err(wrong("which")),
         };
@@ -198,11 +209,9 @@ impl<'a> Signal<'a> {
         let plain = |room: &mut Room<'_>, which, first, second| {
             emit(room, Kind::Signal, 0, which, [&seq[..], &bytes_of(first), &bytes_of(second)])
         };
-        let told = |room: &mut Room<'_>, which, first, second, code: u32, text: &str| {
-            let text = cut(text);
-            let length = u32::try_from(text.len()).unwrap_or(0).to_le_bytes();
-            let fields: [&[u8]; 6] =
-                [&seq, &bytes_of(first), &bytes_of(second), &code.to_le_bytes(), &length, text.as_bytes()];
+        let family = |room: &mut Room<'_>, which, child, outpost, tail: &Tail<'_>| {
+            let fields: [&[u8]; 5] =
+                [&seq, &bytes_of(child), &bytes_of(outpost), &tail.fixed(), tail.text.as_bytes()];
             emit(room, Kind::Signal, 0, which, fields)
         };
         match *self {
@@ -213,23 +222,41 @@ impl<'a> Signal<'a> {
             }
             Signal::Ended { watcher, target, reason, text } => {
                 let code = match reason {
-                    EndReason::Stopped => 1,
+                    EndReason::Stopped => 1_u32,
                     EndReason::Failed => 2,
                     EndReason::NotFound => 3,
                     EndReason::Unreachable => 4,
                 };
-                told(room, number::ENDED, watcher, target, code, text)
+                let text = cut(text);
+                let length = u32::try_from(text.len()).unwrap_or(0).to_le_bytes();
+                let fields: [&[u8]; 6] = [
+                    &seq,
+                    &bytes_of(watcher),
+                    &bytes_of(target),
+                    &code.to_le_bytes(),
+                    &length,
+                    text.as_bytes(),
+                ];
+                emit(room, Kind::Signal, 0, number::ENDED, fields)
             }
-            Signal::ChildFailed { child, parent, text } => {
-                told(room, number::CHILD_FAILED, child, parent, 0, text)
+            Signal::Order { child, outpost, round, order } => {
+                family(room, number::ORDER, child, outpost, &order.tail(round))
             }
-            Signal::Decided { child, parent, decision } => {
-                let code = match decision {
-                    Decision::Resume => 1,
-                    Decision::Restart => 2,
-                    Decision::Stop => 3,
-                };
-                told(room, number::DECIDED, child, parent, code, "")
+            Signal::Report { child, outpost, round, news } => {
+                family(room, number::REPORT, child, outpost, &news.tail(round))
+            }
+            Signal::Spawn { outpost, parent, spawn } => {
+                let Some(fixed) = spawn.fixed() else { return false };
+                let fields: [&[u8]; 7] = [
+                    &seq,
+                    &bytes_of(outpost),
+                    &bytes_of(parent),
+                    &fixed,
+                    spawn.name.as_bytes(),
+                    spawn.path.as_bytes(),
+                    spawn.props,
+                ];
+                emit(room, Kind::Signal, 0, number::SPAWN, fields)
             }
         }
     }

@@ -95,6 +95,10 @@ pub(crate) struct Host {
 }
 
 pub(crate) fn host_at(shards: usize, backend: Choice, config: EndpointConfig) -> Host {
+    host_with(shards, backend, config, registry())
+}
+
+pub(crate) fn host_with(shards: usize, backend: Choice, config: EndpointConfig, registry: Registry) -> Host {
     let reactor = ReactorConfig { backend, ..ReactorConfig::default() };
     let system = System::builder()
         .shards(shards)
@@ -104,7 +108,7 @@ pub(crate) fn host_at(shards: usize, backend: Choice, config: EndpointConfig) ->
         .log_dead_letters(0)
         .kernel(KernelConfig { supervision: Strategy::stopping(), ..KernelConfig::default() })
         .extension(Net::of(NetConfig { reactor, ..NetConfig::default() }))
-        .extension(Endpoint::of(config, registry()))
+        .extension(Endpoint::of(config, registry))
         .start()
         .unwrap();
     let address = system.extension::<Endpoint>().unwrap().address();

@@ -1,6 +1,8 @@
 //! Actors of one system tell, ask, watch and stop those of another, over sockets of this machine.
 
 mod common;
+mod families;
+mod family;
 mod pki;
 #[cfg(unix)]
 mod processes;

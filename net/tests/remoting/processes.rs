@@ -4,12 +4,13 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 
-use corelane_kernel::{Actor, AskError, Ctx, Outcome};
+use corelane_kernel::{Actor, ActorRef, AskError, Ctx, Outcome, Strategy};
 use corelane_net::EndpointConfig;
 use corelane_net::reactor::Choice;
 use corelane_shard::On;
 
 use crate::common::*;
+use crate::family::*;
 
 /// The address at which the child listens; set in a child only.
 const BIND: &str = "CORELANE_TEST_REMOTE_BIND";
@@ -24,7 +25,9 @@ fn child_of_another_test() {
         link: impatient(),
         ..EndpointConfig::default()
     };
-    let host = host_at(1, Choice::Automatic, config);
+    let log = Log::new();
+    let host = log.host(1, Choice::Automatic, config);
+    let office = log.office(&host, Strategy::one_for_one());
     let (adder, _seen) = Adder::spawn(&host, On::Shard(0), "adder");
     host.system.spawn_named(On::Shard(0), "mirror", || Mirror).unwrap();
     println!("\nlistens {}", host.address);
@@ -32,6 +35,8 @@ fn child_of_another_test() {
     while std::io::stdin().read_line(&mut line).unwrap() > 0 {
         if line.trim() == "stop" {
             host.system.call(0, move |scope| scope.stop(adder)).unwrap();
+        } else if let Some(at) = line.trim().strip_prefix("hire ") {
+            office.try_hire(&host, at, "w", Hire::of("w")).unwrap();
         }
         line.clear();
     }
@@ -75,7 +80,17 @@ impl Other {
     }
 
     fn url(&self, name: &str) -> String {
-        format!("corelane://test@{}/user/{name}", self.address)
+        format!("{}/user/{name}", self.at())
+    }
+
+    fn at(&self) -> String {
+        format!("corelane://test@{}", self.address)
+    }
+
+    /// Tells it what to do.
+    fn say(&mut self, line: &str) {
+        let stdin = self.child.stdin.as_mut().unwrap();
+        stdin.write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 
     fn signal(&self, signal: &str) {
@@ -113,7 +128,7 @@ fn an_actor_of_another_process_is_told_asked_and_watched() {
     near.have(watcher, Watching::Watch(adder));
     // It has heard of the watch when it answers what was asked later.
     assert_eq!(near.ask(0, adder), Ok(5050));
-    other.child.stdin.as_mut().unwrap().write_all(b"stop\n").unwrap();
+    other.say("stop");
     assert_eq!(next(&heard), "Stopped");
     near.end();
 }
@@ -193,5 +208,99 @@ fn a_process_that_hangs_is_lost_and_may_come_back() {
     near.have(watcher, Watching::Watch(same));
     near.have(watcher, Watching::Stop(same));
     assert_eq!(next(&heard), "Stopped");
+    near.end();
+}
+
+/// Passes on what workers of another process say.
+struct Reporter(std::sync::mpsc::Sender<String>);
+
+impl Actor for Reporter {
+    type Msg = String;
+    fn receive(&mut self, said: String, _: &mut Ctx<'_, Self>) -> Outcome {
+        let _ = self.0.send(said);
+        Ok(())
+    }
+}
+
+/// This host and its boss, who hires a worker in another process and watches it.
+fn employer(log: &Log, other: &Other) -> (Host, Office, ActorRef<String>, ActorRef<Job>) {
+    let near = log.host(1, Choice::Automatic, config());
+    let office = log.office(&near, Strategy::one_for_one());
+    let said = log.said.clone();
+    let reporter = near.system.spawn_on(On::Shard(0), move || Reporter(said.clone())).unwrap();
+    let worker = employ(log, &near, &office, other, reporter);
+    (near, office, reporter, worker)
+}
+
+fn employ(log: &Log, near: &Host, office: &Office, at: &Other, reporter: ActorRef<String>) -> ActorRef<Job> {
+    let hire = Hire { name: "w".into(), log: reporter };
+    let worker = office.try_hire(near, &at.at(), "w", hire).unwrap();
+    office.have(near, move |me, ctx| {
+        ctx.watch(worker)?;
+        me.say("watches");
+        Ok(())
+    });
+    log.expect_all(&["w started", "boss watches"]);
+    worker
+}
+
+#[test]
+fn a_child_in_another_process_is_restarted_and_stopped_by_its_parent() {
+    let (log, other) = (Log::new(), Other::start("127.0.0.1:0"));
+    let (near, office, _, worker) = employer(&log, &other);
+    near.give(worker, Job::Fail("oops".into()));
+    near.give(worker, Job::Note(1));
+    log.expect(&["boss decides: error: oops", "w stopped", "w started", "w 1"]);
+    near.give(worker, Job::Share("g".into()));
+    log.expect(&["g started"]);
+    office.stop(&near);
+    // Signals overtake what is told: the boss's own word may be the first.
+    log.expect_all(&["g stopped", "w stopped", "boss stopped"]);
+    near.end();
+}
+
+/// Conformance 38.
+#[test]
+fn the_end_of_a_child_whose_process_is_killed_is_heard_once_and_its_successor_makes_another() {
+    let (log, other) = (Log::new(), Other::start("127.0.0.1:0"));
+    let (near, office, reporter, old) = employer(&log, &other);
+    let bind = other.address.to_string();
+    other.kill();
+    log.expect(&["boss hears Unreachable"]);
+    let again = Other::start(&bind);
+    // The name is free again.
+    let new = employ(&log, &near, &office, &again, reporter);
+    assert_ne!(old, new);
+    near.give(new, Job::Note(1));
+    // Nothing more of the old one came in between.
+    log.expect(&["w 1"]);
+    near.end();
+}
+
+#[test]
+fn a_child_whose_parents_process_is_killed_stops_by_itself() {
+    let (log, mut other) = (Log::new(), Other::start("127.0.0.1:0"));
+    let near = log.host(1, Choice::Automatic, config());
+    other.say(&format!("hire {}", near.at()));
+    log.expect(&["w started"]);
+    other.kill();
+    log.expect(&["w stopped"]);
+    near.end();
+    log.expect_nothing();
+}
+
+#[test]
+fn a_child_and_its_parent_are_parted_by_a_process_that_hangs_and_not_joined_again() {
+    let (log, other) = (Log::new(), Other::start("127.0.0.1:0"));
+    let (near, office, reporter, old) = employer(&log, &other);
+    other.signal("-STOP");
+    log.expect(&["boss hears Unreachable"]);
+    other.signal("-CONT");
+    // It finds out that it was given up, and has the old one stop, who has nobody to say so to.
+    let new = employ(&log, &near, &office, &other, reporter);
+    assert_ne!(old, new);
+    office.have(&near, move |_, ctx| Ok(ctx.watch(old)?));
+    let gone = log.next();
+    assert!(gone == "boss hears NotFound" || gone == "boss hears Stopped", "{gone}");
     near.end();
 }

@@ -1,0 +1,332 @@
+//! Births: children of this shard's actors that are to be spawned on other hosts, until it is known what became of them.
+//!
+//! An outpost stands for each among its parent's children from the beginning. Who is not known yet, or not reached, is waited
+//! for, for a time; then the child is sent for by a signal, which arrives once and is answered once, or the host is lost.
+
+use std::cell::Cell;
+use std::collections::{BTreeSet, HashMap};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use corelane_kernel::{ActorRef, Address, Outpost, Place, Scope, SpawnError, Time};
+
+use super::slot::place_of;
+use super::{Gate, Inner, Todo};
+use crate::codec::{self, EncodeError, Envelope, Props};
+use crate::link::LinkTo;
+use crate::resolve::{RemoteHost, RemoteLookupError};
+use crate::spawning::RemoteSpawnError;
+use crate::wire::{NoChild, SPAWN_PROPS_MAX, Signal, Spawn};
+
+/// What is wanted of a child, but for its props.
+pub(crate) struct Wanted<'a> {
+    pub(crate) host: &'a RemoteHost,
+    pub(crate) shard: Option<u16>,
+    pub(crate) within: Duration,
+    pub(crate) name: Option<&'a str>,
+    pub(crate) group: corelane_kernel::Group,
+    pub(crate) mailbox: u32,
+}
+
+/// How props are written.
+type Encode = Box<dyn Fn(&mut [u8]) -> Result<usize, EncodeError>>;
+
+/// Why there is no child, for what tells the parent.
+type Why = Rc<Cell<Option<RemoteSpawnError>>>;
+
+/// A child that is not there yet.
+struct Birth {
+    /// The link over which it is sent for.
+    slot: usize,
+    host: SocketAddr,
+    outpost: Outpost,
+    name: Option<Box<str>>,
+    anywhere: bool,
+    envelope: Envelope,
+    props: &'static str,
+    protocol: u64,
+    encode: Encode,
+    why: Why,
+    /// Until when the host may be waited for; `None` once the child was sent for.
+    deadline: Option<Time>,
+}
+
+#[derive(Default)]
+pub(super) struct Births {
+    waiting: HashMap<u64, Birth>,
+    by_outpost: HashMap<Address, u64>,
+    deadlines: BTreeSet<(Time, u64)>,
+    last: u64,
+}
+
+impl Births {
+    fn insert(&mut self, birth: Birth) -> u64 {
+        self.last += 1;
+        let number = self.last;
+        self.by_outpost.insert(birth.outpost.address(), number);
+        self.deadlines.extend(birth.deadline.map(|deadline| (deadline, number)));
+        self.waiting.insert(number, birth);
+        number
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Birth> {
+        let birth = self.waiting.remove(&number)?;
+        self.by_outpost.remove(&birth.outpost.address());
+        if let Some(deadline) = birth.deadline {
+            self.deadlines.remove(&(deadline, number));
+        }
+        Some(birth)
+    }
+
+    /// A child was heard of: it is there, or was.
+    pub(super) fn known(&mut self, outpost: Address) {
+        if let Some(number) = self.by_outpost.get(&outpost).copied() {
+            self.remove(number);
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Time> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// Those of which this holds, in the order in which they were wanted.
+    fn which(&self, mut holds: impl FnMut(&Birth) -> bool) -> Vec<u64> {
+        let of = self.waiting.iter().filter(|(_, birth)| holds(birth));
+        let mut of: Vec<u64> = of.map(|(number, _)| *number).collect();
+        of.sort_unstable();
+        of
+    }
+}
+
+impl Gate {
+    /// Spawns a child on a host. Nothing is begun where that fails.
+    pub(crate) fn spawn_child<P: Props>(
+        &self,
+        scope: &mut Scope<'_>,
+        parent: Address,
+        wanted: &Wanted<'_>,
+        props: P,
+        then: impl FnOnce(Result<ActorRef<P::Msg>, RemoteSpawnError>, &mut Scope<'_>) + 'static,
+    ) -> Result<(), RemoteSpawnError> {
+        let slot = self.inner.borrow_mut().begin_birth::<P>(wanted)?;
+        let why = Why::default();
+        let kept = why.clone();
+        let then = move |born: Result<ActorRef<P::Msg>, SpawnError>, scope: &mut Scope<'_>| {
+            let born = born.map_err(|error| match (kept.take(), error) {
+                (Some(why), _) => why,
+                (None, SpawnError::Unreachable) => RemoteSpawnError::Lost,
+                (None, error) => RemoteSpawnError::Spawn(error),
+            });
+            then(born, scope);
+        };
+        let Some(slot) = slot else { return self.spawn_here(scope, parent, wanted, props, then) };
+        let spawner = scope.child_on(parent, 0).ok_or(SpawnError::Stopping)?;
+        let spawner = spawner.group(wanted.group).mailbox(wanted.mailbox);
+        let spawner = match wanted.name {
+            Some(name) => spawner.name(name),
+            None => spawner,
+        };
+        let outpost = spawner.outpost(then)?;
+        {
+            let mut inner = self.inner.borrow_mut();
+            inner.now = inner.sockets.now();
+            let deadline = inner.now + wanted.within;
+            let number = inner.births.insert(Birth {
+                slot,
+                host: wanted.host.address(),
+                outpost,
+                name: wanted.name.map(Box::from),
+                anywhere: wanted.shard.is_none(),
+                envelope: codec::envelope::<P>(),
+                props: P::NAME,
+                protocol: codec::envelope::<P::Msg>().type_hash,
+                encode: Box::new(move |to| codec::encode(&props, to)),
+                why,
+                deadline: Some(deadline),
+            });
+            inner.start(slot);
+            inner.todo.push(Todo::Bear(number));
+        }
+        self.work_off(scope);
+        Ok(())
+    }
+
+    /// The host is this one.
+    fn spawn_here<P: Props>(
+        &self,
+        scope: &mut Scope<'_>,
+        parent: Address,
+        wanted: &Wanted<'_>,
+        props: P,
+        then: impl FnOnce(Result<ActorRef<P::Msg>, SpawnError>, &mut Scope<'_>) + 'static,
+    ) -> Result<(), RemoteSpawnError> {
+        let shared = self.inner.borrow().shared.clone();
+        let unknown = || RemoteSpawnError::UnknownProps { name: P::NAME };
+        let factory = shared.registry.factory(codec::envelope::<P>().type_hash).ok_or_else(unknown)?;
+        let shard = wanted.shard.unwrap_or_else(|| shared.next_child());
+        let spawner = scope.child_on(parent, shard.into()).ok_or(SpawnError::Stopping)?;
+        let spawner = spawner.group(wanted.group).mailbox(wanted.mailbox);
+        let spawner = match wanted.name {
+            Some(name) => spawner.name(name),
+            None => spawner,
+        };
+        Ok(factory.spawn_here(spawner, props, then).ok_or_else(unknown)??)
+    }
+
+    /// Binds an outpost and sends for its child, if its host is known.
+    pub(super) fn bear(&self, number: u64, scope: &mut Scope<'_>) {
+        let Some((outpost, place)) = self.inner.borrow_mut().birth_place(number) else { return };
+        let wanted = scope.bind_outpost(outpost, place);
+        let mut inner = self.inner.borrow_mut();
+        let sent = if wanted { inner.send_birth(number) } else { Err(SpawnError::Stopping.into()) };
+        if let Err(error) = sent {
+            inner.refuse_birth(number, error);
+        }
+    }
+}
+
+impl Inner {
+    /// The link over which a child is to be sent for; `None` for this host.
+    fn begin_birth<P: Props>(&mut self, wanted: &Wanted<'_>) -> Result<Option<usize>, RemoteSpawnError> {
+        let protocol = codec::envelope::<P::Msg>().type_hash;
+        if self.shared.registry.name(protocol) != Some(<P::Msg as codec::Wire>::NAME) {
+            let name = <P::Msg as codec::Wire>::NAME;
+            return Err(RemoteLookupError::NotRegistered { name }.into());
+        }
+        let node = self.node_at(wanted.host)?;
+        if node == self.shared.me.node {
+            return Ok(None);
+        }
+        let shard = wanted.shard.unwrap_or(0);
+        let slot = self.slot_for(LinkTo { node, incarnation: 0, shard });
+        slot.map(Some).ok_or(RemoteSpawnError::Spawn(SpawnError::Unreachable))
+    }
+
+    /// Where a child is to live that was not sent for yet, once somebody is known there.
+    fn birth_place(&mut self, number: u64) -> Option<(Address, Place)> {
+        let birth = self.births.waiting.get(&number).filter(|birth| birth.deadline.is_some())?;
+        let of = self.slots.get(birth.slot).filter(|of| !of.lost)?;
+        Some((birth.outpost.address(), place_of(of.peer.as_ref()?, of.shard)?))
+    }
+
+    fn send_birth(&mut self, number: u64) -> Result<(), RemoteSpawnError> {
+        let Some(birth) = self.births.waiting.get_mut(&number) else { return Ok(()) };
+        let of = &mut self.slots[birth.slot];
+        let mut props = vec![0; SPAWN_PROPS_MAX];
+        let border = of.border.clone().ok_or(RemoteSpawnError::Lost)?;
+        let written = corelane_kernel::within(border, || (birth.encode)(&mut props));
+        let name = birth.props;
+        let length = written.map_err(|error| match error {
+            EncodeError::NoRoom => RemoteSpawnError::TooLarge { name },
+            EncodeError::Refused => RemoteSpawnError::Unwritable { name },
+        })?;
+        let spawn = Spawn {
+            envelope: birth.envelope,
+            protocol: birth.protocol,
+            group: birth.outpost.group(),
+            mailbox: birth.outpost.mailbox(),
+            anywhere: birth.anywhere,
+            name: birth.name.as_deref().unwrap_or_default(),
+            path: birth.outpost.path(),
+            props: props.get(..length).unwrap_or_default(),
+        };
+        let (outpost, parent) = (birth.outpost.address().to_raw(), birth.outpost.parent().to_raw());
+        let signalled = of.link.signal(self.now, Signal::Spawn { outpost, parent, spawn });
+        if let Some(deadline) = birth.deadline.take() {
+            self.births.deadlines.remove(&(deadline, number));
+        }
+        let slot = birth.slot;
+        self.start(slot);
+        self.settle(slot);
+        self.soil(slot);
+        signalled.map_err(|_| RemoteSpawnError::Lost)
+    }
+
+    /// There will be no child.
+    fn refuse_birth(&mut self, number: u64, error: RemoteSpawnError) {
+        if let Some(birth) = self.births.remove(number) {
+            let told = match error {
+                RemoteSpawnError::Spawn(error) => error,
+                _ => SpawnError::Unreachable,
+            };
+            birth.why.set(Some(error));
+            self.todo.push(Todo::Childless(birth.outpost.address(), told));
+        }
+    }
+
+    /// A peer has said why there is no child.
+    pub(super) fn unborn(&mut self, slot: usize, outpost: Address, why: NoChild) {
+        let Some(number) = self.births.by_outpost.get(&outpost).copied() else { return };
+        let Some(birth) = self.births.waiting.get(&number) else { return };
+        if birth.slot != slot || birth.deadline.is_some() {
+            return;
+        }
+        let name = birth.props;
+        let error = match why {
+            NoChild::AskShard(shard) if birth.anywhere => return self.ask_shard(number, shard),
+            NoChild::UnknownProps => RemoteSpawnError::UnknownProps { name },
+            NoChild::OtherProtocol => RemoteSpawnError::OtherProtocol { name },
+            NoChild::Version => RemoteSpawnError::Version { name },
+            NoChild::Malformed => RemoteSpawnError::Malformed { name },
+            NoChild::OutOfMemory => RemoteSpawnError::OutOfMemory,
+            NoChild::ShuttingDown => RemoteLookupError::ShuttingDown.into(),
+            NoChild::TooMany => RemoteSpawnError::TooMany,
+            _ => RemoteSpawnError::Refused,
+        };
+        self.refuse_birth(number, error);
+    }
+
+    /// The host has chosen a shard.
+    fn ask_shard(&mut self, number: u64, shard: u16) {
+        let Some(birth) = self.births.waiting.get(&number) else { return };
+        let peer = self.slots[birth.slot].peer.clone();
+        let slot = peer.and_then(|peer| self.slot_with(peer, shard));
+        let soon = self.now + self.shared.config.link.handshake;
+        match (slot, self.births.waiting.get_mut(&number)) {
+            (Some(slot), Some(birth)) => {
+                (birth.slot, birth.anywhere, birth.deadline) = (slot, false, Some(soon));
+                self.births.deadlines.insert((soon, number));
+                self.todo.push(Todo::Bear(number));
+            }
+            _ => self.refuse_birth(number, RemoteSpawnError::Lost),
+        }
+    }
+
+    /// A link is open: who waited for it is sent for.
+    pub(super) fn bear_waiting(&mut self, slot: usize) {
+        let waits = |birth: &Birth| birth.slot == slot && birth.deadline.is_some();
+        self.todo.extend(self.births.which(waits).into_iter().map(Todo::Bear));
+    }
+
+    /// A host is lost. Parents of those who were sent for hear of it from the kernel.
+    pub(super) fn forget_births(&mut self, slot: usize) {
+        for number in self.births.which(|birth| birth.slot == slot && birth.deadline.is_none()) {
+            self.births.remove(number);
+        }
+    }
+
+    /// A host does not want this one.
+    pub(super) fn reject_births(&mut self, slot: usize, error: &RemoteLookupError) {
+        for number in self.births.which(|birth| birth.slot == slot && birth.deadline.is_some()) {
+            self.refuse_birth(number, error.clone().into());
+        }
+    }
+
+    pub(super) fn expire_births(&mut self) {
+        let ends = self.shared.handle.is_shutting_down();
+        while let Some((_, number)) =
+            self.births.deadlines.first().copied().filter(|(deadline, _)| ends || *deadline <= self.now)
+        {
+            let Some(birth) = self.births.waiting.get(&number) else { return };
+            let of = &self.slots[birth.slot];
+            let error = match (of.rejected, of.refusal) {
+                _ if ends => RemoteLookupError::ShuttingDown,
+                (Some(reason), _) => RemoteLookupError::Rejected(reason),
+                (None, Some(refusal)) => RemoteLookupError::Tls(refusal),
+                (None, None) => RemoteLookupError::NotConnected(birth.host),
+            };
+            self.refuse_birth(number, error.into());
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Spawning on other hosts: how an actor has a child there, and what can be wrong with it.
+
+use std::fmt;
+use std::time::Duration;
+
+use corelane_kernel::{ActorRef, Address, Group, Scope, SpawnError};
+use corelane_shard::Extension;
+
+use crate::codec::Props;
+use crate::endpoint::Endpoint;
+use crate::gate::Wanted;
+use crate::resolve::{RemoteHost, RemoteLookupError};
+use crate::wire::SPAWN_PROPS_MAX;
+
+/// How long a host may be waited for that is not reached, unless told otherwise.
+const WITHIN: Duration = Duration::from_secs(10);
+
+/// Why there is no child on another host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RemoteSpawnError {
+    /// The host cannot be asked: there is none at the address, it is of another system, it does not want this one; or the type
+    /// of the child's messages is not registered here.
+    Host(RemoteLookupError),
+    /// The parent's own shard refuses: the name is taken, the region used up, the parent stopping.
+    Spawn(SpawnError),
+    /// The host makes nothing of such props.
+    UnknownProps {
+        /// The name of their type on the wire.
+        name: &'static str,
+    },
+    /// What the host makes of them takes other messages.
+    OtherProtocol {
+        /// The name of their type on the wire.
+        name: &'static str,
+    },
+    /// The host cannot read this version of them.
+    Version {
+        /// The name of their type on the wire.
+        name: &'static str,
+    },
+    /// The host cannot read them.
+    Malformed {
+        /// The name of their type on the wire.
+        name: &'static str,
+    },
+    /// They are longer than [`SPAWN_PROPS_MAX`] bytes.
+    TooLarge {
+        /// The name of their type on the wire.
+        name: &'static str,
+    },
+    /// They cannot be written for this host: an address in them means nothing there.
+    Unwritable {
+        /// The name of their type on the wire.
+        name: &'static str,
+    },
+    /// The host does not let this one spawn there, or not so.
+    Refused,
+    /// The host has no memory left for the child.
+    OutOfMemory,
+    /// As many children of this host's actors live there as may.
+    TooMany,
+    /// The host was lost before it was known what became of the child. If the child was there, it stops.
+    Lost,
+}
+
+impl fmt::Display for RemoteSpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use RemoteSpawnError::*;
+        match self {
+            Host(error) => error.fmt(f),
+            Spawn(error) => error.fmt(f),
+            UnknownProps { name } => write!(f, "the host makes nothing of the props {name:?}"),
+            OtherProtocol { name } => {
+                write!(f, "what the host makes of the props {name:?} takes other messages")
+            }
+            Version { name } => write!(f, "the host cannot read this version of the props {name:?}"),
+            Malformed { name } => write!(f, "the host cannot read the props {name:?}"),
+            TooLarge { name } => write!(f, "the props {name:?} have more than {SPAWN_PROPS_MAX} bytes"),
+            Unwritable { name } => write!(f, "the props {name:?} cannot be written for the host"),
+            Refused => f.write_str("the host does not let this one spawn there"),
+            OutOfMemory => f.write_str("the host has no memory left for the child"),
+            TooMany => f.write_str("as many children of this host's actors live there as may"),
+            Lost => f.write_str("the host was lost before it was known what became of the child"),
+        }
+    }
+}
+
+impl std::error::Error for RemoteSpawnError {}
+
+impl From<SpawnError> for RemoteSpawnError {
+    fn from(error: SpawnError) -> RemoteSpawnError {
+        RemoteSpawnError::Spawn(error)
+    }
+}
+
+impl From<RemoteLookupError> for RemoteSpawnError {
+    fn from(error: RemoteLookupError) -> RemoteSpawnError {
+        RemoteSpawnError::Host(error)
+    }
+}
+
+/// How a child on another host is to be spawned. Made by [`RemoteCtx::child_at`](crate::RemoteCtx::child_at), and by
+/// [`Endpoint::child_at`].
+#[must_use = "a spawner does nothing until `spawn` or `spawn_then` is called"]
+pub struct RemoteChildSpawner<'k, O> {
+    scope: Scope<'k>,
+    owner: O,
+    parent: Address,
+    host: Result<RemoteHost, RemoteLookupError>,
+    shard: Option<u16>,
+    name: Option<&'k str>,
+    group: Group,
+    mailbox: u32,
+    within: Duration,
+}
+
+impl<'k, O> RemoteChildSpawner<'k, O> {
+    pub(crate) fn new(scope: Scope<'k>, parent: Address, owner: O, host: &str) -> RemoteChildSpawner<'k, O> {
+        RemoteChildSpawner {
+            scope,
+            owner,
+            parent,
+            host: host.parse(),
+            shard: None,
+            name: None,
+            group: Group::Normal,
+            mailbox: 0,
+            within: WITHIN,
+        }
+    }
+
+    /// A name, unique among the children of this actor, wherever they live.
+    pub fn name(mut self, name: &'k str) -> Self {
+        self.name = Some(name);
+        self
+    }
+
+    /// The scheduling group. Unless told otherwise, [`Group::Normal`].
+    pub fn group(mut self, group: Group) -> Self {
+        self.group = group;
+        self
+    }
+
+    /// Bounds the messages that may wait for the actor on its own core; see
+    /// [`Spawner::mailbox`](corelane_kernel::Spawner::mailbox).
+    pub fn mailbox(mut self, bound: u32) -> Self {
+        self.mailbox = bound;
+        self
+    }
+
+    /// The shard there. Unless told otherwise, the host chooses one: its shards in turn.
+    pub fn shard(mut self, shard: u16) -> Self {
+        self.shard = Some(shard);
+        self
+    }
+
+    /// How long the host may be waited for if it is not reached at once. Default 10 s.
+    pub fn within(mut self, within: Duration) -> Self {
+        self.within = within;
+        self
+    }
+
+    /// Has the host make a child of these props, and calls `then` once on the parent's shard with the child's address, or with
+    /// why there is none ([`SpawnError::Stopping`]: the parent has begun to stop it before). Where the host is this one, that
+    /// may be before this returns.
+    ///
+    /// For what looks after children on an actor's behalf, such as a pool. A panic of `then` is the parent's failure.
+    ///
+    /// # Errors
+    /// [`RemoteSpawnError`]: nothing was begun, and `then` is not called.
+    pub fn spawn_then<P: Props>(
+        mut self,
+        props: P,
+        then: impl FnOnce(Result<ActorRef<P::Msg>, RemoteSpawnError>, &mut Scope<'_>) + 'static,
+    ) -> Result<(), RemoteSpawnError> {
+        let host = self.host?;
+        let gate = Endpoint::part(&mut self.scope).cloned().ok_or(RemoteLookupError::NoEndpoint)?;
+        let wanted = Wanted {
+            host: &host,
+            shard: self.shard,
+            within: self.within,
+            name: self.name,
+            group: self.group,
+            mailbox: self.mailbox,
+        };
+        gate.spawn_child(&mut self.scope, self.parent, &wanted, props, then)
+    }
+}
+
+impl<M: Send + 'static> RemoteChildSpawner<'_, ActorRef<M>> {
+    /// Has the host make a child of these props. This actor is told once what `then` makes of the child's address, or of why
+    /// there is none; unless it has begun to stop the child before. That comes in no order with what the child itself tells.
+    ///
+    /// # Errors
+    /// [`RemoteSpawnError`]: nothing was begun, and `then` is not called.
+    pub fn spawn<P: Props>(
+        self,
+        props: P,
+        then: impl FnOnce(Result<ActorRef<P::Msg>, RemoteSpawnError>) -> M + 'static,
+    ) -> Result<(), RemoteSpawnError> {
+        let owner = self.owner;
+        self.spawn_then(props, move |born, scope| {
+            if born != Err(RemoteSpawnError::Spawn(SpawnError::Stopping)) {
+                scope.answer(owner, then(born));
+            }
+        })
+    }
+}
+
+impl<O> fmt::Debug for RemoteChildSpawner<'_, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RemoteChildSpawner({:?}, name: {:?}, group: {:?})", self.host, self.name, self.group)
+    }
+}
+
+impl Endpoint {
+    /// Spawns a child of an actor of this shard on another host: as [`RemoteCtx::child_at`](crate::RemoteCtx::child_at), on the
+    /// actor's behalf, by [`RemoteChildSpawner::spawn_then`].
+    pub fn child_at<'k>(
+        scope: Scope<'k>,
+        parent: impl Into<Address>,
+        host: &str,
+    ) -> RemoteChildSpawner<'k, ()> {
+        RemoteChildSpawner::new(scope, parent.into(), (), host)
+    }
+}
