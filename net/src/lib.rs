@@ -10,9 +10,10 @@
 //! byte) → [`codec`] (how messages are written in them, and how they may change) → [`liveness`] (whether a peer is still there,
 //! by its heartbeats) → [`link`] (the state machine of one link between two shards).
 //!
-//! Both meet in `tls` (what stands between a connection and its link) → `peer` (what is known of other hosts) → `gate` (a
-//! shard's links on its sockets, below the kernel's uplink) → `resolve` (look-up on other hosts), `spawning` (children there) → `endpoint` (the extension,
-//! and its configuration) → `settings` (what of it stands in configuration files, with the feature `config`).
+//! Both meet in `tls` (what stands between a connection and its link) → `peer` (what is known of other hosts) → `trust` (what
+//! untrusted ones may reach) → `gate` (a shard's links on its sockets, below the kernel's uplink) → `resolve` (look-up on other
+//! hosts), `spawning` (children there) → `endpoint` (the extension, and its configuration) → `settings` (what of it stands in
+//! configuration files, with the feature `config`).
 
 // What only io_uring needs is there all the same.
 #![cfg_attr(not(target_os = "linux"), allow(dead_code))]
@@ -37,6 +38,7 @@ mod sockets;
 mod spawning;
 mod stream;
 mod tls;
+mod trust;
 pub mod wire;
 
 pub use credit::Received;
@@ -50,3 +52,4 @@ pub use sockets::{Sink, Sockets};
 pub use spawning::{RemoteChildSpawner, RemoteSpawnError};
 pub use stream::{Accepted, ListenEvent, Listener, SocketCtx, Stream, StreamEvent, StreamOptions};
 pub use tls::{PeerNames, Pem, TlsConfig, TlsConfigError, TlsPart, TlsRefusal, TlsStats};
+pub use trust::{Export, Rights, Untrusted};

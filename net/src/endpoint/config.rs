@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use crate::link::{LinkConfig, LinkConfigError};
 use crate::tls::{TlsConfig, TlsConfigError};
+use crate::trust::Untrusted;
 
 /// How a system is reached by others, and reaches them.
 #[derive(Clone, Debug)]
@@ -41,6 +42,8 @@ pub struct EndpointConfig {
     /// TLS on all links, which is what links beyond this machine want. Default none: then only loopback addresses are bound,
     /// published and dialed.
     pub tls: Option<TlsConfig>,
+    /// Untrusted mode: peers reach exported actors only. Default none: whoever is let in is trusted.
+    pub untrusted: Option<Untrusted>,
     /// Lets bytes leave this machine as they are, without encryption and to whoever says that it is the peer, where there is no
     /// [`EndpointConfig::tls`]. Default `false`.
     pub insecure_plaintext_beyond_loopback: bool,
@@ -62,6 +65,7 @@ impl Default for EndpointConfig {
             children_max: 100_000,
             lookups_max: 1024,
             tls: None,
+            untrusted: None,
             insecure_plaintext_beyond_loopback: false,
         }
     }
@@ -133,6 +137,9 @@ impl EndpointConfig {
             (self.public.is_some_and(|public| public.port() == 0), "public must have a port"),
         ];
         if let Some((_, what)) = wrong.iter().find(|(is_wrong, _)| *is_wrong) {
+            return Err(EndpointError::Config(what));
+        }
+        if let Some(Err(what)) = self.untrusted.as_ref().map(Untrusted::check) {
             return Err(EndpointError::Config(what));
         }
         for address in std::iter::once(self.bind).chain(self.public) {

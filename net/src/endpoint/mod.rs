@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 pub use config::{EndpointConfig, EndpointError};
-use corelane_kernel::{ActorRef, Census, Scope, Wire};
+use corelane_kernel::{ActorRef, Address, Census, Scope, Wire};
 use corelane_shard::{BoxError, Extension, Handle, Loading};
 use socket2::{Domain, Socket, Type};
 
@@ -26,6 +26,7 @@ use crate::peer::{Peers, node_of};
 use crate::resolve::{RemoteLookupError, RemoteUrl};
 use crate::sockets::Sockets;
 use crate::tls::{Identity, TlsConfig, TlsConfigError};
+use crate::trust::{Rights, Trust};
 
 /// Attempts to find ports in a row.
 const PORT_TRIES: usize = 64;
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     tls: Option<RwLock<Arc<Identity>>>,
     /// Children of other hosts' actors that might live anywhere, so far.
     children: AtomicUsize,
+    /// What untrusted peers may reach, in untrusted mode.
+    pub(crate) trust: Option<Arc<Trust>>,
     censuses: Mutex<Vec<Option<Arc<Census>>>>,
     home: OnceLock<Arc<Home>>,
     /// Ports that are kept until a shard listens there.
@@ -217,6 +220,7 @@ impl Endpoint {
     ) -> Result<Endpoint, BoxError> {
         config.check()?;
         let tls = config.tls.as_ref().map(Identity::load).transpose().map_err(EndpointError::Tls)?;
+        let trust = config.untrusted.as_ref().map(Trust::new).transpose().map_err(EndpointError::Tls)?;
         register_plain(&mut registry)?;
         let net = loading.require::<Net>()?;
         let shards = loading.handle().shards();
@@ -245,6 +249,7 @@ impl Endpoint {
             bind,
             peers,
             handle: loading.handle().clone(),
+            trust: trust.map(Arc::new),
             tls: tls.map(|identity| RwLock::new(Arc::new(identity))),
             children: AtomicUsize::new(0),
             censuses: Mutex::new(vec![None; shards]),
@@ -289,6 +294,22 @@ impl Endpoint {
         });
         asked.map_err(|_| RemoteLookupError::ShuttingDown)?;
         receiver.recv().unwrap_or(Err(RemoteLookupError::ShuttingDown))
+    }
+
+    /// In [untrusted mode](crate::Untrusted), lets untrusted peers reach an actor, whoever they have its reference from, until it
+    /// is [withdrawn](Endpoint::withdraw). Otherwise does nothing.
+    pub fn export(&self, actor: impl Into<Address>, rights: Rights) {
+        if let Some(trust) = &self.shared.trust {
+            trust.export(actor.into(), rights);
+        }
+    }
+
+    /// Takes an actor back from all untrusted peers, however they were given it. A path that is exported gives it to whoever
+    /// looks it up again.
+    pub fn withdraw(&self, actor: impl Into<Address>) {
+        if let Some(trust) = &self.shared.trust {
+            trust.withdraw(actor.into());
+        }
     }
 
     /// Reads the files of [`EndpointConfig::tls`] again: connections that are made from here on show, and believe, what is in

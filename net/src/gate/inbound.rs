@@ -17,7 +17,8 @@ use crate::endpoint::Shared;
 use crate::link::{Connection, Inbound, Verdict};
 use crate::peer::node_of;
 use crate::resolve::{Found, HOST, Lookup, NotFound};
-use crate::wire::{EndReason, Fault, Introduction, MessageHead, News, Ordered, Signal, lacking};
+use crate::trust::{Guard, Rights};
+use crate::wire::{EndReason, Fault, Introduction, MessageHead, News, NoChild, Ordered, Signal, lacking};
 
 impl Inner {
     /// Bytes have come over a connection.
@@ -78,10 +79,16 @@ impl Inner {
                 continue;
             };
             let of = &mut self.slots[slot];
+            if let Some(guard) = &of.guard {
+                guard.begin(line.trusted, self.now);
+            }
             let mut inbound = Incoming {
                 slot,
                 shard: of.shard,
                 peer: of.peer.as_ref(),
+                guard: of.guard.as_deref(),
+                strict: self.shared.trust.is_some()
+                    && of.guard.as_ref().is_none_or(|guard| guard.is_strict()),
                 watched: &mut of.watched,
                 children: of.children,
                 held: &mut of.held,
@@ -155,6 +162,9 @@ struct Incoming<'a, 's> {
     slot: usize,
     shard: u16,
     peer: Option<&'a Arc<Peer>>,
+    guard: Option<&'a Guard>,
+    /// The peer is held to what it was given.
+    strict: bool,
     watched: &'a mut HashSet<(Address, Address)>,
     children: usize,
     held: &'a mut Row,
@@ -191,13 +201,45 @@ impl Incoming<'_, '_> {
         Some(reader)
     }
 
+    /// Whether the peer has rights to an actor here that allow this.
+    fn may(&self, target: Address, what: &str, allows: fn(Rights) -> bool) -> bool {
+        match self.guard {
+            Some(guard) => guard.may(target, what, allows),
+            None => self.shared.trust.is_none(),
+        }
+    }
+
+    /// Drops something that no untrusted peer may.
+    fn refuse(&self, what: &str) {
+        if let Some(guard) = self.guard {
+            guard.refuse(what);
+        }
+    }
+
+    /// Looks an actor up for the peer.
+    fn find(&self, lookup: Lookup) {
+        let origin = Origin::Peer(self.slot);
+        match self.guard.filter(|_| self.strict) {
+            None => self.mail.find(self.shared, origin, lookup, |_| ()),
+            Some(guard) => match guard.path(&lookup.path) {
+                Some(rights) => self.mail.find(self.shared, origin, lookup, guard.give_later(rights)),
+                None => self.mail.find_nobody(origin, lookup),
+            },
+        }
+    }
+
     /// A message to this host itself.
     fn host_message(&mut self, head: MessageHead, body: &[u8]) -> Verdict {
         let (hash, envelope) = (head.envelope.type_hash, head.envelope);
+        let lookups = [codec::envelope::<Lookup>().type_hash, codec::envelope::<Found>().type_hash];
+        if self.strict && !lookups.contains(&hash) {
+            self.refuse("a message to the host");
+            return Verdict::Taken;
+        }
         if hash == codec::envelope::<Lookup>().type_hash {
             match codec::decode::<Lookup>(envelope, body) {
                 Ok(lookup) => {
-                    self.mail.find(self.shared, Origin::Peer(self.slot), lookup);
+                    self.find(lookup);
                     Verdict::Taken
                 }
                 Err(error) => Verdict::Refused(Undelivered::Decode(error)),
@@ -227,6 +269,17 @@ impl Inbound for Incoming<'_, '_> {
         if head.target == HOST {
             return self.host_message(head, body);
         }
+        if self.strict {
+            let raw = RawAddress {
+                identity: head.target.identity,
+                index: head.target.index,
+                shard: u32::try_from(self.census.place().shard()).unwrap_or(u32::MAX),
+            };
+            // One that no kernel made is refused below.
+            if self.here(raw).is_some_and(|target| !self.may(target, "a message", |_| true)) {
+                return Verdict::Taken;
+            }
+        }
         if !self.held.is_empty() {
             // In order behind what waits.
             self.held.push(head, body);
@@ -254,7 +307,13 @@ impl Inbound for Incoming<'_, '_> {
             Signal::Watch { watcher, target } => {
                 // A watcher that is nobody's cannot be told.
                 let Some(from) = self.there(watcher) else { return };
-                match self.here(target) {
+                let here = self.here(target);
+                if here.is_some_and(|target| !self.may(target, "a watch", |rights| rights.watch)) {
+                    let nobody = EndReason::NotFound;
+                    self.todo.push(Todo::Refuse(self.slot, watcher, target, nobody));
+                    return;
+                }
+                match here {
                     Some(target) if self.watched.len() < self.shared.config.watches_max => {
                         self.watched.insert((from, target));
                         self.todo.push(Todo::Watch(from, target));
@@ -284,10 +343,13 @@ impl Inbound for Incoming<'_, '_> {
                 }
             }
             Signal::Stop { target } => {
-                if let Some(target) = self.here(target) {
+                if let Some(target) = self.here(target)
+                    && self.may(target, "a stop", |rights| rights.stop)
+                {
                     self.todo.push(Todo::Stop(target));
                 }
             }
+            Signal::Order { .. } if self.strict => self.refuse("a signal of supervision"),
             Signal::Order { child, outpost, round, order } => {
                 if let (Some(child), Some(outpost)) = (self.here(child), self.there(outpost)) {
                     let order = match order {
@@ -314,6 +376,10 @@ impl Inbound for Incoming<'_, '_> {
                     self.todo.push(Todo::Report(outpost, child, round, news));
                 }
             }
+            Signal::Spawn { outpost, .. } if self.strict => {
+                self.refuse("a child");
+                self.todo.push(Todo::NoChild(self.slot, outpost, NoChild::Refused));
+            }
             Signal::Spawn { outpost, parent, spawn } => {
                 // A parent that is nobody's has no child.
                 let (Some(by), Some(parent)) = (self.there(outpost), self.there(parent)) else { return };
@@ -328,6 +394,10 @@ impl Inbound for Incoming<'_, '_> {
     }
 
     fn introduced(&mut self, introduction: Introduction<'_>) {
+        if self.strict {
+            // Part of what any peer says, so it is no try.
+            return;
+        }
         let Introduction { node, address, .. } = introduction;
         // A host's node follows from its address, so nobody can send others to a wrong place.
         if let Ok(address) = address.parse()

@@ -69,6 +69,8 @@ pub(super) struct Line {
     pub(super) rest: Vec<u8>,
     /// Under TLS: what stands between the socket and the link.
     pub(super) channel: Option<Box<Channel>>,
+    /// Its certificate says that the peer is one of those that are trusted in untrusted mode.
+    pub(super) trusted: bool,
     /// What was sealed and found no room at the socket. It goes before all else.
     sealed: Vec<u8>,
     /// Bytes are being handed over; if that is so when more come, it ended in a panic, and nobody knows where.
@@ -92,6 +94,7 @@ impl Line {
             in_flight: 0,
             rest: Vec::new(),
             channel,
+            trusted: false,
             sealed: Vec::new(),
             reading: false,
         }

@@ -125,12 +125,26 @@ impl Mail {
         std::mem::take(&mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Looks an actor of this system up; the answer comes by this mail.
-    pub(super) fn find(self: &Arc<Mail>, shared: &Shared, origin: Origin, lookup: Lookup) {
+    /// Answers as if nobody bore the path.
+    pub(super) fn find_nobody(&self, origin: Origin, lookup: Lookup) {
+        self.put(origin, Found { number: lookup.number, result: Err(NotFound::NoSuchActor(lookup.path)) });
+    }
+
+    /// Looks an actor of this system up; the answer comes by this mail, behind what is done with the actor.
+    pub(super) fn find(
+        self: &Arc<Mail>,
+        shared: &Shared,
+        origin: Origin,
+        lookup: Lookup,
+        with: impl FnOnce(corelane_kernel::Address) + Send + 'static,
+    ) {
         let Lookup { number, type_hash, path } = lookup;
         let mail = self.clone();
         let found = Box::new(move |found: Result<corelane_kernel::Address, _>| {
-            let result = found.map(corelane_kernel::Address::to_raw).map_err(NotFound::from);
+            let result = found.map_err(NotFound::from).map(|actor| {
+                with(actor);
+                actor.to_raw()
+            });
             mail.put(origin, Found { number, result });
         });
         if shared.registry.find(type_hash, &shared.handle, &path, found).is_none() {
@@ -205,7 +219,7 @@ impl Inner {
     fn find_here(&mut self, number: u64) {
         let Some(waiting) = self.lookups.waiting.get(&number) else { return };
         let lookup = Lookup { number, type_hash: waiting.type_hash, path: waiting.url.path().to_owned() };
-        self.mail.find(&self.shared, Origin::Own, lookup);
+        self.mail.find(&self.shared, Origin::Own, lookup, |_| ());
     }
 
     /// Asks, if there is a connection. What is lost with one is asked again over the next.

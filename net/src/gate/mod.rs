@@ -48,6 +48,7 @@ use crate::reactor::{Address as SocketAddress, EventKind, Options, SocketId};
 use crate::resolve::{RemoteLookupError, RemoteUrl};
 use crate::sockets::{Rider, Sink, Sockets};
 use crate::tls::{TlsRefusal, TlsStats};
+use crate::trust::Tries;
 use crate::wire::{EndReason, NoChild, Reason, Room, Signal};
 
 type Fast<V> = HashMap<u64, V, BuildHasherDefault<Take>>;
@@ -78,6 +79,8 @@ pub struct GateStats {
     pub strangers_closed: u64,
     /// What has come of TLS.
     pub tls: TlsStats,
+    /// Messages, signals, look-ups and references of untrusted peers that were dropped: beyond what they were given.
+    pub untrusted: u64,
 }
 
 /// What is left to be done when nothing is borrowed.
@@ -134,6 +137,7 @@ struct Inner {
     /// Connections that this end has dialed and that are not under TLS yet, and until when they may. The oldest first.
     handshakes: VecDeque<(Time, Connection)>,
     tls: TlsStats,
+    tries: Rc<Tries>,
     /// Until then, refusals are not worth a warning.
     warned_until: Time,
     /// Hellos that were refused before it was known whose link they were for.
@@ -192,6 +196,7 @@ impl Gate {
                 strangers_closed: 0,
                 handshakes: VecDeque::new(),
                 tls: TlsStats::default(),
+                tries: Rc::default(),
                 warned_until: Time::ZERO,
                 refused: 0,
                 incoming: 0,
@@ -236,6 +241,7 @@ impl Gate {
             strangers: inner.strangers.len() as u64,
             strangers_closed: inner.strangers_closed,
             tls: inner.tls,
+            untrusted: inner.tries.dropped(),
             ..GateStats::default()
         };
         for slot in &inner.slots {

@@ -55,15 +55,16 @@ impl Inner {
             self.refuse(connection, refusal);
             return false;
         }
+        if finished {
+            self.tls.handshakes += 1;
+            line.trusted = self.shared.trust.as_ref().is_some_and(|trust| channel.bears(trust.except()));
+        }
         if channel.has_output() {
             line.pass_on(&self.sockets, &mut self.spares);
         }
-        if finished {
-            self.tls.handshakes += 1;
-            if let Some(slot) = line.slot {
-                self.no_handshake(connection);
-                self.dialed(slot, connection);
-            }
+        if let Some(slot) = line.slot.filter(|_| finished) {
+            self.no_handshake(connection);
+            self.dialed(slot, connection);
         }
         true
     }

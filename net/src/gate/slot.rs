@@ -17,6 +17,7 @@ use crate::link::{Action, Connection, Link, LinkTellError, LinkTo, Loss};
 use crate::reactor::{Address as SocketAddress, Options};
 use crate::resolve::RemoteLookupError;
 use crate::tls::TlsRefusal;
+use crate::trust::Guard;
 use crate::wire::{Introduction, MessageHead, Reason, Room};
 
 /// Rounds of writing in one flush, so that one link's large messages do not hold up the shard.
@@ -29,6 +30,8 @@ pub(super) struct Slot {
     /// The life of the peer for which there is a border, and the border.
     pub(super) peer: Option<Arc<Peer>>,
     pub(super) border: Option<Rc<dyn Border>>,
+    /// The same, where peers are not trusted.
+    pub(super) guard: Option<Rc<Guard>>,
     /// Hosts that messages named of which this peer is to be told.
     pub(super) named: Rc<Named>,
     /// Messages that wait for room, or for a connection.
@@ -117,6 +120,7 @@ impl Inner {
             shard: to.shard,
             peer: None,
             border: None,
+            guard: None,
             named,
             pending: Row::default(),
             held: Row::default(),
@@ -176,7 +180,12 @@ impl Inner {
         self.leave_life(slot);
         let of = &mut self.slots[slot];
         let others: Rc<dyn Atlas> = of.named.clone();
-        of.border = Some(Rc::new(Crossing::new(home, peer.clone(), Some(others))));
+        let crossing: Rc<dyn Border> = Rc::new(Crossing::new(home, peer.clone(), Some(others)));
+        of.guard = self.shared.trust.as_ref().map(|trust| {
+            let (trust, tries) = (trust.clone(), self.tries.clone());
+            Rc::new(Guard::new(crossing.clone(), trust, tries, peer.node(), realm))
+        });
+        of.border = Some(of.guard.clone().map_or(crossing, |guard| guard));
         of.peer = Some(peer);
         of.lost = false;
         self.by_place.insert(key(realm, of.shard), slot);
@@ -187,7 +196,11 @@ impl Inner {
         self.void(slot);
         let of = &mut self.slots[slot];
         of.border = None;
+        of.guard = None;
         if let Some(peer) = of.peer.take() {
+            if let Some(trust) = &self.shared.trust {
+                trust.forget(peer.realm().realm());
+            }
             self.by_place.remove(&key(peer.realm().realm(), of.shard));
             self.last_place = None;
         }

@@ -13,5 +13,6 @@ mod tests;
 
 pub(crate) use adapter::{Channel, Identity};
 pub use config::{Pem, TlsConfig, TlsConfigError, TlsPart};
+pub(crate) use names::PeerName;
 pub use names::PeerNames;
 pub use refusal::{TlsRefusal, TlsStats};

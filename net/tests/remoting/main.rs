@@ -7,6 +7,7 @@ mod pki;
 #[cfg(unix)]
 mod processes;
 mod secure;
+mod untrusted;
 
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
