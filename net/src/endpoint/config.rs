@@ -24,11 +24,15 @@ pub struct EndpointConfig {
     pub link: LinkConfig,
     /// Connections from outside that each shard has at most. Default 1024.
     pub connections_max: usize,
+    /// Of these, such as come from one IP address: so that one host cannot have them all. Default 512.
+    pub connections_per_address_max: usize,
     /// Of these, such as have not said hello yet: with one more the oldest is closed, so that a host gets through however many
     /// are silent. What each costs before its hello is its socket and some kilobytes. Default 256.
     pub strangers_max: usize,
     /// Hosts that are known at most. Default 1024.
     pub hosts_max: usize,
+    /// Links that each shard has at most, one to each shard of a peer; those that a hello made included. Default 16,384.
+    pub links_max: usize,
     /// Bytes of messages that wait, for each link, while its connection is made or has no room. Default 4 MiB. What is told
     /// beyond is refused: [`TellError::Full`](corelane_kernel::TellError::Full).
     pub pending_bytes: usize,
@@ -58,8 +62,10 @@ impl Default for EndpointConfig {
             incarnation: None,
             link: LinkConfig::default(),
             connections_max: 1024,
+            connections_per_address_max: 512,
             strangers_max: 256,
             hosts_max: 1024,
+            links_max: 16_384,
             pending_bytes: 4 << 20,
             watches_max: 1_000_000,
             children_max: 100_000,
@@ -132,6 +138,8 @@ impl EndpointConfig {
             ),
             (self.incarnation == Some(0), "incarnation must not be 0"),
             (self.connections_max == 0, "connections_max must be at least 1"),
+            (self.connections_per_address_max == 0, "connections_per_address_max must be at least 1"),
+            (self.links_max == 0, "links_max must be at least 1"),
             (self.strangers_max == 0, "strangers_max must be at least 1"),
             (self.hosts_max == 0, "hosts_max must be at least 1"),
             (self.public.is_some_and(|public| public.port() == 0), "public must have a port"),

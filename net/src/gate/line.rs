@@ -2,6 +2,8 @@
 //!
 //! Under TLS its channel seals what is passed on, whole send buffers at once, so that records are as long as they can be.
 
+use std::net::IpAddr;
+
 use crate::buffers::Buffer;
 use crate::reactor::SocketId;
 use crate::sockets::Sockets;
@@ -62,6 +64,8 @@ pub(super) struct Line {
     pub(super) socket: SocketId,
     pub(super) slot: Option<usize>,
     pub(super) came_in: bool,
+    /// Where it came from, if it did.
+    pub(super) from: Option<IpAddr>,
     pub(super) out: Vec<u8>,
     used: usize,
     in_flight: usize,
@@ -89,6 +93,7 @@ impl Line {
             socket,
             slot,
             came_in: slot.is_none(),
+            from: None,
             out,
             used: 0,
             in_flight: 0,
@@ -184,7 +189,15 @@ impl Line {
                 channel.seal(self.out.get(..self.used).unwrap_or_default(), &mut self.sealed);
                 self.used = 0;
             }
-            let sealed = std::mem::take(&mut self.sealed);
+            let mut sealed = std::mem::take(&mut self.sealed);
+            if self.in_flight == 0 {
+                let sent = sockets.send_now(self.socket, &sealed);
+                if sent == sealed.len() {
+                    spares.give_sealed_back(sealed);
+                    continue;
+                }
+                sealed.drain(..sent);
+            }
             let length = sealed.len();
             match sockets.write(self.socket, sealed, Some(0)) {
                 Ok(()) => self.in_flight += length,

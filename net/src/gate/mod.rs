@@ -22,9 +22,11 @@ mod uplink;
 
 use std::any::TypeId;
 use std::cell::{Cell, RefCell};
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::hash::BuildHasherDefault;
+use std::net::IpAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,6 +75,8 @@ pub struct GateStats {
     pub lost: u64,
     /// Connections that were closed because of what came over them, and hellos that were refused.
     pub violations: u64,
+    /// Connections from outside that were closed at once, since there were as many as may be.
+    pub connections_refused: u64,
     /// Connections from outside that have not said hello.
     pub strangers: u64,
     /// Such as were closed: their hello was late, or they were the oldest of too many.
@@ -143,6 +147,9 @@ struct Inner {
     /// Hellos that were refused before it was known whose link they were for.
     refused: u64,
     incoming: usize,
+    /// How many of these there are from each address.
+    by_address: HashMap<IpAddr, usize>,
+    connections_refused: u64,
     last_connection: u64,
     spares: Spares,
     /// What links want to be called for.
@@ -200,6 +207,8 @@ impl Gate {
                 warned_until: Time::ZERO,
                 refused: 0,
                 incoming: 0,
+                by_address: HashMap::new(),
+                connections_refused: 0,
                 last_connection: 0,
                 spares,
                 deadlines: BTreeSet::new(),
@@ -238,6 +247,7 @@ impl Gate {
             links: inner.slots.len() as u64,
             lost: inner.lost,
             violations: inner.refused,
+            connections_refused: inner.connections_refused,
             strangers: inner.strangers.len() as u64,
             strangers_closed: inner.strangers_closed,
             tls: inner.tls,
@@ -299,18 +309,26 @@ impl Gate {
     fn accepted(&self, socket: SocketId) {
         let mut inner = self.inner.borrow_mut();
         inner.now = inner.sockets.now();
-        if inner.incoming >= inner.shared.config.connections_max || inner.shared.home().is_none() {
-            inner.sockets.abort(socket);
-            return;
-        }
-        let Ok(channel) = inner.channel_to_dialer() else {
+        let from = match inner.sockets.peer_address(socket) {
+            Ok(SocketAddress::Ip(address)) => Some(address.ip().to_canonical()),
+            _ => None,
+        };
+        let channel = inner.channel_to_dialer();
+        let (true, true, Ok(channel)) = (inner.has_room_for(from), inner.shared.home().is_some(), channel)
+        else {
+            inner.connections_refused += 1;
             inner.sockets.abort(socket);
             return;
         };
         inner.make_room_for_stranger();
         let connection = inner.next_connection();
-        inner.lines.insert(connection.0, Line::new(socket, None, Vec::new(), channel));
+        let mut line = Line::new(socket, None, Vec::new(), channel);
+        line.from = from;
+        inner.lines.insert(connection.0, line);
         inner.incoming += 1;
+        if let Some(from) = from {
+            *inner.by_address.entry(from).or_default() += 1;
+        }
         let until = inner.now + inner.shared.config.link.handshake;
         inner.strangers.push_back((until, connection));
         inner.sockets.attach(socket, Ear { gate: inner.this.clone(), connection });
@@ -443,6 +461,13 @@ impl Rider for Gate {
 }
 
 impl Inner {
+    /// Whether another connection may come in from there.
+    fn has_room_for(&self, from: Option<IpAddr>) -> bool {
+        let config = &self.shared.config;
+        let of_address = from.and_then(|from| self.by_address.get(&from)).copied().unwrap_or_default();
+        self.incoming < config.connections_max && of_address < config.connections_per_address_max
+    }
+
     fn next_connection(&mut self) -> Connection {
         self.last_connection += 1;
         Connection(self.last_connection)
@@ -570,7 +595,12 @@ impl Inner {
                 return Err(Farewell { reason: Reason::Abuse, detail: 0, text });
             }
             let to = LinkTo { node: hello.node, incarnation: 0, shard: hello.from_shard };
-            let slot = self.slot_for(to).ok_or(wrong("no such shard"))?;
+            let slot = self.slot_for(to).ok_or_else(|| {
+                if self.slots.len() < shared.config.links_max {
+                    return wrong("no such shard");
+                }
+                Farewell { reason: Reason::Abuse, detail: 0, text: "more links than may be" }
+            })?;
             let Some(line) = self.lines.get_mut(&connection.0) else { return Ok(None) };
             if line.out.is_empty() {
                 line.out = self.spares.large();
@@ -622,6 +652,14 @@ impl Inner {
     fn take_line(&mut self, connection: Connection) -> Option<Line> {
         let line = self.lines.remove(&connection.0)?;
         self.incoming -= usize::from(line.came_in);
+        if let Some(from) = line.from
+            && let Entry::Occupied(mut count) = self.by_address.entry(from)
+        {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
         match line.slot {
             None => self.no_stranger(connection),
             Some(_) if line.is_handshaking() => self.no_handshake(connection),

@@ -105,12 +105,14 @@ pub(super) fn place_of(peer: &Peer, shard: u16) -> Option<Place> {
 }
 
 impl Inner {
-    /// The slot of a link, made if there is none. `None` for a shard that no host has.
+    /// The slot of a link, made if there is none. `None` for a shard that no host has, and for one link more than may be.
     pub(super) fn slot_for(&mut self, to: LinkTo) -> Option<usize> {
         if let Some(slot) = self.by_link.get(&(to.node, to.shard)) {
             return Some(*slot);
         }
-        if usize::from(to.shard) >= corelane_kernel::limits::SHARDS_MAX {
+        if usize::from(to.shard) >= corelane_kernel::limits::SHARDS_MAX
+            || self.slots.len() >= self.shared.config.links_max
+        {
             return None;
         }
         let link = Link::new(self.shared.me.clone(), self.shard, to, self.shared.config.link).ok()?;

@@ -63,7 +63,7 @@ impl Wire for Found {
 }
 
 /// A host that is nothing but a link, and says what it likes.
-struct Forger {
+pub(crate) struct Forger {
     link: Link,
     socket: TcpStream,
     came: Vec<u8>,
@@ -106,23 +106,39 @@ fn target(of: ActorRef<Order>) -> Target {
 const OWN: RawAddress = RawAddress { identity: 1 << 32 | 1, index: 5, shard: 0 };
 
 impl Forger {
-    fn new(at: SocketAddr, address: &str) -> Forger {
+    pub(crate) fn new(at: SocketAddr, address: &str) -> Forger {
+        let mut forger = Forger::knock(at, address, 0);
+        forger.open();
+        forger
+    }
+
+    /// Says hello, as the shard of a host.
+    pub(crate) fn knock(at: SocketAddr, address: &str, shard: u16) -> Forger {
         let node = |address: &str| codec::type_hash(&format!("corelane://test@{address}"));
         let me = Me { system: "test".into(), address: address.into(), node: node(address), incarnation: 1 };
         let to = LinkTo { node: node(&at.to_string()), incarnation: 0, shard: 0 };
         let now = Time::from_millis(1);
-        let mut link = Link::new(me, 0, to, LinkConfig::default()).unwrap();
+        let mut link = Link::new(me, shard, to, LinkConfig::default()).unwrap();
         link.start(now);
         let socket = TcpStream::connect(at).unwrap();
         socket.set_read_timeout(Some(LONG)).unwrap();
         link.dialed(now, WIRE);
         let mut forger = Forger { link, socket, came: Vec::new(), heard: Heard::default(), now };
         forger.flush();
-        while forger.link.open().is_none() {
-            forger.read();
-        }
-        forger.flush();
         forger
+    }
+
+    /// Waits until the link is open.
+    pub(crate) fn open(&mut self) {
+        while self.link.open().is_none() {
+            self.read();
+        }
+        self.flush();
+    }
+
+    /// Waits until the other end closes.
+    pub(crate) fn until_closed(&mut self) {
+        let _ = self.socket.read_to_end(&mut self.came);
     }
 
     fn flush(&mut self) {
