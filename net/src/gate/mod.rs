@@ -534,7 +534,9 @@ impl Inner {
         for slot in 0..self.slots.len() {
             let LinkTo { node, incarnation, .. } = self.slots[slot].link.to();
             if incarnation != 0 && self.shared.peers.is_over(node, incarnation) {
-                self.slots[slot].link.quarantine(self.now);
+                self.slots[slot].link.outlived(self.now);
+                // Also where nothing was between the two yet.
+                self.leave_life(slot);
                 self.settle(slot);
                 self.soil(slot);
             }

@@ -163,9 +163,12 @@ impl Inner {
         let to = LinkTo { node: peer.node(), incarnation: peer.incarnation(), shard };
         let slot = self.slot_for(to)?;
         let met = self.slots[slot].link.to().incarnation;
-        if met != to.incarnation && (met != 0 || self.slots[slot].peer.is_some()) {
-            // The link is with another life of the host.
-            return None;
+        if met != to.incarnation {
+            if met != 0 || self.slots[slot].peer.is_some() {
+                // The link is with another life of the host.
+                return None;
+            }
+            self.slots[slot].link.expect(to.incarnation);
         }
         self.enter_life(slot, peer);
         Some(slot)
@@ -194,7 +197,7 @@ impl Inner {
     }
 
     /// A life of a slot's peer is over: so is all that was with it.
-    fn leave_life(&mut self, slot: usize) {
+    pub(super) fn leave_life(&mut self, slot: usize) {
         self.void(slot);
         let of = &mut self.slots[slot];
         of.border = None;
@@ -221,10 +224,15 @@ impl Inner {
             of.held.pop();
         }
         of.held.clear();
-        for (watcher, target) in of.watched.drain() {
-            self.todo.push(Todo::Unwatch(watcher, target));
-        }
         of.children = 0;
+        // In an order that does not depend on the process.
+        let mut watched: Vec<_> = of.watched.drain().collect();
+        let numbers = |address: Address| {
+            let RawAddress { identity, index, shard } = address.to_raw();
+            (shard, index, identity)
+        };
+        watched.sort_unstable_by_key(|(watcher, target)| (numbers(*watcher), numbers(*target)));
+        self.todo.extend(watched.into_iter().map(|(watcher, target)| Todo::Unwatch(watcher, target)));
         if let Some(place) = of.peer.as_ref().and_then(|peer| place_of(peer, of.shard)) {
             self.todo.push(Todo::Lose(place));
         }

@@ -23,9 +23,15 @@ impl Link {
             self.actions.push_back(Action::Close(connection, None));
             return;
         }
-        self.epoch = (self.epoch + 1).min(EPOCH_END - 1);
+        if !self.knocks.is_empty() {
+            // Whoever was welcomed has it for agreed, and may speak already: this one would only compete with it.
+            self.actions.push_back(Action::Close(connection, None));
+            self.line = Line::Silent(Some(now));
+            return;
+        }
+        self.named = (self.named.max(self.epoch) + 1).min(EPOCH_END - 1);
         let until = now + self.config.handshake;
-        self.line = Line::Greeting(Greeting { connection, epoch: self.epoch, until, granted: None });
+        self.line = Line::Greeting(Greeting { connection, epoch: self.named, until, granted: None });
     }
 
     /// The driver could not connect.
@@ -178,7 +184,7 @@ impl Link {
         if self.to.incarnation != 0 {
             self.lose(Loss::Restarted);
             self.bury();
-            self.epoch = 0;
+            (self.epoch, self.named) = (0, 0);
         }
         self.association = 1;
         self.to.node = node;
@@ -186,7 +192,7 @@ impl Link {
     }
 
     /// This life of the peer is over.
-    fn bury(&mut self) {
+    pub(super) fn bury(&mut self) {
         if self.graves.len() >= GRAVES_MAX {
             self.graves.pop_front();
         }
@@ -326,19 +332,15 @@ impl Link {
         match goodbye.reason {
             Reason::Leaving => {
                 self.lose(Loss::Left);
-                if self.to.incarnation != 0 {
-                    self.bury();
-                    self.to.incarnation = 0;
-                    self.association = 1;
-                    self.epoch = 0;
-                }
+                self.forget();
                 self.wait = self.config.redial_max;
             }
             Reason::Forgotten => {
                 let theirs = u32::try_from(goodbye.detail).unwrap_or(u32::MAX).min(u32::MAX / 2);
                 self.join(theirs);
             }
-            Reason::Superseded => self.epoch = self.epoch.max(goodbye.detail.min(EPOCH_END - 1)),
+            // The newer one may be about to be opened here.
+            Reason::Superseded => self.named = self.named.max(goodbye.detail.min(EPOCH_END - 1)),
             Reason::TooLate => {}
             reason @ (Reason::Quarantined | Reason::WrongAddress | Reason::Incompatible) => {
                 self.lose(Loss::Rejected);

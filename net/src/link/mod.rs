@@ -196,8 +196,10 @@ pub struct Link {
     /// Whether this end dials.
     started: bool,
     left: bool,
-    /// The newest epoch that is known, with this life of the peer.
+    /// The newest epoch that was open, with this life of the peer.
     epoch: u64,
+    /// The newest that anybody has named: the next one that is dialed is above it.
+    named: u64,
     association: u32,
     /// The association has been up.
     established: bool,
@@ -242,6 +244,7 @@ impl Link {
             started: false,
             left: false,
             epoch: 0,
+            named: 0,
             association: 1,
             established: false,
             graves: VecDeque::new(),
@@ -305,6 +308,27 @@ impl Link {
     /// Gives the peer up: the association is lost, and if the peer lives it goes on in the next one.
     pub fn quarantine(&mut self, now: Time) {
         self.give_up(now, Loss::Quarantined);
+    }
+
+    /// This life of the peer is over, as another link has heard. Nobody is met until the next one speaks.
+    pub fn outlived(&mut self, now: Time) {
+        if self.to.incarnation == 0 {
+            return;
+        }
+        self.hang_up(Some(Farewell::new(Reason::Quarantined, "this incarnation was followed by another")));
+        if !matches!(self.line, Line::Silent(_) | Line::Dialing(_)) {
+            self.rest(now);
+        }
+        self.lose(Loss::Restarted);
+        self.forget();
+        self.wait = self.config.redial_first;
+    }
+
+    /// Somebody of this life is to be signalled to, and this end has met nobody so far: so that is whom it expects.
+    pub fn expect(&mut self, incarnation: u64) {
+        if self.to.incarnation == 0 && !self.graves.contains(&incarnation) {
+            self.to.incarnation = incarnation;
+        }
     }
 
     /// Leaves in good order: the peer is told, and nothing is dialed or accepted any more. Flush first what is still to be
@@ -485,6 +509,16 @@ impl Link {
         self.signals = Resend::default();
         self.received = Intake::default();
         self.strikes = 0;
+    }
+
+    /// The life of the peer is over, and no other is known.
+    fn forget(&mut self) {
+        if self.to.incarnation != 0 {
+            self.bury();
+            self.to.incarnation = 0;
+            self.association = 1;
+            (self.epoch, self.named) = (0, 0);
+        }
     }
 
     /// Loses the association by a verdict of this end; what follows is the next one.

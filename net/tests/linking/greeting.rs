@@ -106,10 +106,15 @@ fn a_hello_alone_changes_nothing() {
     assert_eq!((link.open(), link.to().incarnation, link.association()), (Some(FIRST), 200, 1));
 }
 
+/// Whether the two know each other's lives, from other links, or do not.
 #[test]
 fn of_two_that_dial_at_once_the_smaller_nodes_connection_stays() {
+    [false, true].into_iter().for_each(dial_at_once);
+}
+
+fn dial_at_once(known: bool) {
     let dialing = |node, other| {
-        let to = LinkTo { node: other, incarnation: 0, shard: 0 };
+        let to = LinkTo { node: other, incarnation: if known { other * 10 } else { 0 }, shard: 0 };
         let mut link = Link::new(me(node, node * 10), 0, to, LinkConfig::default()).unwrap();
         link.start(at(0));
         assert_eq!(actions(&mut link), [Action::Dial]);
@@ -132,6 +137,58 @@ fn of_two_that_dial_at_once_the_smaller_nodes_connection_stays() {
     assert_eq!(opened, [up(200, 1)]);
     let first = flush(&mut small, at(2));
     assert_eq!(feed(&mut large, at(3), Connection(10), &first, &mut Notes::default()), [up(100, 1)]);
+}
+
+/// One of two dials while the other's call is welcomed already: the second connection is given up, not both.
+#[test]
+fn who_has_welcomed_a_peer_does_not_compete_with_it() {
+    let mut link = link();
+    link.start(at(0));
+    assert_eq!(actions(&mut link), [Action::Dial]);
+    accept(&mut link, at(1), FIRST, &hello(200, 1, 1)).unwrap();
+    link.dialed(at(2), Connection(2));
+    assert_eq!(actions(&mut link), [Action::Close(Connection(2), None)]);
+    let opened = feed(&mut link, at(3), FIRST, &bytes(&[BEAT]), &mut Notes::default());
+    assert_eq!((opened, link.open()), (vec![up(200, 1)], Some(FIRST)));
+
+    // If nobody answers the welcome, it dials after all.
+    let mut link = self::link();
+    link.start(at(0));
+    assert_eq!(actions(&mut link), [Action::Dial]);
+    accept(&mut link, at(1), FIRST, &hello(200, 1, 1)).unwrap();
+    link.dialed(at(2), Connection(2));
+    assert_eq!(actions(&mut link).len(), 1);
+    let late = link.next_time().unwrap();
+    link.tick(late);
+    assert!(matches!(actions(&mut link)[..], [Action::Close(FIRST, Some(_)), Action::Dial]));
+}
+
+/// Conformance 40: another link has met the next life: this one loses the former at once, and expects whoever is named next.
+#[test]
+fn a_life_of_which_another_link_knows_that_it_is_over_is_over_here() {
+    let mut link = link();
+    assert_eq!(open(&mut link, at(0), FIRST, &hello(200, 5, 1)), [up(200, 1)]);
+    link.outlived(at(10));
+    let over = actions(&mut link);
+    assert!(matches!(over[0], Action::Close(FIRST, Some(_))));
+    assert_eq!(over[1..], [Action::Down, lost(200, 1, Loss::Restarted)]);
+    link.outlived(at(11));
+    assert_eq!((actions(&mut link), link.to().incarnation), (vec![], 0));
+    assert_eq!(link.signal(at(11), stop(1)), Err(SignalError::NoPeer));
+    link.expect(200);
+    assert_eq!(link.to().incarnation, 0, "who is over is not expected");
+    link.expect(201);
+    assert_eq!(link.signal(at(12), stop(1)), Ok(()));
+    let refused = accept(&mut link, at(13), Connection(2), &hello(200, 9, 1)).unwrap_err();
+    assert_eq!(refused.reason, Reason::Quarantined);
+    assert_eq!(open(&mut link, at(14), Connection(3), &hello(201, 1, 1)), [up(201, 1)]);
+    assert_eq!(meanings(&flush(&mut link, at(14))).last(), Some(&Meaning::Signal(1, stop(1))));
+    // Somebody else was expected: what was to be signalled is lost, and that is told.
+    let mut link = self::link();
+    link.expect(200);
+    link.signal(at(0), stop(1)).unwrap();
+    let met = open(&mut link, at(1), FIRST, &hello(201, 1, 1));
+    assert_eq!(met, [lost(200, 1, Loss::Restarted), up(201, 1)]);
 }
 
 /// A peer that has gone on talks on a newer connection; a hello that is older than that is refused.
