@@ -78,9 +78,9 @@ impl Lookups {
 
     /// None is answered any more.
     pub(super) fn end(&mut self) -> Vec<(Then, Result<Admitted, RemoteLookupError>)> {
-        self.deadlines.clear();
-        let ended = self.waiting.drain();
-        ended.map(|(_, waiting)| (waiting.then, Err(RemoteLookupError::ShuttingDown))).collect()
+        let ended = std::mem::take(&mut self.deadlines).into_iter();
+        let ended = ended.filter_map(|(_, number)| self.waiting.remove(&number));
+        ended.map(|waiting| (waiting.then, Err(RemoteLookupError::ShuttingDown))).collect()
     }
 }
 
