@@ -108,7 +108,7 @@ impl Simulation {
     /// Tells an actor, or gives the message back.
     ///
     /// # Errors
-    /// As [`Gateway::try_tell`].
+    /// As [`Gateway::try_tell`](crate::Gateway::try_tell).
     pub fn try_tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), TellError<M>> {
         self.host.try_tell(to, message)
     }
@@ -116,7 +116,7 @@ impl Simulation {
     /// Asks an actor; goes on until the answer is there, at most for `within`.
     ///
     /// # Errors
-    /// As [`Gateway::ask`].
+    /// As [`Gateway::ask`](crate::Gateway::ask).
     pub fn ask<T: Send + 'static, R: Send + 'static>(
         &mut self,
         to: ActorRef<T>,
@@ -185,7 +185,7 @@ impl Simulation {
         done()
     }
 
-    /// Goes on until a future is ready, such as that of [`Gateway::ask_future`], and gives its output.
+    /// Goes on until a future is ready, such as that of [`Gateway::ask_future`](crate::Gateway::ask_future), and gives its output.
     ///
     /// # Panics
     /// If nothing is left that could make it ready.
