@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use corelane::net::sim::random::RandomCluster;
 use corelane::shard::sim::random::RandomWorld;
 use corelane::workloads::WORKLOADS;
 use serde_json::Value;
@@ -179,6 +180,45 @@ fn sim_stops_at_the_first_broken_rule_with_the_command_that_replays_it() {
     assert_eq!(last[0], "this makes it happen again: corelane sim --first 4 --seeds 1 --faulty");
     assert!(last[1].starts_with("error: seed 4: a message is handled or dropped once: "), "{complaints}");
     assert!(last[2].contains("Handled {"), "{complaints}");
+}
+
+/// Several hosts in a network, in another process and another order: hash maps have other keys there.
+#[test]
+fn sim_runs_clusters_and_gives_the_same_trace_again() {
+    let run = |first: &str, seeds: &str| {
+        json(&corelane(["sim", "--hosts", "--seeds", seeds, "--first", first, "--json"]))
+    };
+    let result = run("5", "8");
+    assert_eq!([&result["seeds"], &result["first"], &result["failed"]], [8, 5, 0]);
+    for count in ["told", "heard_from_afar", "answered", "notices", "found", "cuts", "crashes", "restarts"] {
+        assert!(result["hosts"][count].as_u64().is_some_and(|count| count > 0), "{count}: {result}");
+    }
+    assert_eq!(run("5", "8"), result);
+    assert_ne!(run("6", "8")["trace"], result["trace"]);
+    // In one process, after others, each seed by itself.
+    let here = |seed| RandomCluster::new(seed).run().expect("a world").trace.hash;
+    let mut hashes: Vec<_> = (5..13).rev().map(here).collect();
+    hashes.reverse();
+    let all = hashes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |all, hash| {
+        (all ^ hash).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(29)
+    });
+    assert_eq!(format!("{all:016x}"), result["trace"].as_str().expect("a hash"));
+}
+
+#[test]
+fn sim_stops_at_a_cluster_that_breaks_a_rule() {
+    let output = corelane(["sim", "--hosts", "--seeds", "50", "--faulty", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let result: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(result["failed"], 1);
+    let seed = &result["broken"]["seed"];
+    let replay = format!("corelane sim --hosts --first {seed} --seeds 1 --faulty");
+    assert_eq!(result["broken"]["replay"], replay.as_str());
+    let complaints = text(&output.stderr);
+    let last: Vec<_> = complaints.lines().rev().take(3).collect();
+    assert_eq!(last[0], format!("this makes it happen again: {replay}"));
+    assert!(last[1].starts_with(&format!("error: seed {seed}: messages of a pair")), "{complaints}");
+    assert!(last[2].contains(" hears "), "{complaints}");
 }
 
 #[test]

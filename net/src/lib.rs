@@ -13,7 +13,7 @@
 //! Both meet in `tls` (what stands between a connection and its link) → `peer` (what is known of other hosts) → `trust` (what
 //! untrusted ones may reach) → `gate` (a shard's links on its sockets, below the kernel's uplink) → `resolve` (look-up on other
 //! hosts), `spawning` (children there) → `endpoint` (the extension, and its configuration) → `settings` (what of it stands in
-//! configuration files, with the feature `config`).
+//! configuration files, with the feature `config`) and [`sim`] (clusters in one thread).
 
 // What only io_uring needs is there all the same.
 #![cfg_attr(not(target_os = "linux"), allow(dead_code))]
@@ -34,6 +34,7 @@ mod resolve;
 mod serving;
 #[cfg(feature = "config")]
 mod settings;
+pub mod sim;
 mod sockets;
 mod spawning;
 mod stream;

@@ -1,8 +1,9 @@
 //! `corelane sim`: random worlds from one seed after the other, until a rule is broken.
 //!
 //! A world is a whole system in one thread whose actors do everything at random while everything goes wrong, watched by
-//! rules that know nothing of the code (see [`corelane_shard::sim::random`]). The first broken rule ends the run, with the
-//! command that makes it happen again.
+//! rules that know nothing of the code (see [`corelane_shard::sim::random`]); with `--hosts` it is several systems in a
+//! simulated network (see [`corelane_net::sim::random`]). The first broken rule ends the run, with the command that makes it
+//! happen again.
 //!
 //! Standard output holds the result and nothing else; progress and complaints go to standard error. The exit code is 0 if
 //! every rule held, 1 if one was broken, 2 if the arguments make no sense, and 130 after an interruption.
@@ -14,8 +15,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use corelane_shard::sim::Faults;
+use corelane_net::sim::random::RandomCluster;
 use corelane_shard::sim::random::RandomWorld;
+use corelane_shard::sim::{SimError, Trace};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
 
@@ -25,8 +27,8 @@ const BAD_ARGUMENTS: u8 = 2;
 const EXIT_INTERRUPTED: u8 = 130;
 /// Run random systems in simulations where everything goes wrong, and check that every rule holds.
 ///
-/// Each seed is a world of its own: a system of one to four shards, its actors, and all that goes wrong there. The
-/// same seed does the same. The run ends at the first rule that is broken.
+/// Each seed is a world of its own: a system of one to four shards (or, with --hosts, two to four systems in a network),
+/// its actors, and all that goes wrong there. The same seed does the same. The run ends at the first rule that is broken.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct SimArgs {
     /// How many seeds
@@ -38,6 +40,9 @@ pub(crate) struct SimArgs {
     /// How many events before a broken rule to show
     #[arg(long, value_name = "N", default_value_t = 40)]
     events: usize,
+    /// Worlds of two to four hosts in a network that delays, loses and cuts, where processes crash and come back
+    #[arg(long)]
+    hosts: bool,
     /// One JSON object on standard output instead of the summary
     #[arg(long)]
     json: bool,
@@ -59,7 +64,9 @@ struct Totals {
     seeds: u64,
     messages: u64,
     trace: u64,
-    faults: Faults,
+    /// What went wrong, and what else there is to count, by kind.
+    faults: Vec<(&'static str, u64)>,
+    counts: Vec<(&'static str, u64)>,
     failed: Option<Failed>,
 }
 
@@ -116,13 +123,53 @@ pub(crate) fn run(args: &SimArgs) -> ExitCode {
 
 /// The command that runs one seed again.
 fn replay(seed: u64, args: &SimArgs) -> String {
+    let hosts = if args.hosts { " --hosts" } else { "" };
     let faulty = if args.faulty { " --faulty" } else { "" };
-    format!("corelane sim --first {seed} --seeds 1{faulty}")
+    format!("corelane sim{hosts} --first {seed} --seeds 1{faulty}")
 }
 
-fn world(seed: u64, faulty: bool) -> RandomWorld {
-    let world = RandomWorld::new(seed);
-    if faulty { world.faulty() } else { world }
+/// How a world ended, of whatever kind it is.
+struct Ran {
+    trace: Trace,
+    broken: Option<String>,
+    broken_after: Option<usize>,
+    counts: Vec<(&'static str, u64)>,
+}
+
+/// Runs the world of a seed; keeps its events only if they are to be shown.
+fn world(seed: u64, args: &SimArgs, record: bool) -> Result<Ran, SimError> {
+    if args.hosts {
+        let mut world = RandomCluster::new(seed);
+        world = if args.faulty { world.faulty() } else { world };
+        world = if record { world.record() } else { world };
+        let outcome = world.run()?;
+        return Ok(Ran {
+            trace: outcome.trace,
+            broken: outcome.broken.map(|broken| broken.to_string()),
+            broken_after: outcome.broken_after,
+            counts: outcome.tally.iter().collect(),
+        });
+    }
+    let mut world = RandomWorld::new(seed);
+    world = if args.faulty { world.faulty() } else { world };
+    world = if record { world.record() } else { world };
+    let outcome = world.run()?;
+    Ok(Ran {
+        trace: outcome.trace,
+        broken: outcome.broken.map(|broken| broken.to_string()),
+        broken_after: outcome.broken_after,
+        counts: Vec::new(),
+    })
+}
+
+/// Adds counts to those of the same kinds.
+fn add(to: &mut Vec<(&'static str, u64)>, more: impl IntoIterator<Item = (&'static str, u64)>) {
+    for (name, count) in more {
+        match to.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known += count,
+            None => to.push((name, count)),
+        }
+    }
 }
 
 impl Totals {
@@ -130,54 +177,62 @@ impl Totals {
     fn take(&mut self, seed: u64, args: &SimArgs) -> Result<(), Failed> {
         // A panic of what belongs to no actor ends the world, and not the command.
         let failed = |what: String, events| Failed { seed, what, events };
-        let outcome = catch_unwind(|| world(seed, args.faulty).run())
+        let outcome = catch_unwind(|| world(seed, args, false))
             .map_err(|_| failed("the simulation panicked".to_owned(), Vec::new()))?
             .map_err(|error| failed(error.to_string(), Vec::new()))?;
         self.messages += outcome.trace.messages;
-        self.faults.add(&outcome.trace.faults);
+        add(&mut self.faults, outcome.trace.faults.iter().map(|(fault, count)| (fault.name(), count)));
+        add(&mut self.counts, outcome.counts);
         self.trace = (self.trace ^ outcome.trace.hash).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(29);
         match outcome.broken {
             None => Ok(()),
-            Some(broken) => Err(failed(broken.to_string(), last_events(seed, args))),
+            Some(broken) => Err(failed(broken, last_events(seed, args))),
         }
     }
 
     fn as_json(&self, args: &SimArgs) -> Value {
-        let faults: Map<String, Value> =
-            self.faults.iter().map(|(fault, count)| (fault.name().to_owned(), count.into())).collect();
+        let map = |of: &[(&'static str, u64)]| -> Map<String, Value> {
+            of.iter().map(|(name, count)| ((*name).to_owned(), (*count).into())).collect()
+        };
         let broken = self.failed.as_ref().map(
             |failed| json!({ "seed": failed.seed, "what": failed.what, "replay": replay(failed.seed, args) }),
         );
-        json!({
+        let mut result = json!({
             "seeds": self.seeds,
             "first": args.first,
             "failed": u64::from(self.failed.is_some()),
             "broken": broken,
             "trace": format!("{:016x}", self.trace),
             "messages": self.messages,
-            "faults": faults,
-        })
+            "faults": map(&self.faults),
+        });
+        if args.hosts {
+            result["hosts"] = map(&self.counts).into();
+        }
+        result
     }
 
     fn summary(&self, args: &SimArgs) -> String {
         let verdict = if self.failed.is_some() { "a rule was broken" } else { "every rule held" };
-        let faults: Vec<_> =
-            self.faults.iter().map(|(fault, count)| format!("{count} {}", fault.name())).collect();
+        let list = |of: &[(&'static str, u64)]| -> String {
+            of.iter().map(|(name, count)| format!("{count} {name}")).collect::<Vec<_>>().join(", ")
+        };
+        let hosts = if args.hosts { format!("hosts: {}\n", list(&self.counts)) } else { String::new() };
         format!(
-            "{} seeds from {} on: {verdict}\n{} messages, trace {:016x}\nfaults: {}\n",
+            "{} seeds from {} on: {verdict}\n{} messages, trace {:016x}\nfaults: {}\n{hosts}",
             self.seeds,
             args.first,
             self.messages,
             self.trace,
-            faults.join(", "),
+            list(&self.faults),
         )
     }
 }
 
 /// What happened last in a world until its rule was broken: it is run once more, and its events kept.
 fn last_events(seed: u64, args: &SimArgs) -> Vec<String> {
-    let Ok(outcome) = world(seed, args.faulty).record().run() else { return Vec::new() };
-    let until = outcome.broken_after.unwrap_or(outcome.trace.events.len()).min(outcome.trace.events.len());
+    let Ok(ran) = world(seed, args, true) else { return Vec::new() };
+    let until = ran.broken_after.unwrap_or(ran.trace.events.len()).min(ran.trace.events.len());
     let from = until.saturating_sub(args.events);
-    outcome.trace.events[from..until].iter().map(|(at, event)| format!("{at:?}: {event}")).collect()
+    ran.trace.events[from..until].iter().map(|(at, event)| format!("{at:?}: {event}")).collect()
 }

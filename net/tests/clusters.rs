@@ -1,0 +1,287 @@
+//! Clusters in the simulator: hosts that crash, lose their power and are cut off, and random ones, which keep every rule.
+
+use std::time::Duration;
+
+use corelane_kernel::{Actor, ActorRef, AskError, Ctx, Outcome, ReplyTo, Strategy, Terminated};
+use corelane_net::codec::{Compact, Registry, Wire};
+use corelane_net::link::LinkConfig;
+use corelane_net::liveness::LivenessConfig;
+use corelane_net::sim::Cluster;
+use corelane_net::sim::random::{RandomCluster, Tally};
+use corelane_net::{EndpointConfig, RemoteCtx, RemoteLookupError};
+use corelane_shard::On;
+use corelane_shard::sim::{Host, Options, Sim, Simulation, Trace, note};
+use serde::{Deserialize, Serialize};
+
+const SECOND: Duration = Duration::from_secs(1);
+const LONG: Duration = Duration::from_secs(60);
+
+#[derive(Serialize, Deserialize)]
+enum Word {
+    Say(u64),
+    Count(ReplyTo<u64>),
+}
+
+impl Wire for Word {
+    const NAME: &'static str = "test.Word";
+    type Form = Compact;
+}
+
+/// Notes what it hears.
+struct Listener(u64);
+
+impl Actor for Listener {
+    type Msg = Word;
+    fn receive(&mut self, word: Word, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        match word {
+            Word::Say(number) => {
+                note(format_args!("hears {number}"));
+                self.0 += 1;
+            }
+            Word::Count(reply) => ctx.tell(reply, self.0),
+        }
+        Ok(())
+    }
+}
+
+enum Deed {
+    /// Look the listener up, and watch it.
+    Find(String),
+    Found(Result<ActorRef<Word>, RemoteLookupError>),
+    Say(u64),
+    Count,
+    Counted(Result<u64, AskError>),
+}
+
+/// Does what it is told, and notes what comes of it.
+#[derive(Default)]
+struct Speaker {
+    listener: Option<ActorRef<Word>>,
+}
+
+impl Actor for Speaker {
+    type Msg = Deed;
+    fn receive(&mut self, deed: Deed, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        match (deed, self.listener) {
+            (Deed::Find(url), _) => ctx.lookup_at(&url, LONG, Deed::Found),
+            (Deed::Found(found), _) => {
+                let found = found?;
+                ctx.watch(found)?;
+                self.listener = Some(found);
+                note("found");
+            }
+            (Deed::Say(number), Some(to)) => {
+                if ctx.try_tell(to, Word::Say(number)).is_err() {
+                    note(format_args!("{number} is refused"));
+                }
+            }
+            (Deed::Count, Some(of)) => ctx.ask(of, SECOND, Word::Count, Deed::Counted),
+            (Deed::Counted(count), _) => note(format_args!("counted {count:?}")),
+            _ => note("nobody"),
+        }
+        Ok(())
+    }
+    fn terminated(&mut self, gone: &Terminated, _: &mut Ctx<'_, Self>) -> Outcome {
+        note(format_args!("gone: {:?}", gone.reason));
+        Ok(())
+    }
+}
+
+fn registry() -> Registry {
+    let mut registry = Registry::new();
+    registry.register::<Word>().unwrap();
+    registry
+}
+
+struct Two {
+    cluster: Cluster,
+    near: Host,
+    far: Option<Host>,
+    speaker: ActorRef<Deed>,
+}
+
+impl Two {
+    fn begin(sim: &mut Simulation) -> Two {
+        let mut cluster = Cluster::new(sim.seed());
+        let liveness =
+            LivenessConfig { pause: 3 * SECOND, first: Duration::from_millis(500), ..Default::default() };
+        let heartbeat = Duration::from_millis(500);
+        cluster.endpoint = EndpointConfig {
+            link: LinkConfig { heartbeat, liveness, ..LinkConfig::default() },
+            ..cluster.endpoint
+        };
+        let mut near = sim.start_host(cluster.plan(1, 1, registry())).unwrap();
+        let speaker = near.spawn_on(0, Speaker::default).unwrap();
+        let mut two = Two { cluster, near, far: None, speaker };
+        two.start_far(sim);
+        two.find(sim);
+        two
+    }
+
+    fn start_far(&mut self, sim: &mut Simulation) {
+        let far = sim.start_host(self.cluster.plan(2, 1, registry())).unwrap();
+        far.system().spawn_named(On::Shard(0), "listener", || Listener(0)).unwrap();
+        self.far = Some(far);
+    }
+
+    fn find(&mut self, sim: &mut Simulation) {
+        let url = self.cluster.url(2, "/user/listener");
+        self.have(sim, Deed::Find(url));
+    }
+
+    fn have(&mut self, sim: &mut Simulation, deed: Deed) {
+        self.near.tell(self.speaker, deed);
+        sim.run_for(SECOND);
+    }
+}
+
+fn run(story: impl FnOnce(&mut Simulation, &mut Two)) -> Trace {
+    let options = Options { supervision: Strategy::stopping(), ..Options::calm() };
+    let sim = Sim::new(1).shards(1).options(options);
+    sim.run(|sim| {
+        let mut two = Two::begin(sim);
+        story(sim, &mut two);
+        Ok(())
+    })
+    .unwrap()
+}
+
+fn notes(trace: &Trace) -> Vec<&str> {
+    trace.notes().collect()
+}
+
+/// Conformance 38, 40: the process is gone, its connections end; it is lost when its next life is met, and that is welcome at
+/// once.
+#[test]
+fn a_process_that_crashes_is_lost_once_and_its_next_life_welcome() {
+    let trace = run(|sim, two| {
+        two.have(sim, Deed::Say(1));
+        two.far = None;
+        sim.note("crash");
+        two.start_far(sim);
+        two.have(sim, Deed::Say(2));
+        sim.run_for(SECOND);
+        two.have(sim, Deed::Say(3));
+        two.find(sim);
+        two.have(sim, Deed::Say(4));
+        two.have(sim, Deed::Count);
+    });
+    let expected = [
+        "found",
+        "hears 1",
+        "crash",
+        "gone: Unreachable",
+        "3 is refused",
+        "found",
+        "hears 4",
+        "counted Ok(1)",
+    ];
+    assert_eq!(notes(&trace), expected);
+}
+
+/// Conformance 38: nothing comes from a host without power, not even an end of its connections.
+#[test]
+fn a_host_that_loses_its_power_is_given_up_when_it_is_silent_for_too_long() {
+    let trace = run(|sim, two| {
+        two.cluster.network().switch_off(Cluster::host(2));
+        two.far = None;
+        sim.note("dark");
+        two.have(sim, Deed::Count);
+        sim.run_for(SECOND);
+        sim.note("silent");
+        sim.run_for(5 * SECOND);
+        two.have(sim, Deed::Say(1));
+        two.start_far(sim);
+        sim.run_for(5 * SECOND);
+        two.find(sim);
+        two.have(sim, Deed::Say(2));
+    });
+    let expected = [
+        "found",
+        "dark",
+        "counted Err(Timeout)",
+        "silent",
+        "gone: Unreachable",
+        "1 is refused",
+        "found",
+        "hears 2",
+    ];
+    assert_eq!(notes(&trace), expected);
+}
+
+#[test]
+fn a_short_cut_of_either_way_costs_time_and_no_message() {
+    for (from, to) in [(1, 2), (2, 1)] {
+        let trace = run(|sim, two| {
+            two.cluster.network().cut(Cluster::host(from), Cluster::host(to));
+            for number in 1..=3 {
+                two.near.tell(two.speaker, Deed::Say(number));
+            }
+            sim.run_for(2 * SECOND);
+            two.cluster.network().mend_all();
+            sim.run_for(5 * SECOND);
+            two.have(sim, Deed::Count);
+        });
+        assert_eq!(
+            notes(&trace),
+            ["found", "hears 1", "hears 2", "hears 3", "counted Ok(3)"],
+            "{from}, {to}"
+        );
+    }
+}
+
+/// Conformance 38: both live, one way is cut, and each gives the other up; when it is mended, they find each other again.
+#[test]
+fn a_long_cut_of_one_way_ends_the_association_once_and_the_next_begins_when_it_is_mended() {
+    for (from, to) in [(1, 2), (2, 1)] {
+        let trace = run(|sim, two| {
+            two.cluster.network().cut(Cluster::host(from), Cluster::host(to));
+            sim.run_for(30 * SECOND);
+            sim.note("mended");
+            two.cluster.network().mend_all();
+            sim.run_for(30 * SECOND);
+            two.find(sim);
+            two.have(sim, Deed::Say(1));
+        });
+        assert_eq!(
+            notes(&trace),
+            ["found", "gone: Unreachable", "mended", "found", "hears 1"],
+            "{from}, {to}"
+        );
+    }
+}
+
+/// Conformance 37, 38, 40: random clusters, of which the command runs thousands.
+#[test]
+fn random_clusters_keep_every_rule() {
+    let mut tally = Tally::default();
+    for seed in 0..24 {
+        let outcome = RandomCluster::new(seed).run().unwrap();
+        assert_eq!(outcome.broken, None, "seed {seed}");
+        tally.add(&outcome.tally);
+    }
+    // All of it happened.
+    assert!(tally.iter().all(|(_, count)| count > 0), "{tally:?}");
+}
+
+#[test]
+fn a_random_cluster_is_the_same_whenever_it_is_run() {
+    let hash = |seed: u64| RandomCluster::new(seed).run().unwrap().trace.hash;
+    let forward: Vec<_> = (100..106).map(hash).collect();
+    let mut backward: Vec<_> = (100..106).rev().map(hash).collect();
+    backward.reverse();
+    assert_eq!(forward, backward);
+    assert!(forward.is_sorted_by(|one, other| one != other));
+}
+
+#[test]
+fn a_broken_rule_is_noticed_and_its_place_in_the_trace_known() {
+    let broken = (0..20).find_map(|seed| {
+        let outcome = RandomCluster::new(seed).faulty().record().run().unwrap();
+        outcome.broken.map(|broken| (broken, outcome.broken_after, outcome.trace))
+    });
+    let (broken, after, trace) = broken.expect("some message is said to have come twice");
+    assert_eq!(broken.rule, "messages of a pair come in order and at most once");
+    let (_, event) = &trace.events[after.expect("events are kept")];
+    assert!(event.to_string().contains(broken.rule), "{event}");
+}
