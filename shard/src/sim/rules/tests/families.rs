@@ -44,7 +44,12 @@ fn who_waits_for_a_decision_handles_nothing_nor_does_anybody_below() {
     let beyond = [&beyond.concat()[..], &[told(1, 5, 1), failed, handled(1, 5, 1), resumed]].concat();
     assert_eq!(story(&beyond), None);
     // One whose parent lives here is decided about at once, and waits for nobody.
-    assert_eq!(story(&[told(1, 2, 1), Act::Fails { id: 2 }, handled(1, 2, 1)]), None);
+    let [failed, resumed] = fails_below(1, 2, Decision::Resume, Reach::One);
+    assert_eq!(story(&[told(1, 2, 1), failed, resumed, handled(1, 2, 1)]), None);
+    assert_eq!(
+        story(&[told(1, 2, 1), failed, handled(1, 2, 1)]),
+        Some("a parent hears once of each child that failed")
+    );
 }
 
 #[test]
