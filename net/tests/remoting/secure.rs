@@ -107,7 +107,7 @@ fn hosts_under_tls_tell_ask_and_watch_as_in_the_clear() {
         assert_eq!((next(&seen), next(&seen)), (3 << 20, 7));
         let (watcher, heard) = Watcher::spawn(&near, 0);
         near.have(watcher, Watching::Watch(adder));
-        near.tell(1, adder, Order::Fail);
+        near.tell(0, adder, Order::Fail);
         assert_eq!(next(&heard), "no disk");
         for shard in [0, 1] {
             let stats = near.system.extension::<Endpoint>().unwrap().stats(shard).unwrap();
