@@ -89,3 +89,65 @@ fn children_that_are_left_alone_wait_and_are_restarted_after_their_parent() {
     story.goes_on(&[handled(1, 2, 1)]);
     assert_eq!(story.broken_at_rest(), None);
 }
+
+#[test]
+fn who_is_to_be_restarted_or_to_stop_handles_nothing_before() {
+    let rule = Some("who is to be restarted or to stop handles nothing before");
+    let early = |before: &[Act], by: Id| {
+        let family = [&born(4, 1, 0)[..], &born(5, 2, 0), &[told(3, by, 1)]].concat();
+        broken(&[&family[..], before, &[handled(3, by, 1)]].concat())
+    };
+    assert_eq!(early(&fails(RESTART), 2), rule);
+    assert_eq!(early(&fails(Decision::Stop), 2), rule);
+    assert_eq!(early(&fails(Decision::Resume), 2), None);
+    assert_eq!(early(&fails_below(1, 2, RESTART, Reach::All), 4), rule, "a sibling");
+    assert_eq!(early(&[Act::Leaves { id: 2 }], 2), rule);
+    let kept = Act::Restarting { id: 2, keeps: true };
+    assert_eq!(early(&[&fails(RESTART)[..], &[kept]].concat(), 5), rule, "below one that is restarted");
+}
+
+#[test]
+fn children_that_a_restart_stops_end() {
+    let restarting = |keeps| {
+        let [failed, heard] = fails_below(OUTSIDE, 1, RESTART, Reach::One);
+        broken(&[failed, heard, Act::Restarting { id: 1, keeps }])
+    };
+    assert_eq!(restarting(false), Some("who is told to stop does"));
+    assert_eq!(restarting(true), None);
+}
+
+#[test]
+fn nobody_is_made_again_whom_a_decision_has_stopped() {
+    let spawned = Act::Spawned { id: 4, parent: 1, shard: 0 };
+    let made = |decision| {
+        let [failed, heard] = fails_below(1, 4, decision, Reach::One);
+        broken(&[spawned, failed, heard, Act::Made { id: 4 }])
+    };
+    assert_eq!(
+        made(Decision::Stop),
+        Some("nobody is made again who has asked to stop, or whom a decision has stopped")
+    );
+    assert_eq!(made(RESTART), None);
+    let unheard = [spawned, Act::Fails { id: 4 }, Act::Made { id: 4 }];
+    assert_eq!(broken(&unheard), Some("a parent hears once of each child that failed"));
+}
+
+#[test]
+fn who_has_panicked_over_a_child_is_asked_again_when_that_is_decided() {
+    let panicked = [&born(4, 1, 0)[..], &fails(Decision::Stop), &[Act::Fails { id: 1 }], &ends(2)].concat();
+    let next = fails_below(1, 4, Decision::Resume, Reach::One);
+    let decided = Act::ChildFailed {
+        parent: OUTSIDE,
+        child: 1,
+        now: NOW,
+        decision: Decision::Resume,
+        reach: Reach::One,
+    };
+    assert_eq!(
+        broken(&[&panicked[..], &next].concat()),
+        Some("nobody whose decision has panicked is asked before that is decided about")
+    );
+    assert_eq!(broken(&[&panicked[..], &[decided], &next].concat()), None);
+    // The default has decided about that child: nobody is told.
+    assert_eq!(broken(&[&panicked[..], &[next[0], decided]].concat()), None);
+}

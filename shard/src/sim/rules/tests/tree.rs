@@ -33,8 +33,8 @@ fn nobody_acts_before_its_start_and_after_its_end() {
     let [failed, heard] = fails(Decision::Resume);
     let above = [failed, Act::StopAsked { id: 1 }, Act::Ended { id: 2 }];
     assert_eq!(broken(&above), Some("the hooks of an end come before it"));
-    let unmade = fails_below(2, 4, Decision::Stop, Reach::One);
-    assert_eq!(broken(&[&born(4, 2, 0)[..2], &unmade, &[Act::Ended { id: 4 }]].concat()), None);
+    let unbegun = fails_below(2, 4, Decision::Resume, Reach::One);
+    assert_eq!(broken(&[&born(4, 2, 0)[..2], &unbegun].concat()), None);
     let unstarted = Act::ChildFailed { parent: 4, child: 5, now: NOW, decision: RESTART, reach: Reach::One };
     let below = [spawned, made, Act::Spawned { id: 5, parent: 4, shard: 0 }, Act::Fails { id: 5 }, unstarted];
     assert_eq!(broken(&below), rule);
