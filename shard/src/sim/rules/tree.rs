@@ -408,7 +408,20 @@ impl Lives {
     /// Whether something has come in the way of what an actor does, or of what lives above it.
     pub(super) fn is_disturbed(&self, id: Id) -> bool {
         let life = self.of(id);
-        life.held || self.of(OUTSIDE).disturbed || self.is_in_the_way(id, |life| life.disturbed)
+        let disturbed = self.of(OUTSIDE).disturbed || self.is_in_the_way(id, |life| life.disturbed);
+        disturbed || life.held || self.is_to_stop_above(&life)
+    }
+
+    /// Whether somebody above is to stop, who may be heard late, or after what it was told: all below it end as well.
+    fn is_to_stop_above(&self, life: &Life) -> bool {
+        let mut at = life.parent;
+        while let Some(above) = self.lives.get(at as usize).filter(|_| at != OUTSIDE) {
+            if above.ward.is_to_stop {
+                return true;
+            }
+            at = above.parent;
+        }
+        false
     }
 
     /// Something befalls all that lives below, which may end it.

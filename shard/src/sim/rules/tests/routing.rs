@@ -91,6 +91,11 @@ fn who_retires_handles_what_it_was_told_and_ends() {
     assert_eq!(story(&[&[telling, retires(5), handling][..], &ends(5)].concat()), None);
     let rule = Some("who retires handles what it was told");
     assert_eq!(story(&[&[telling, retires(5)][..], &ends(5), &[dropped]].concat()), rule);
+    // Unless it ends with one above it, whose turn to stop comes before.
+    let above = [Act::PoolStarted { owner: 3, least: 0, most: 1 }, Act::Joined { owner: 3, routee: 1 }];
+    let above = [&above[..], &[Act::Retired { owner: 3, routee: 1 }, telling, retires(5)]].concat();
+    let family = [ends(5), ends(4), ends(2), ends(1)].concat();
+    assert_eq!(story(&[&above[..], &family, &[dropped]].concat()), None);
     let asked = [&[telling, retires(5), Act::StopAsked { id: 5 }][..], &ends(5), &[dropped]].concat();
     assert_eq!(story(&asked), None, "somebody stops it before");
     assert_eq!(story(&[retires(5)]), Some("who retires ends"));
