@@ -5,7 +5,7 @@
 //! plenty to say costs one report, and each is served one call at a time, in turn.
 
 use std::collections::VecDeque;
-use std::io::{self, IoSlice, Read};
+use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use super::descriptor::{self, system};
 use super::slab::Key;
 use super::store::{SocketKind, Store, Work};
 use super::work::GATHER;
-use crate::buffers::Supply;
+use crate::buffers::{Chunk, Supply};
 
 /// The name of the waker.
 const WAKER: Token = Token(usize::MAX);
@@ -30,6 +30,8 @@ const REPORTS: usize = 1024;
 /// As long as operations get something done by themselves, new reports are asked for only once in so many turns: asking is a
 /// system call, and those whose socket is ready are served in turn anyway.
 const UNASKED_MAX: u32 = 8;
+/// Chunks that one call receives into, where a socket has plenty.
+const CHUNKS_AT_ONCE: usize = 4;
 /// Connections accepted in one go.
 const ACCEPTS: usize = 16;
 
@@ -42,6 +44,8 @@ struct Watch {
     writable: bool,
     /// Nothing comes behind what is there: a read that does not fill its chunk has not proved that nothing is left.
     read_closed: bool,
+    /// The last read found more than a chunk holds, or nearly.
+    plenty: bool,
     reading: Option<Key>,
     writing: VecDeque<Key>,
 }
@@ -103,7 +107,8 @@ impl Poll {
         if watch.socket != socket {
             debug_assert!(!watch.registered && watch.reading.is_none() && watch.writing.is_empty());
             // Not known to be unready: tried first.
-            (watch.socket, watch.readable, watch.writable, watch.read_closed) = (socket, true, true, false);
+            (watch.socket, watch.readable, watch.writable) = (socket, true, true);
+            (watch.read_closed, watch.plenty) = (false, false);
         }
         watch
     }
@@ -229,15 +234,38 @@ impl Poll {
     }
 
     fn receive(&mut self, key: Key, socket: Key, store: &Store) -> io::Result<Try> {
-        let Some(mut chunk) = self.supply.take() else { return Ok(Try::Done(Outcome::NoChunk)) };
-        let count = { system(store.descriptor_of(key)) }.read(&mut chunk)?;
+        let most = if self.watch(socket).plenty { CHUNKS_AT_ONCE } else { 1 };
+        let mut chunks: [Option<Chunk>; CHUNKS_AT_ONCE] = std::array::from_fn(|_| None);
+        for chunk in &mut chunks[..most] {
+            *chunk = self.supply.take();
+        }
+        let room: usize = chunks.iter().flatten().map(|chunk| chunk.len()).sum();
+        if room == 0 {
+            return Ok(Try::Done(Outcome::NoChunk));
+        }
+        let mut into = std::array::from_fn::<_, CHUNKS_AT_ONCE, _>(|_| IoSliceMut::new(&mut []));
+        let mut parts = 0;
+        for (slice, chunk) in into.iter_mut().zip(chunks.iter_mut().flatten()) {
+            *slice = IoSliceMut::new(chunk);
+            parts += 1;
+        }
+        let count = { system(store.descriptor_of(key)) }.read_vectored(&mut into[..parts])?;
         if count == 0 {
             return Ok(Try::Done(Outcome::EndOfStream));
         }
-        let is_short = count < chunk.len();
-        chunk.truncate(count);
-        self.done.push_back(Completion { key, outcome: Outcome::Received(chunk), more: true });
+        let mut left = count;
+        for mut chunk in chunks.into_iter().flatten() {
+            if left == 0 {
+                break;
+            }
+            chunk.truncate(left);
+            left -= chunk.len();
+            self.done.push_back(Completion { key, outcome: Outcome::Received(chunk), more: true });
+        }
         let watch = self.watch(socket);
+        let is_short = count < room;
+        // Whoever has filled a chunk may fill several.
+        watch.plenty = !is_short || parts > 1 && count > room / parts;
         // What comes from now on is reported anew.
         if is_short && !watch.read_closed && cfg!(any(target_os = "linux", target_os = "android")) {
             watch.readable = false;
@@ -402,7 +430,8 @@ impl Drive for Poll {
     }
 
     fn park(&mut self, timeout: Option<Duration>, store: &mut Store) {
-        if !self.polled {
+        self.try_all(false, store);
+        if !self.has_pending(store) {
             self.ask(timeout, store);
         }
     }
