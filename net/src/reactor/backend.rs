@@ -106,7 +106,7 @@ pub(crate) trait Drive {
     /// Whether there is a chunk to receive into. If not, the next that is given back wakes the reactor.
     fn has_chunks(&mut self) -> bool;
 
-    /// Waits until something comes or the reactor is woken. May return early.
+    /// Passes on what was started, and waits until something comes or the reactor is woken. May return early.
     fn park(&mut self, timeout: Option<Duration>, store: &mut Store);
 
     fn waker(&self) -> Waker;

@@ -59,6 +59,13 @@ impl Reactor {
 
     /// Passes on what was asked for since the last time. To be called once after each turn's events.
     pub fn submit(&mut self) {
+        self.begin_all();
+        self.backend.submit(&mut self.store, &mut self.completions);
+        self.complete_all();
+    }
+
+    /// Begins what is next at each socket for which something was asked.
+    fn begin_all(&mut self) {
         // What ends here may soil others.
         let mut at = 0;
         while at < self.dirty.len() {
@@ -70,8 +77,6 @@ impl Reactor {
             }
         }
         self.dirty.clear();
-        self.backend.submit(&mut self.store, &mut self.completions);
-        self.complete_all();
     }
 
     /// Whether [`Reactor::turn`] or [`Reactor::next_event`] may have something. Cheap enough to be asked while spinning.
@@ -89,15 +94,17 @@ impl Reactor {
     }
 
     /// Submits, and waits until something comes, somebody uses the [`Waker`], or the time is over; for ever without one. May
-    /// return early.
+    /// return early. Where the backend is io_uring, both are one system call.
+    ///
+    /// [`Waker`]: super::Waker
     pub fn park(&mut self, timeout: Option<Duration>) {
-        self.submit();
+        self.begin_all();
         let comes = !self.store.events.is_empty()
-            || self.has_output()
             || self.backend.has_pending(&mut self.store)
             || (!self.starved.is_empty() && self.backend.has_chunks());
         if comes {
-            return;
+            self.backend.submit(&mut self.store, &mut self.completions);
+            return self.complete_all();
         }
         self.store.counters.parks += 1;
         self.backend.park(timeout, &mut self.store);

@@ -6,7 +6,8 @@
 //! no slot away before its last completion.
 //!
 //! Not used, since kernels had faults there: rings of buffers that the kernel allocates, bundles, incremental buffers,
-//! zero-copy receives, resizing.
+//! zero-copy receives, resizing. Nor, since they would not pay: registered descriptors. To take a descriptor up and let go of it
+//! is 1 % of what a service does for pipelined requests, and to register it is a system call more for each connection.
 #![allow(unsafe_code)]
 
 mod chunk_ring;

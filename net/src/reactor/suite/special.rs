@@ -136,6 +136,20 @@ fn a_ring_of_which_any_operation_is_forbidden_is_not_used() {
     }
 }
 
+#[test]
+fn what_is_asked_for_is_passed_on_and_waited_for_in_one_system_call() {
+    let Some(mut rig) = Rig::new(open_uring, &small()) else { return };
+    let (_, client, server) = rig.pair();
+    for round in 1..=10 {
+        let before = rig.reactor.counters().enters;
+        rig.reactor.write(client, b"question", None).unwrap();
+        rig.reactor.park(None);
+        assert_eq!(rig.reactor.counters().enters, before + 1);
+        rig.until("it has come", |rig| rig.of(server).received.len() == round * 8);
+    }
+    rig.end();
+}
+
 /// Reliability 30: of so many completions that their queue cannot hold them the kernel keeps the rest, and each is told once.
 #[test]
 fn nothing_is_lost_of_what_the_completion_queue_cannot_hold() {

@@ -19,6 +19,7 @@ mod tokio;
 use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::thread;
 
 use clap::Parser;
 use core_affinity::CoreId;
@@ -63,6 +64,9 @@ struct Options {
     /// Runs of everything.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
     runs: u16,
+    /// Only these services or sides, by name.
+    #[arg(long, num_args = 1.., value_name = "NAME")]
+    only: Vec<String>,
     /// A tenth of the messages; the figures are rougher.
     #[arg(long)]
     quick: bool,
@@ -85,9 +89,6 @@ fn main() -> ExitCode {
 }
 
 fn measure(options: &Options, near: CoreId, far: CoreId) -> io::Result<()> {
-    if !core_affinity::set_for_current(near) {
-        return Err(io::Error::other("cannot pin the client"));
-    }
     let (rounds, writes) = if options.quick { (4_000, 1_000) } else { (40_000, 10_000) };
     let services = [("echo", Service::Echo), ("stream", Service::Count(writes * WRITE as u64))];
     let ways = [("spins", Waiting::Spin), ("sleeps", Waiting::Sleep)];
@@ -95,15 +96,23 @@ fn measure(options: &Options, near: CoreId, far: CoreId) -> io::Result<()> {
     for (name, service) in services {
         for (way, waiting) in ways {
             for (side, serve) in SIDES {
+                let named = |names: &[&str]| options.only.iter().any(|only| names.contains(&only.as_str()));
+                let any_side = !SIDES.iter().any(|(side, _)| named(&[side]));
+                let any_service = !named(&["echo", "stream"]);
+                if !(any_side || named(&[side])) || !(any_service || named(&[name])) {
+                    continue;
+                }
                 rows.push((name, way, side, serve, service, waiting, Vec::new()));
             }
         }
     }
     for _ in 0..options.runs {
         for (.., side, serve, service, waiting, figures) in &mut rows {
-            let cost = serve(far, *service, *waiting, &mut |address| match service {
-                Service::Echo => client::call(address, rounds),
-                Service::Count(_) => client::pour(address, writes),
+            let cost = serve(far, *service, *waiting, &mut |address| {
+                pinned(near, || match service {
+                    Service::Echo => client::call(address, rounds),
+                    Service::Count(_) => client::pour(address, writes),
+                })
             });
             figures.push(cost.map_err(|error| io::Error::other(format!("{side}: {error}")))?);
         }
@@ -119,13 +128,20 @@ fn measure(options: &Options, near: CoreId, far: CoreId) -> io::Result<()> {
         if side == "plain" {
             plain = median;
         }
+        let ratio = if plain > 0.0 { format!("{:>8.2}", median / plain) } else { String::new() };
         let unit = if name == "echo" { "ns/round-trip" } else { "ns/write" };
-        println!(
-            "{name:<7} {way:<7} {side:<15} {median:>9.0} {min:>9.0} {max:>9.0}  {unit:<13} {:>8.2}",
-            median / plain
-        );
+        println!("{name:<7} {way:<7} {side:<15} {median:>9.0} {min:>9.0} {max:>9.0}  {unit:<13} {ratio}");
     }
     Ok(())
+}
+
+/// Runs something on a thread of its own on a core: the calling thread, which starts servers, stays where it may be.
+fn pinned(core: CoreId, job: impl FnOnce() -> io::Result<f64> + Send) -> io::Result<f64> {
+    let job = move || match core_affinity::set_for_current(core) {
+        true => job(),
+        false => Err(io::Error::other("cannot pin the client")),
+    };
+    thread::scope(|scope| scope.spawn(job).join()).map_err(|_| io::Error::other("the client panicked"))?
 }
 
 #[cfg(test)]
