@@ -7,6 +7,7 @@ mod family;
 mod pki;
 #[cfg(unix)]
 mod processes;
+mod routing;
 mod secure;
 mod untrusted;
 
