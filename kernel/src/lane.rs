@@ -27,7 +27,7 @@ use crate::inlet::Stretch;
 use crate::limits::RECORD_HEAD;
 #[cfg(feature = "alloc")]
 use crate::record::MessageType;
-use crate::record::{self, CallType, First, Kind, Payload};
+use crate::record::{self, CallType, Carried, First, Kind, Payload};
 use crate::scope::Scope;
 #[cfg(feature = "alloc")]
 use crate::sync::Arc;
@@ -452,6 +452,30 @@ impl LaneSender {
         }
         self.describe();
         self.put(to.address(), Kind::Message, message)
+    }
+
+    /// Has the receiving kernel tell an actor of another realm, by its uplink. In order with what else is told over this lane.
+    /// What the uplink then refuses is a dead letter of that kernel.
+    ///
+    /// # Errors
+    /// The message comes back: `Full` while the lane is, `Unreachable` if the receiving kernel is gone, `TooLarge` if a lane of this
+    /// size can never hold it.
+    pub fn try_tell_beyond<M: Send + 'static>(
+        &mut self,
+        to: ActorRef<M>,
+        message: M,
+    ) -> Result<(), TellError<M>> {
+        if self.is_closed() {
+            return Err(TellError::Unreachable(message));
+        }
+        self.describe();
+        let call = CallType::beyond::<M>();
+        let address = Address { identity: call.word(), index: 0, place: Place::NOWHERE };
+        self.put(address, Kind::Call, Carried { to, message }).map_err(|refused| match refused {
+            TellError::TooLarge(carried) => TellError::TooLarge(carried.message),
+            TellError::Full(carried) => TellError::Full(carried.message),
+            other => TellError::Unreachable(other.into_inner().message),
+        })
     }
 
     /// Sends a closure that the receiving kernel runs in its turn, before or after messages just as it was sent.

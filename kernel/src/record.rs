@@ -15,7 +15,7 @@ use core::any::{TypeId, type_name};
 use core::mem::{ManuallyDrop, MaybeUninit, align_of, size_of};
 use core::ptr;
 
-use crate::address::{Address, Identity};
+use crate::address::{ActorRef, Address, Identity};
 use crate::kernel::Kernel;
 use crate::limits::{MESSAGE_INLINE_MAX, RECORD_HEAD};
 use crate::scope::Scope;
@@ -367,6 +367,11 @@ impl CallType {
         const { &CallType { run: run_call::<F>, drop: Payload::<F>::drop_in } }
     }
 
+    /// Of a message for another realm, which the receiver's uplink carries: a [`Carried`].
+    pub(crate) const fn beyond<M: Send + 'static>() -> &'static CallType {
+        const { &CallType { run: carry::<M>, drop: Payload::<Carried<M>>::drop_in } }
+    }
+
     /// The vtable as a record's second word.
     pub(crate) fn word(&'static self) -> Identity {
         Identity(ptr::from_ref(self).expose_provenance() as u64)
@@ -386,6 +391,18 @@ unsafe fn run_call<F: FnOnce(&mut Scope<'_>) + 'static>(kernel: &mut Kernel, at:
     // SAFETY: the record's vtable says that its payload is an `F`.
     let call = unsafe { Payload::<F>::take(at) };
     call(&mut Scope::new(kernel));
+}
+
+/// A message that is told from where it gets to.
+pub(crate) struct Carried<M> {
+    pub(crate) to: ActorRef<M>,
+    pub(crate) message: M,
+}
+
+unsafe fn carry<M: Send + 'static>(kernel: &mut Kernel, at: *const u64) {
+    // SAFETY: the record's vtable says that its payload is this.
+    let Carried { to, message } = unsafe { Payload::<Carried<M>>::take(at) };
+    kernel.tell(to, message);
 }
 
 /// Writes a whole record.

@@ -194,3 +194,42 @@ fn a_stop_goes_upwards_too() {
     world.stop(realm.address(raw(5)).unwrap());
     assert_eq!(up.take(), ["stop 5"]);
 }
+
+/// A lane's sender is no kernel: the kernel that takes what it sends offers it upwards.
+#[test]
+fn what_a_lane_carries_for_another_realm_is_told_by_the_kernel_that_takes_it() {
+    let (mut world, up, realm) = world();
+    let census = Census::default();
+    let (mut sender, receiver) = lane_of::<64>();
+    world.add_lane(receiver).unwrap();
+    let numbers = far::<u64>(&realm, 5);
+    sender.try_tell_beyond(numbers, 7).unwrap();
+    sender.try_tell_beyond(numbers, 8).unwrap();
+    sender.publish();
+    world.settle();
+    assert_eq!(up.take(), ["7 for 5", "8 for 5"]);
+    // What is refused there is a dead letter there.
+    sender.try_tell_beyond(far::<Token>(&realm, 5), census.token()).unwrap();
+    sender.publish();
+    world.settle();
+    assert_eq!(world.letters(), [(DeadReason::NoWireForm, 1)]);
+    census.expect_none();
+    // And what is refused here comes back.
+    let refused = sender.try_tell_beyond(far::<[u64; 60]>(&realm, 5), [1; 60]);
+    assert!(matches!(refused, Err(TellError::TooLarge([1, ..]))), "{refused:?}");
+    let mut sent = 0;
+    let full = loop {
+        match sender.try_tell_beyond(far::<Token>(&realm, 5), census.token()) {
+            Ok(()) => sent += 1,
+            Err(refused) => break refused,
+        }
+    };
+    assert!(matches!(full, TellError::Full(_)));
+    drop(full);
+    census.expect(sent);
+    sender.publish();
+    drop(world);
+    census.expect_none();
+    let refused = sender.try_tell_beyond(numbers, 9);
+    assert_eq!(refused, Err(TellError::Unreachable(9)));
+}

@@ -47,7 +47,7 @@ pub use datagrams::{DatagramCtx, DatagramEvent, Datagrams};
 pub use endpoint::{Endpoint, EndpointConfig, EndpointError};
 pub use gate::{Gate, GateStats};
 pub use net::{Net, NetConfig, SimulatedHost};
-pub use resolve::{RemoteCtx, RemoteHost, RemoteLookupError, RemoteUrl};
+pub use resolve::{RemoteCtx, RemoteHandle, RemoteHost, RemoteLookupError, RemoteUrl};
 pub use serving::{ServeError, Service, serve};
 pub use sockets::{Sink, Sockets};
 pub use spawning::{RemoteChildSpawner, RemoteSpawnError};

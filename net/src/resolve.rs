@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use corelane_kernel::{Actor, ActorRef, Compact, Ctx, RawAddress, Wire};
-use corelane_shard::{Extension, LookupError};
+use corelane_shard::{Extension, Handle, LookupError};
 use serde::{Deserialize, Serialize};
 
 use crate::codec::Codec;
@@ -399,6 +399,48 @@ impl<A: Actor> RemoteCtx<A> for Ctx<'_, A> {
     fn child_at(&mut self, host: &str) -> RemoteChildSpawner<'_, ActorRef<A::Msg>> {
         let me = self.me();
         RemoteChildSpawner::new(self.scope(), me.address(), me, host)
+    }
+}
+
+/// What a system's [`Handle`] can do where an [`Endpoint`] is loaded: from threads that are no shard.
+pub trait RemoteHandle {
+    /// Looks an actor up that takes messages of type `M`. Blocks until the answer is there; see [`Endpoint::lookup`].
+    ///
+    /// # Errors
+    /// [`RemoteLookupError`], at the latest after `within`.
+    fn lookup_at<M: Wire<Form: Codec<M>>>(
+        &self,
+        url: &str,
+        within: Duration,
+    ) -> Result<ActorRef<M>, RemoteLookupError>;
+
+    /// The same, with the answer as a future that any executor can await; see [`Endpoint::lookup_future`].
+    ///
+    /// # Errors
+    /// [`RemoteLookupError`], from the future.
+    fn lookup_at_future<M: Wire<Form: Codec<M>>>(
+        &self,
+        url: &str,
+        within: Duration,
+    ) -> impl Future<Output = Result<ActorRef<M>, RemoteLookupError>> + Send + use<M, Self>;
+}
+
+impl RemoteHandle for Handle {
+    fn lookup_at<M: Wire<Form: Codec<M>>>(
+        &self,
+        url: &str,
+        within: Duration,
+    ) -> Result<ActorRef<M>, RemoteLookupError> {
+        self.extension::<Endpoint>().ok_or(RemoteLookupError::NoEndpoint)?.lookup(url, within)
+    }
+
+    fn lookup_at_future<M: Wire<Form: Codec<M>>>(
+        &self,
+        url: &str,
+        within: Duration,
+    ) -> impl Future<Output = Result<ActorRef<M>, RemoteLookupError>> + Send + use<M> {
+        let answer = self.extension::<Endpoint>().map(|endpoint| endpoint.lookup_future::<M>(url, within));
+        async move { answer.ok_or(RemoteLookupError::NoEndpoint)?.await }
     }
 }
 

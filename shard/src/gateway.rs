@@ -2,6 +2,8 @@
 //!
 //! Each gateway has a lane of its own to each shard, so telling takes no lock and shares nothing with other threads. It
 //! is `Send` but not `Clone`: one for each thread, or a pool of them.
+//!
+//! What is for an actor of another system goes over the lane of a shard, whose uplink carries it on (see `beyond`).
 
 use std::any::{TypeId, type_name};
 use std::fmt;
@@ -11,7 +13,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use corelane_kernel::{
-    ActorRef, Address, AskError, DeadLetter, DeadReason, LaneSender, ReplyTo, Scope, TellError,
+    ActorRef, Address, AskError, DeadLetter, DeadReason, LaneSender, ReplyTo, Scope, TellError, UplinkRefusal,
 };
 
 use crate::error::{CallError, GatewayAskError};
@@ -27,6 +29,10 @@ const SPIN: Duration = Duration::from_micros(50);
 ///
 /// It has a lane of its own to each shard: telling takes no lock and shares nothing with other threads. `Send`, but not
 /// `Clone`: one for each thread, or a pool of them. What was told before it is dropped is still delivered.
+///
+/// Actors of other hosts are told and asked as well, where a layer is loaded that carries messages there. One of this
+/// system's shards does it for the gateway: what is known to be impossible comes back at once (a type that has no wire form, a host
+/// that is lost), and what that shard's link has no room for is a dead letter of the shard.
 pub struct Gateway {
     shared: Arc<Shared>,
     /// One for each shard.
@@ -47,24 +53,59 @@ impl Gateway {
         Ok(Gateway { shared: shared.clone(), lanes, events })
     }
 
-    fn lane_to<M>(&mut self, to: ActorRef<M>) -> Option<&mut LaneSender> {
-        self.lanes.get_mut(to.place().shard()).filter(|_| to.place().realm() != 0)
-    }
-
     /// Puts a message on its way without making it visible yet; [`Gateway::flush`] does. Cheaper for many at once.
     ///
     /// # Errors
     /// [`TellError`] with the message.
     #[inline]
     pub fn feed<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), TellError<M>> {
+        self.feed_lane(to, message).map(|_| ())
+    }
+
+    /// As [`Gateway::feed`]. Gives the lane that is to be revealed.
+    #[inline]
+    fn feed_lane<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<usize, TellError<M>> {
         let shard = to.place().shard();
-        let Some(lane) = self.lane_to(to) else { return Err(TellError::Unreachable(message)) };
-        lane.try_tell(to, message).inspect_err(|refused| {
-            // What fills the lane must be seen to be drained.
-            if matches!(refused, TellError::Full(_)) {
-                self.reveal(shard);
+        let Some(lane) = self.lanes.get_mut(shard) else { return self.feed_beyond(to, message) };
+        match lane.try_tell(to, message) {
+            Ok(()) => Ok(shard),
+            Err(TellError::Unreachable(message)) => self.feed_beyond(to, message),
+            Err(refused) => {
+                // What fills the lane must be seen to be drained.
+                if matches!(refused, TellError::Full(_)) {
+                    self.reveal(shard);
+                }
+                Err(refused)
             }
-        })
+        }
+    }
+
+    /// The lane to the shard that carries what is for an actor of another realm, if a way leads there for messages of a type:
+    /// the same for all that this gateway has for that actor, so that it stays in order.
+    fn lane_beyond<M: 'static>(&self, to: ActorRef<M>) -> Result<usize, UplinkRefusal> {
+        let place = to.place();
+        let own = self.shared.posts[0].place;
+        let beyond = self.shared.beyond.get().filter(|_| place.realm() != 0 && !place.same_realm(own));
+        let beyond = beyond.ok_or(UplinkRefusal::Unreachable)?;
+        beyond.check(to.address(), TypeId::of::<M>())?;
+        Ok(place.shard() % self.lanes.len())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn feed_beyond<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<usize, TellError<M>> {
+        let shard = match self.lane_beyond(to) {
+            Ok(shard) => shard,
+            Err(UplinkRefusal::NoWireForm) => return Err(TellError::NoWireForm(message)),
+            Err(UplinkRefusal::Full) => return Err(TellError::Full(message)),
+            Err(UplinkRefusal::TooLarge) => return Err(TellError::TooLarge(message)),
+            Err(_) => return Err(TellError::Unreachable(message)),
+        };
+        let told = self.lanes[shard].try_tell_beyond(to, message);
+        if matches!(told, Err(TellError::Full(_))) {
+            self.reveal(shard);
+        }
+        told.map(|()| shard)
     }
 
     #[inline]
@@ -84,11 +125,12 @@ impl Gateway {
     /// Tells an actor, or gives the message back.
     ///
     /// # Errors
-    /// [`TellError`]: the lane to the actor's shard is full, the system is gone, or the actor is of another.
+    /// [`TellError`]: the lane to the actor's shard is full, the system is gone, or the actor is of another that no way leads
+    /// to.
     #[inline]
     pub fn try_tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), TellError<M>> {
-        self.feed(to, message)?;
-        self.reveal(to.place().shard());
+        let shard = self.feed_lane(to, message)?;
+        self.reveal(shard);
         Ok(())
     }
 
@@ -98,6 +140,7 @@ impl Gateway {
             let reason = match &refused {
                 TellError::Full(_) | TellError::TooLarge(_) => DeadReason::QueueFull,
                 TellError::MailboxFull(_) => DeadReason::MailboxFull,
+                TellError::NoWireForm(_) => DeadReason::NoWireForm,
                 _ => DeadReason::Unreachable,
             };
             self.bury(to.address(), type_name::<M>(), reason, TypeId::of::<M>());
@@ -165,9 +208,12 @@ impl Gateway {
         T: Send + 'static,
         R: Send + 'static,
     {
-        let shard = to.place().shard();
+        let mut shard = to.place().shard();
         if self.shared.posts.get(shard).is_none_or(|post| post.place != to.place()) {
-            return Err(GatewayAskError::Unreachable);
+            shard = self.lane_beyond(to).map_err(|refusal| match refusal {
+                UplinkRefusal::Unreachable => GatewayAskError::Unreachable,
+                _ => GatewayAskError::Ask(AskError::NotSent),
+            })?;
         }
         let mut call = move |scope: &mut Scope<'_>| scope.ask(to, within, question, answer);
         let host = self.shared.host;

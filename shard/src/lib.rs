@@ -18,7 +18,7 @@
 //!
 //! `turn` (what a shard's thread does) → `wake`, `idle` (how it waits) → `drive` (what a layer above has it drive) →
 //! `stall` (who looks whether it does) → `mesh`, `inbox`, `shared` (what it shares) → `system`, `config` (how it starts and
-//! ends) → `deploy` (what is decided for actors by their paths) → `gateway`, `local`, `future`, `blocking`, `routees`,
+//! ends) → `deploy` (what is decided for actors by their paths) → `gateway`, `beyond`, `local`, `future`, `blocking`, `routees`,
 //! `spread` (what uses it) → `topology`, `affinity`, `memory` (what it runs on) → `host` (who runs the shards), [`sim`] (all
 //! of this in one thread, from a seed), [`testkit`] (tests of actors). Beside them: `services` (what hangs on a system) →
 //! `registry`, `events`, `receptionist`, `steward`, `roster`, `extensions`, `coordinated` (each of it).
@@ -52,6 +52,7 @@
 //! ([`ShardCtx::spawn_future`]); blocking work goes to a pool and answers with a message ([`ShardCtx::offload`]).
 
 mod affinity;
+mod beyond;
 mod blocking;
 mod clock;
 pub mod config;
@@ -93,6 +94,7 @@ mod wake;
 #[cfg(all(test, loom))]
 mod wake_model;
 
+pub use beyond::Beyond;
 pub use config::{Builder, REGION_BYTES_MAX};
 #[cfg(feature = "config")]
 pub use config::{Config, ConfigError, Sources};

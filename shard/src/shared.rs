@@ -2,11 +2,12 @@
 //! the phase of their life.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use corelane_kernel::{Failure, Place, Scope};
 use crossbeam_utils::CachePadded;
 
+use crate::beyond::Beyond;
 use crate::clock::Clock;
 use crate::error::CallError;
 use crate::host::Host;
@@ -98,6 +99,8 @@ pub(crate) struct Shared {
     pub(crate) gateway_letters: AtomicU64,
     /// The first failure that was escalated past all supervisors of a shard: why the system stops.
     escalated: Mutex<Option<Failure>>,
+    /// Who knows of other realms.
+    pub(crate) beyond: OnceLock<Arc<dyn Beyond>>,
 }
 
 impl Shared {
@@ -112,6 +115,7 @@ impl Shared {
             may_spin,
             gateway_letters: AtomicU64::new(0),
             escalated: Mutex::new(None),
+            beyond: OnceLock::new(),
         }
     }
 

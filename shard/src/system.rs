@@ -311,6 +311,19 @@ impl Handle {
             .map_err(|_| if self.is_shutting_down() { CallError::ShuttingDown } else { CallError::Panicked })
     }
 
+    /// Runs a closure on a shard, between turns, and does not wait for it: from any thread, also from an actor. A system that
+    /// shuts down may drop the closure instead.
+    ///
+    /// # Errors
+    /// [`CallError`]; the closure is dropped.
+    pub fn run_on(
+        &self,
+        shard: usize,
+        call: impl FnOnce(&mut Scope<'_>) + Send + 'static,
+    ) -> Result<(), CallError> {
+        self.shared.run_on(shard, call)
+    }
+
     /// Spawns a top-level actor on some shard, one after the other; blocks until it is there. Must not be called from
     /// an actor: use [`ShardCtx::spawn_on`](crate::ShardCtx::spawn_on) there.
     ///

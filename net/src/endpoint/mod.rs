@@ -5,6 +5,7 @@
 
 mod config;
 
+use std::any::TypeId;
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
@@ -14,8 +15,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 pub use config::{EndpointConfig, EndpointError};
-use corelane_kernel::{ActorRef, Address, Census, Scope, Wire};
-use corelane_shard::{BoxError, Extension, Handle, Loading};
+use corelane_kernel::{ActorRef, Address, Census, Scope, UplinkRefusal, Wire};
+use corelane_shard::{Beyond, BoxError, Extension, Handle, Loading};
 use socket2::{Domain, Socket, Type};
 
 use crate::codec::{Codec, Home, Registry, RegistryError};
@@ -87,6 +88,15 @@ impl Shared {
         if let Some(socket) = kept.get_mut(shard) {
             *socket = None;
         }
+    }
+}
+
+/// For gateways, which have no kernel that could be asked.
+impl Beyond for Shared {
+    fn check(&self, to: Address, message: TypeId) -> Result<(), UplinkRefusal> {
+        self.registry.writer(message).ok_or(UplinkRefusal::NoWireForm)?;
+        // One that was given up may be met again; one that is over never is.
+        self.peers.by_realm(to.place().realm()).map(|_| ()).ok_or(UplinkRefusal::Unreachable)
     }
 }
 
@@ -257,7 +267,9 @@ impl Endpoint {
             kept: Mutex::new(kept),
             config,
         };
-        Ok(Endpoint { shared: Arc::new(shared) })
+        let shared = Arc::new(shared);
+        loading.reach_beyond_by(shared.clone());
+        Ok(Endpoint { shared })
     }
 
     /// Where other hosts reach this one, as it stands in a URL: `corelane://system@address/user/a`.
@@ -283,16 +295,9 @@ impl Endpoint {
         url: &str,
         within: Duration,
     ) -> Result<ActorRef<M>, RemoteLookupError> {
-        let url: RemoteUrl = url.parse()?;
-        let (sender, receiver) = std::sync::mpsc::channel();
-        let asked = self.shared.handle.call(0, move |scope| {
-            let found = move |_: &mut Scope<'_>, found| _ = sender.send(found);
-            match Endpoint::part(scope).cloned() {
-                Some(gate) => gate.lookup::<M>(scope, url, within, found),
-                None => found(scope, Err(RemoteLookupError::NoEndpoint)),
-            }
-        });
-        asked.map_err(|_| RemoteLookupError::ShuttingDown)?;
+        let (sender, receiver) = oneshot::channel();
+        // Whoever asked waits.
+        self.look_up::<M>(url, within, move |found| _ = sender.send(found));
         receiver.recv().unwrap_or(Err(RemoteLookupError::ShuttingDown))
     }
 
@@ -331,6 +336,39 @@ impl Endpoint {
         *identity.write().unwrap_or_else(PoisonError::into_inner) = renewed;
         tracing::info!(endpoint = ?self, "certificates were renewed");
         Ok(())
+    }
+
+    /// Like [`Endpoint::lookup`], with the answer as a future that any executor can await. The question is sent now, the future need
+    /// only be polled for its answer; dropping it gives the answer up. Never blocks.
+    ///
+    /// # Errors
+    /// [`RemoteLookupError`], from the future.
+    pub fn lookup_future<M: Wire<Form: Codec<M>>>(
+        &self,
+        url: &str,
+        within: Duration,
+    ) -> impl Future<Output = Result<ActorRef<M>, RemoteLookupError>> + Send + use<M> {
+        let (sender, receiver) = oneshot::async_channel();
+        // The future may have been dropped.
+        self.look_up::<M>(url, within, move |found| _ = sender.send(found));
+        async move { receiver.await.unwrap_or(Err(RemoteLookupError::ShuttingDown)) }
+    }
+
+    /// Has a shard look an actor up. A system that shuts down may drop the closure instead.
+    fn look_up<M: Wire<Form: Codec<M>>>(
+        &self,
+        url: &str,
+        within: Duration,
+        found: impl FnOnce(Result<ActorRef<M>, RemoteLookupError>) + Send + 'static,
+    ) {
+        let url: RemoteUrl = match url.parse() {
+            Ok(url) => url,
+            Err(error) => return found(Err(error)),
+        };
+        let _ = self.shared.handle.run_on(0, move |scope| match Endpoint::part(scope).cloned() {
+            Some(gate) => gate.lookup::<M>(scope, url, within, move |_, answer| found(answer)),
+            None => found(Err(RemoteLookupError::NoEndpoint)),
+        });
     }
 
     /// What a shard's links have done so far.

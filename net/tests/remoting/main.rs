@@ -4,6 +4,7 @@ mod bounds;
 mod common;
 mod families;
 mod family;
+mod gateways;
 mod pki;
 #[cfg(unix)]
 mod processes;
