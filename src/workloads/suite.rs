@@ -186,6 +186,10 @@ pub const WORKLOADS: &[Workload] = &[
     .beside("an echo with as many bytes under way", remote::raw_pipelined),
     message("remote.akka", "Akka.NET's RemotePingPong: 10 clients, both ways count", remote::akka)
         .beside("an echo with as many bytes under way", remote::raw_akka),
+    round_trip("remote.tls.pingpong", 2, "remote.pingpong over TLS", remote::secure_pingpong)
+        .beside("the same in the clear", remote::pingpong),
+    message("remote.tls.tell", "remote.tell over TLS", remote::secure_tell)
+        .beside("the same in the clear", remote::tell),
     round_trip("savina.pingpong", 3, "40,000 round trips, a tick to itself before each", pingpong::run),
     message("savina.count", "a million increments at once, then the count", count::run),
     message("savina.fjthrput", "10,000 messages to each of 60 actors that compute", forkjoin::throughput),

@@ -17,14 +17,17 @@ use corelane_net::{Endpoint, EndpointConfig, Net, NetConfig};
 use corelane_shard::{Builder, Idle, On, System};
 
 use super::far::{USHER, Usher};
+use super::secure;
 use super::words::{Meet, MeetTexts, Want, registry};
 use crate::workloads::stage::Stage;
 use crate::workloads::{Plan, WorkloadError};
 
-/// The first argument of a process that is the other host. Its core follows, and how it waits.
+/// The first argument of a process that is the other host. Its core follows, how it waits, and how it speaks.
 const PEER: &str = "remote-peer";
 const SPINS: &str = "spins";
 const SLEEPS: &str = "sleeps";
+const CLEAR: &str = "clear";
+const TLS: &str = "tls";
 
 /// Longer than any answer takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -38,13 +41,14 @@ static CAN_SERVE: AtomicBool = AtomicBool::new(false);
 pub fn peer() -> Option<ExitCode> {
     CAN_SERVE.store(true, Ordering::Relaxed);
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let [word, core, waiting] = &arguments[..] else { return None };
+    let [word, core, waiting, speech] = &arguments[..] else { return None };
     if word != PEER {
         return None;
     }
     let core = core.to_str().and_then(|core| core.parse().ok())?;
     let idle = if waiting == SLEEPS { Idle::Frugal } else { Idle::Latency };
-    Some(match serve(core, idle) {
+    let speech = if speech == TLS { Speech::Tls } else { Speech::Clear };
+    Some(match serve(core, idle, speech) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -53,17 +57,25 @@ pub fn peer() -> Option<ExitCode> {
     })
 }
 
+/// What goes over the link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Speech {
+    Clear,
+    Tls,
+}
+
 /// A system with an endpoint on one core.
-fn builder(core: usize, idle: Idle) -> Result<Builder, WorkloadError> {
+fn builder(core: usize, idle: Idle, speech: Speech) -> Result<Builder, WorkloadError> {
     let registry = registry().map_err(WorkloadError::runtime("the messages could not be registered"))?;
-    let config = EndpointConfig { system: "bench".to_owned(), ..EndpointConfig::default() };
+    let tls = (speech == Speech::Tls).then(secure::settings);
+    let config = EndpointConfig { system: "bench".to_owned(), tls, ..EndpointConfig::default() };
     let builder = System::builder().name("bench").cores(&[core]).idle(idle).shutdown_within(PATIENCE);
     Ok(builder.extension(Net::of(NetConfig::default())).extension(Endpoint::of(config, registry)))
 }
 
 /// The other host, from its beginning to its end.
-fn serve(core: usize, idle: Idle) -> Result<(), WorkloadError> {
-    let started = builder(core, idle)?.start();
+fn serve(core: usize, idle: Idle, speech: Speech) -> Result<(), WorkloadError> {
+    let started = builder(core, idle, speech)?.start();
     let system = started.map_err(WorkloadError::runtime("the system could not be started"))?;
     let spawned = system.spawn_named(On::Shard(0), USHER, || Usher);
     spawned.map_err(WorkloadError::runtime("the usher could not be spawned"))?;
@@ -89,7 +101,7 @@ struct Far {
 }
 
 impl Far {
-    fn start(core: usize, idle: Idle) -> Result<Self, WorkloadError> {
+    fn start(core: usize, idle: Idle, speech: Speech) -> Result<Self, WorkloadError> {
         if !CAN_SERVE.load(Ordering::Relaxed) {
             let reason = "this program cannot be started as the other host".to_owned();
             return Err(WorkloadError::Unsupported { reason });
@@ -97,7 +109,8 @@ impl Far {
         let failed = || WorkloadError::runtime("the other host could not be started");
         let waiting = if idle == Idle::Frugal { SLEEPS } else { SPINS };
         let mut command = Command::new(std::env::current_exe().map_err(failed())?);
-        command.args([PEER, &core.to_string(), waiting]);
+        let speech = if speech == Speech::Tls { TLS } else { CLEAR };
+        command.args([PEER, &core.to_string(), waiting, speech]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(failed())?;
         let stdin = child.stdin.take();
@@ -154,10 +167,10 @@ pub(super) struct Hosts {
 }
 
 impl Hosts {
-    pub(super) fn start(plan: &Plan, idle: Idle) -> Result<Self, WorkloadError> {
+    pub(super) fn start(plan: &Plan, idle: Idle, speech: Speech) -> Result<Self, WorkloadError> {
         let [near, far] = plan.pair()?;
-        let far = Far::start(far, idle)?;
-        let stage = Stage::with(builder(near, idle)?)?;
+        let far = Far::start(far, idle, speech)?;
+        let stage = Stage::with(builder(near, idle, speech)?)?;
         let endpoint = stage.system().extension::<Endpoint>().ok_or(WorkloadError::Panicked)?;
         let url = format!("corelane://bench@{}/user/{USHER}", far.address);
         let usher = endpoint.lookup(&url, PATIENCE);

@@ -3,13 +3,14 @@
 //! The hosts are two processes with a shard each, on the plan's first core and on its second, joined over the loopback device;
 //! all that the actors do is tell. One ball of 64 bytes is played to and fro (`pingpong`, `p99`, and `parked` between shards
 //! that sleep), balls are told one way (`tell`), a thousand are under way (`pipelined`), or many clients have texts played back
-//! as in Akka.NET's benchmark (`akka`).
+//! as in Akka.NET's benchmark (`akka`). `tls.pingpong` and `tls.tell` are the same over TLS, beside themselves in the clear.
 //!
 //! The raw loops send the same bytes over plain sockets, without a frame around them, between the same cores.
 
 mod far;
 mod host;
 mod near;
+mod secure;
 mod words;
 
 use std::sync::{Arc, OnceLock};
@@ -17,8 +18,8 @@ use std::time::Instant;
 
 use corelane_shard::Idle;
 
-use self::host::Hosts;
 pub use self::host::peer;
+use self::host::{Hosts, Speech};
 use self::near::{Client, Counter, Judge, Ping, Teller};
 use self::words::Want;
 use super::error::check;
@@ -66,35 +67,44 @@ fn texts(plan: &Plan) -> u64 {
 /// `remote.pingpong`: one ball, two shards that never park.
 pub(super) fn pingpong(plan: &Plan) -> Result<Cost, WorkloadError> {
     let rounds = rounds(plan);
-    rally(plan, Idle::Latency, 1, rounds, None).map(|report| Cost::time(report.elapsed, rounds))
+    rally(plan, Idle::Latency, Speech::Clear, 1, rounds, None)
+        .map(|report| Cost::time(report.elapsed, rounds))
+}
+
+/// `remote.tls.pingpong`: the same over TLS.
+pub(super) fn secure_pingpong(plan: &Plan) -> Result<Cost, WorkloadError> {
+    let rounds = rounds(plan);
+    rally(plan, Idle::Latency, Speech::Tls, 1, rounds, None).map(|report| Cost::time(report.elapsed, rounds))
 }
 
 /// `remote.p99`: what 99 of 100 of its rounds take at most.
 pub(super) fn p99(plan: &Plan) -> Result<Cost, WorkloadError> {
-    let report = rally(plan, Idle::Latency, 1, rounds(plan), Some(Times::new()))?;
+    let report = rally(plan, Idle::Latency, Speech::Clear, 1, rounds(plan), Some(Times::new()))?;
     Ok(Cost::time(report.elapsed, 1))
 }
 
 /// `remote.parked`: two shards that park at once.
 pub(super) fn parked(plan: &Plan) -> Result<Cost, WorkloadError> {
     let rounds = parked_rounds(plan);
-    rally(plan, Idle::Frugal, 1, rounds, None).map(|report| Cost::time(report.elapsed, rounds))
+    rally(plan, Idle::Frugal, Speech::Clear, 1, rounds, None).map(|report| Cost::time(report.elapsed, rounds))
 }
 
 /// `remote.pipelined`: a million round trips, a thousand balls under way.
 pub(super) fn pipelined(plan: &Plan) -> Result<Cost, WorkloadError> {
     let rounds = pipelined_rounds(plan);
-    rally(plan, Idle::Latency, WINDOW, rounds, None).map(|report| Cost::time(report.elapsed, rounds))
+    rally(plan, Idle::Latency, Speech::Clear, WINDOW, rounds, None)
+        .map(|report| Cost::time(report.elapsed, rounds))
 }
 
 fn rally(
     plan: &Plan,
     idle: Idle,
+    speech: Speech,
     window: u64,
     rounds: u64,
     times: Option<Times>,
 ) -> Result<Report, WorkloadError> {
-    let mut hosts = Hosts::start(plan, idle)?;
+    let mut hosts = Hosts::start(plan, idle, speech)?;
     let (peer, reporter, mut times) = (Later::default(), hosts.stage.reporter(), times);
     let later = peer.clone();
     let ping = hosts.stage.spawn(0, move || Ping {
@@ -179,8 +189,17 @@ fn juggle(plan: &Plan, window: u64, rounds: u64, each: u64) -> Result<Cost, Work
 
 /// `remote.tell`: four million balls from one actor to another.
 pub(super) fn tell(plan: &Plan) -> Result<Cost, WorkloadError> {
+    pour(plan, Speech::Clear)
+}
+
+/// `remote.tls.tell`: the same over TLS.
+pub(super) fn secure_tell(plan: &Plan) -> Result<Cost, WorkloadError> {
+    pour(plan, Speech::Tls)
+}
+
+fn pour(plan: &Plan, speech: Speech) -> Result<Cost, WorkloadError> {
     let messages = messages(plan);
-    let mut hosts = Hosts::start(plan, Idle::Latency)?;
+    let mut hosts = Hosts::start(plan, Idle::Latency, speech)?;
     let (peer, began) = (Later::default(), Arc::new(OnceLock::<Instant>::new()));
     let (of_judge, reporter) = (began.clone(), hosts.stage.reporter());
     let judge =
@@ -217,7 +236,7 @@ pub(super) fn raw_tell(plan: &Plan) -> Result<Cost, WorkloadError> {
 /// messages.
 pub(super) fn akka(plan: &Plan) -> Result<Cost, WorkloadError> {
     let texts = texts(plan);
-    let mut hosts = Hosts::start(plan, Idle::Latency)?;
+    let mut hosts = Hosts::start(plan, Idle::Latency, Speech::Clear)?;
     let reporter = hosts.stage.reporter();
     let counter = hosts.stage.spawn(0, move || Counter {
         left: CLIENTS as usize,
