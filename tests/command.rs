@@ -406,7 +406,7 @@ fn bench_measures_between_two_processes() {
 
 #[test]
 fn a_second_process_that_cannot_serve_says_why() {
-    let output = corelane(["remote-peer", "65000", "spins"]);
+    let output = corelane(["remote-peer", "65000", "spins", "clear"]);
     let complaints = text(&output.stderr);
     assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(1), ""), "{complaints}");
     assert!(complaints.contains("no core 65000"), "{complaints}");
