@@ -199,7 +199,7 @@ impl Kernel {
         // SAFETY: the caller's.
         let Some(parcel) = (unsafe { parcel::wrap_record(&mut self.memory, record) }) else {
             if counted {
-                self.give_credit(head.index);
+                self.lower_count(head.index);
             }
             return self.drop_message(head, payload, DeadReason::OutOfMemory);
         };
@@ -261,12 +261,20 @@ impl Kernel {
             self.sides.get_mut(side).waiting += 1;
         }
         if let Err(message) = self.enqueue(address, Kind::Counted, message) {
-            self.give_credit(address.index);
+            self.give_credit(address);
             self.bury(to, TellError::Full(message));
         }
     }
 
-    pub(crate) fn give_credit(&mut self, cell: u32) {
+    /// Takes back what [`Kernel::take_credit`] took; of one that is gone that was nothing.
+    pub(crate) fn give_credit(&mut self, to: Address) {
+        if self.is_alive(to) {
+            self.lower_count(to.index);
+        }
+    }
+
+    /// One message less waits at a cell.
+    fn lower_count(&mut self, cell: u32) {
         if let Some(side) = self.side_of(cell) {
             let side = self.sides.get_mut(side);
             side.waiting = side.waiting.saturating_sub(1);

@@ -132,7 +132,7 @@ impl Kernel {
             return Err(TellError::MailboxFull(message));
         }
         self.enqueue(address, Kind::Counted, message).map_err(|message| {
-            self.give_credit(address.index);
+            self.give_credit(address);
             TellError::Full(message)
         })
     }

@@ -58,6 +58,33 @@ fn what_a_full_queue_refuses_is_counted_as_a_dead_letter_each_time() {
     assert_eq!(world.events().len(), told);
 }
 
+/// What was taken from a bound is given back to whom it was taken from: of one that is gone that is nobody.
+#[test]
+fn a_full_queue_gives_back_what_is_told_to_one_who_is_gone_and_leaves_its_successor_alone() {
+    let mut world = narrow();
+    let bounded = |world: &mut World, name| {
+        let puppet = Puppet::new(name, &world.log);
+        world.scope().spawner().mailbox(1).spawn(puppet).unwrap()
+    };
+    let gone = bounded(&mut world, "gone");
+    world.settle();
+    world.scope().stop(gone);
+    world.settle();
+    let a = world.puppet("a");
+    let fill = |world: &mut World| while world.try_tell(a, Order::Note(0)).is_ok() {};
+    fill(&mut world);
+    assert!(matches!(world.try_tell(gone, Order::Note(1)), Err(TellError::Full(_))), "nobody is there");
+    world.settle();
+
+    let heir = bounded(&mut world, "heir");
+    world.settle();
+    world.try_tell(heir, Order::Note(2)).expect("room for one");
+    fill(&mut world);
+    assert!(matches!(world.try_tell(gone, Order::Note(3)), Err(TellError::Full(_))));
+    assert_eq!(world.scope().mailbox_len(heir), Some(1));
+    assert!(matches!(world.try_tell(heir, Order::Note(4)), Err(TellError::MailboxFull(_))));
+}
+
 #[test]
 fn one_groups_full_queue_is_not_anothers() {
     let mut world = narrow();
