@@ -158,10 +158,16 @@ impl Kernel {
                 if may_wait(Head::identity_at(at)) && first.index() != NONE {
                     // Groups that may wait go to their queue, so that what comes behind them need not.
                     let group = Head::identity_at(at).group();
-                    if !self.queues[group].push_record(&mut self.memory, at) {
+                    if self.queues[group].push_record(&mut self.memory, at) {
+                        self.inlets.advance(next);
+                    } else if self.queues[group].is_empty() {
+                        // There is no room for it, and may never be: nothing is before it, so it runs at once.
+                        self.inlets.advance(next);
+                        self.handled += 1;
+                        self.deliver(at);
+                    } else {
                         return true;
                     }
-                    self.inlets.advance(next);
                 } else {
                     if far && next < stretch.end {
                         prefetch_cell(self.memory.at::<u8>(First::read(next).index()).as_ptr());

@@ -26,7 +26,7 @@ use crate::inlet::Inlets;
 use crate::lane::{LaneReceiver, LaneSender};
 use crate::letters::{DeadReason, Letters};
 use crate::lifecycle::Row;
-use crate::limits::{GROUPS, SHARDS_MAX, UNBORN_MAX};
+use crate::limits::{GROUPS, SHARDS_MAX, UNBORN_MAX, UNWATCHED_MAX};
 use crate::names::Name;
 use crate::pool::{Handle, Pool};
 use crate::probe::Probe;
@@ -140,6 +140,9 @@ pub struct Stats {
     pub region_bytes: usize,
     /// See `region_bytes`.
     pub used_bytes: usize,
+    /// How often something was asked of the region that it had no room for: whoever asked was told so, went without, or asked
+    /// again later.
+    pub refusals: u64,
 }
 
 /// One core's worth of actors.
@@ -217,6 +220,8 @@ pub struct Kernel {
     pub(crate) bonds_wait: bool,
     /// Children that could not be, of whose parents' kernels that could not be told yet.
     pub(crate) unborn: Vec<(Address, SpawnError), UNBORN_MAX>,
+    /// Watches from elsewhere that could not be kept, watcher and target, of which nothing could be said yet.
+    pub(crate) unwatched: Vec<(Address, Address), UNWATCHED_MAX>,
     pub(crate) grants: Grants,
     pub(crate) way: Way,
     pub(crate) protocols: Protocols,
@@ -313,6 +318,7 @@ impl Kernel {
             bonds: Pool::new(&memory),
             bonds_wait: false,
             unborn: Vec::new(),
+            unwatched: Vec::new(),
             grants: Grants::new(),
             way: Way::new(),
             protocols: Protocols::new(),
@@ -431,6 +437,7 @@ impl Kernel {
             dead_letters: self.letters.total(),
             region_bytes,
             used_bytes,
+            refusals: self.memory.refusals(),
         }
     }
 

@@ -133,7 +133,7 @@ impl<T> Pool<T> {
         let piece = Self::PIECE as usize * GRANULE;
         let few = if self.live == 0 { 4 } else { (self.live as usize).max(4) };
         let wanted = (few * piece).min(memory.block_bytes()).max(piece);
-        let (index, slots) = match memory.extent(wanted) {
+        let (index, slots) = match memory.try_extent(wanted) {
             Some(index) => (index, wanted / piece),
             None => match memory.extent(piece) {
                 Some(index) => (index, 1),

@@ -190,6 +190,8 @@ pub(crate) struct Memory {
     segments: u32,
     /// Blocks that queues have taken in all.
     segments_made: u32,
+    /// How often there was no room.
+    refusals: u64,
     cells: [Carving; CLASSES],
     parcels: [Carving; PARCELS],
     generations_left: Option<u32>,
@@ -213,6 +215,7 @@ impl Memory {
             block: (block / GRANULE) as u32,
             segments: NONE,
             segments_made: 0,
+            refusals: 0,
             cells: [EMPTY; CLASSES],
             parcels: [EMPTY; PARCELS],
             generations_left,
@@ -275,8 +278,20 @@ impl Memory {
         self.block as usize * GRANULE
     }
 
+    /// How often something was asked of the region that it had no room for.
+    pub(crate) fn refusals(&self) -> u64 {
+        self.refusals
+    }
+
     /// Takes `bytes` of fresh memory, aligned to [`STATE_ALIGN_MAX`].
     pub(crate) fn extent(&mut self, bytes: usize) -> Option<u32> {
+        let extent = self.try_extent(bytes);
+        self.refusals += u64::from(extent.is_none());
+        extent
+    }
+
+    /// The same, for who can do with less: that there is no room is no refusal.
+    pub(crate) fn try_extent(&mut self, bytes: usize) -> Option<u32> {
         let step = STATE_ALIGN_MAX / GRANULE;
         let granules = bytes.div_ceil(STATE_ALIGN_MAX).checked_mul(step)?;
         let granules = u32::try_from(granules).ok()?;
@@ -293,7 +308,7 @@ impl Memory {
     /// fits. Gives its start and its end.
     fn slab(&mut self, piece: u32) -> Option<(u32, u32)> {
         let piece_bytes = piece as usize * GRANULE;
-        let (index, bytes) = match self.extent(self.block_bytes().max(piece_bytes)) {
+        let (index, bytes) = match self.try_extent(self.block_bytes().max(piece_bytes)) {
             Some(index) => (index, self.block_bytes().max(piece_bytes)),
             None => (self.extent(piece_bytes)?, piece_bytes),
         };

@@ -477,7 +477,26 @@ impl Kernel {
             }
         }
         // Gone, or no room to watch it: better a notice too early than one that never comes.
-        self.end_away(watcher, target, StopReason::NotFound);
+        self.refuse_watch(watcher, target);
+    }
+
+    /// Tells a watcher elsewhere that its target is not there; where there is no room for that, in a later turn.
+    fn refuse_watch(&mut self, watcher: Address, target: Address) {
+        if self.end_away(watcher, target, StopReason::NotFound) {
+            return;
+        }
+        self.bonds_wait = true;
+        if self.unwatched.push((watcher, target)).is_err() {
+            // The region is used up, the lane full, and many were refused before. It is counted as lost.
+            self.letters.count_one(crate::letters::DeadReason::OutOfMemory);
+        }
+    }
+
+    /// Tells those whose watches could not be kept, as far as there is room.
+    pub(crate) fn refuse_watches(&mut self) {
+        for (watcher, target) in core::mem::take(&mut self.unwatched) {
+            self.refuse_watch(watcher, target);
+        }
     }
 
     fn find_from_afar(&self, watcher: Address, target: Address) -> Option<Handle<Watch>> {

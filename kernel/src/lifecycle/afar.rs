@@ -180,6 +180,7 @@ impl Kernel {
     #[cold]
     pub(crate) fn run_bonds(&mut self) {
         self.bonds_wait = false;
+        self.refuse_watches();
         while let Some((outpost, error)) = self.unborn.pop() {
             self.refuse_birth(outpost, error);
             if self.bonds_wait {
