@@ -156,6 +156,8 @@ pub enum CallError {
     ShuttingDown,
     /// The closure panicked on its shard.
     Panicked,
+    /// The shard is lost: its thread has ended before the system did. The closure was dropped.
+    ShardLost,
 }
 
 impl fmt::Display for CallError {
@@ -164,6 +166,7 @@ impl fmt::Display for CallError {
             CallError::NoSuchShard => "the system has no such shard",
             CallError::ShuttingDown => "the system is shutting down",
             CallError::Panicked => "the closure panicked on its shard",
+            CallError::ShardLost => "the shard is lost",
         })
     }
 }

@@ -20,7 +20,7 @@ use crate::error::{CallError, GatewayAskError};
 use crate::events::{Reader, each_of};
 use crate::host::Deadline;
 use crate::inbox::Request;
-use crate::shared::Shared;
+use crate::shared::{Phase, Shared};
 
 /// How long a blocking ask looks for its answer before its thread sleeps.
 const SPIN: Duration = Duration::from_micros(50);
@@ -47,7 +47,11 @@ impl Gateway {
         for post in &shared.posts {
             let (sender, mut receiver) = shared.host.lane(bytes / 8, post.place);
             receiver.bind(post.place);
-            post.inbox.push(Request::AddLane(receiver), &post.wake).map_err(|_| CallError::ShuttingDown)?;
+            let added = post.inbox.push(Request::AddLane(receiver), &post.wake);
+            // One to a lost shard refuses all that it is told.
+            if added.is_err() && shared.phase() != Phase::Running {
+                return Err(CallError::ShuttingDown);
+            }
             lanes.push(sender);
         }
         Ok(Gateway { shared: shared.clone(), lanes, events })

@@ -64,6 +64,10 @@ impl Inbox {
         std::mem::take(&mut state.queue)
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).closed
+    }
+
     /// Refuses what comes from now on, and takes all that waits.
     pub(crate) fn close(&self) -> Vec<Request> {
         let mut state = self.requests.lock().unwrap_or_else(PoisonError::into_inner);

@@ -13,6 +13,7 @@ use crate::error::CallError;
 use crate::host::Host;
 use crate::inbox::{Inbox, Request};
 use crate::stall::Pulse;
+use crate::unwind::guard;
 use crate::wake::Wake;
 
 /// Where a system is in its life.
@@ -174,7 +175,29 @@ impl Shared {
         if self.phase() != Phase::Running {
             return Err(CallError::ShuttingDown);
         }
-        post.inbox.push(Request::Run(Box::new(call)), &post.wake).map_err(|_| CallError::ShuttingDown)
+        post.inbox.push(Request::Run(Box::new(call)), &post.wake).map_err(|_| self.refusal())
+    }
+
+    /// Why a shard whose inbox is closed takes no request.
+    pub(crate) fn refusal(&self) -> CallError {
+        if self.phase() == Phase::Running { CallError::ShardLost } else { CallError::ShuttingDown }
+    }
+
+    /// A shard's thread ends, whatever ends it: nothing is asked of it any more, and all others are woken, to hear the
+    /// farewell of its kernel.
+    pub(crate) fn leave(&self, shard: usize) {
+        let post = &self.posts[shard];
+        post.pulse.rest();
+        post.pulse.hide();
+        // Who waits for one of these hears that it will not be done.
+        for request in post.inbox.close() {
+            if let Err(failure) = guard(|| drop(request)) {
+                tracing::error!(shard, %failure, "dropping a request panicked");
+            }
+        }
+        for post in &self.posts {
+            post.wake.wake();
+        }
     }
 
     /// The shard with the fewest actors, as last published.

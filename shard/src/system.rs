@@ -306,9 +306,12 @@ impl Handle {
         })?;
         let answered = || receiver.has_message() || receiver.is_closed();
         self.shared.host.simulate_until(None, answered);
-        receiver
-            .recv()
-            .map_err(|_| if self.is_shutting_down() { CallError::ShuttingDown } else { CallError::Panicked })
+        let lost = || self.shared.posts.get(shard).is_some_and(|post| post.inbox.is_closed());
+        receiver.recv().map_err(|_| match self.shared.phase() {
+            Phase::Running if lost() => CallError::ShardLost,
+            Phase::Running => CallError::Panicked,
+            _ => CallError::ShuttingDown,
+        })
     }
 
     /// Runs a closure on a shard, between turns, and does not wait for it: from any thread, also from an actor. A system that
@@ -489,7 +492,7 @@ pub(crate) struct House {
     pool: Pool,
 }
 
-/// A shard's thread ends when it is dropped: it no longer shows its memory, and wakes every shard.
+/// A shard's thread ends when it is dropped: see [`Shared::leave`].
 struct Leaving {
     shared: Arc<Shared>,
     shard: usize,
@@ -497,12 +500,7 @@ struct Leaving {
 
 impl Drop for Leaving {
     fn drop(&mut self) {
-        let pulse = &self.shared.posts[self.shard].pulse;
-        pulse.rest();
-        pulse.hide();
-        for post in &self.shared.posts {
-            post.wake.wake();
-        }
+        self.shared.leave(self.shard);
     }
 }
 

@@ -132,7 +132,7 @@ impl Host {
         let mut workers = Vec::new();
         for (shard, house) in houses.into_iter().enumerate() {
             let mut worker = house.build()?;
-            worker.kernel.scope().observe(Observer { host: number }).map_err(|_| {
+            worker.kernel.scope().observe(Observer { host: number, shard }).map_err(|_| {
                 StartError::Config(format!("region_bytes is too small for shard {shard} of {shards}"))
             })?;
             workers.push(worker);
@@ -239,6 +239,18 @@ impl Host {
         }
     }
 
+    /// Has a shard be lost, with all who live there; see [`Simulation::lose_shard`](super::Simulation::lose_shard).
+    pub fn lose_shard(&mut self, shard: usize) -> bool {
+        let mut worlds = self.stage.worlds();
+        let home = worlds.homes.get_mut(self.number);
+        home.is_some_and(|home| home.shards.lose(shard, &Moment { stage: &self.stage }))
+    }
+
+    /// Whether a shard is lost.
+    pub fn is_lost(&self, shard: usize) -> bool {
+        self.stage.worlds().homes.get(self.number).is_some_and(|home| home.shards.is_lost(shard))
+    }
+
     // --- the end -----------------------------------------------------------------------------------------------------
 
     /// Ends the system as [`System::shutdown`](crate::System::shutdown) does, the tasks of its coordinated shutdown first.
@@ -326,7 +338,7 @@ fn check(options: &Options) -> Result<(), StartError> {
         ("signal_words", *options.signal_words.start(), 64),
         ("batch_words", *options.batch_words.start(), 64),
         ("outbox_bytes", *options.outbox_bytes.start(), 1),
-        ("region_bytes", options.region_bytes, 1 << 20),
+        ("region_bytes", options.region_bytes, 64 << 10),
     ] {
         if words < least {
             return Err(StartError::Config(format!("{what} is {words}, and must be at least {least}")));

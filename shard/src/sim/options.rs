@@ -27,7 +27,8 @@ pub struct Options {
     pub batch_words: RangeInclusive<usize>,
     /// Bytes that may wait behind a full lane. Drawn once.
     pub outbox_bytes: RangeInclusive<usize>,
-    /// Bytes of each shard's region, at least 1 MiB.
+    /// Bytes of each shard's region, at least 64 KiB. One that is small is used up on the way: what finds no room in it is
+    /// refused, or goes without, which the trace counts as a fault.
     pub region_bytes: usize,
     /// Generations of a fresh cell, as in [`KernelConfig`](corelane_kernel::KernelConfig).
     pub generations: Option<u32>,
@@ -61,6 +62,10 @@ pub struct Options {
     /// whatever is under way: at most once. A story hears of it by
     /// [`Simulation::is_asked_to_end`](super::Simulation::is_asked_to_end), and returns.
     pub shutdown_one_in: u32,
+    /// Steps, one of which a shard does not take: it is lost, with all who live there, as if its thread had ended by a panic that
+    /// nobody caught. The others hear that it is `Unreachable`. It is never the last that is left. A story hears of it by
+    /// [`Simulation::is_lost`](super::Simulation::is_lost); the report of the system names it as one that has not ended.
+    pub shard_loss_one_in: u32,
     /// Events after which a simulation is taken for one that never ends.
     pub events_max: u64,
     /// How long the end of the system may take.
@@ -98,6 +103,7 @@ impl Options {
             clock_back: micros(0, 0),
             panic_one_in: 0,
             shutdown_one_in: 0,
+            shard_loss_one_in: 0,
             events_max: 100_000_000,
             shutdown_within: Duration::from_secs(3600),
             record: true,

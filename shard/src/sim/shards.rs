@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 
 use corelane_kernel::{LaneReceiver, LaneRelay, LaneSender, Time, relayed_lane};
 
+use super::stage::News;
 use super::trace::{Event, Fault};
 use super::world::{Moment, World};
 use crate::report::ShardReport;
@@ -60,7 +61,8 @@ enum State {
 }
 
 struct Shard {
-    worker: Worker,
+    /// None once it is lost.
+    worker: Option<Worker>,
     pace: Pace,
     state: State,
     /// It does nothing before this time.
@@ -89,7 +91,7 @@ pub(super) struct Shards {
 impl Shards {
     pub(super) fn of(host: usize, workers: Vec<Worker>, now: Time) -> Shards {
         let shard = |worker| Shard {
-            worker,
+            worker: Some(worker),
             pace: Pace::starting_at(now),
             state: State::Runs(now),
             stalled: now,
@@ -128,9 +130,10 @@ impl Shards {
             links.retain(|link| !link.relay.is_over());
         }
         for (number, shard) in shards.iter_mut().enumerate() {
-            if !shard.worker.shared.posts[number].wake.was_woken() {
+            let Some(worker) = &mut shard.worker else { continue };
+            if !worker.shared.posts[number].wake.was_woken() {
                 // A thread would wait in its driver.
-                if matches!(shard.state, State::Sleeps(_)) && shard.worker.driver_has_input() {
+                if matches!(shard.state, State::Sleeps(_)) && worker.driver_has_input() {
                     shard.state = State::Runs(moment.now() + moment.time(&options.wake_time));
                 }
                 continue;
@@ -148,7 +151,8 @@ impl Shards {
     }
 
     fn choose(&self, moment: &Moment<'_>) -> Option<(Time, Next)> {
-        let shards = self.shards.iter().enumerate().filter_map(|(number, shard)| match shard.state {
+        let there = self.shards.iter().enumerate().filter(|(_, shard)| shard.worker.is_some());
+        let shards = there.filter_map(|(number, shard)| match shard.state {
             State::Runs(at) | State::Sleeps(Some(at)) => Some((at.max(shard.stalled), Next::Shard(number))),
             State::Sleeps(None) | State::Ended(_) => None,
         });
@@ -191,15 +195,21 @@ impl Shards {
 
     fn step_of(&mut self, number: usize, moment: &Moment<'_>) {
         let options = moment.options();
+        if moment.one_in(options.shard_loss_one_in) && self.has_others(number) {
+            self.lose(number, moment);
+            return;
+        }
         // Room that was given back is seen now and then: a lane is full for longer than it has to be.
         if !moment.one_in(3) {
             for link in self.links.iter_mut().filter(|link| link.from == Some(number)) {
                 link.relay.give_back();
             }
         }
+        let shard = &mut self.shards[number];
+        let Some(worker) = &mut shard.worker else { return };
         if moment.one_in(options.shutdown_one_in) && !std::mem::replace(&mut self.shut_down, true) {
             moment.fault(Fault::Shutdown, self.host, Some(number));
-            self.shards[number].worker.handle.request_shutdown();
+            worker.handle.request_shutdown();
         }
         if moment.one_in(options.clock_jump_one_in) {
             moment.stage.set_now(moment.now() + moment.time(&options.clock_jump));
@@ -211,15 +221,18 @@ impl Shards {
             reading = Time::ZERO + reading.since(Time::ZERO).saturating_sub(back);
             moment.fault(Fault::ClockBack, self.host, Some(number));
         }
-        let shard = &mut self.shards[number];
         shard.pace.rested(reading);
         // To a kernel, time never goes back.
-        moment.stage.set_reading(reading.max(shard.worker.kernel.scope().now()));
-        let before = shard.worker.kernel.stats().handled;
-        let step = shard.worker.step(&mut shard.pace, || reading);
-        let stats = shard.worker.kernel.stats();
-        let handled = stats.handled.saturating_sub(before);
+        moment.stage.set_reading(reading.max(worker.kernel.scope().now()));
+        let before = worker.kernel.stats();
+        let step = worker.step(&mut shard.pace, || reading);
+        let stats = worker.kernel.stats();
+        let handled = stats.handled.saturating_sub(before.handled);
         moment.stage.add(Event::Step { host: self.host, shard: number, handled, actors: stats.actors });
+        if stats.refusals > before.refusals {
+            moment.fault(Fault::MemoryRefusal, self.host, Some(number));
+            moment.stage.tell(self.host, News::OutOfMemory { shard: number });
+        }
         if step == Step::Stuck && !std::mem::replace(&mut shard.spills, true) {
             moment.fault(Fault::Spill, self.host, Some(number));
         }
@@ -230,13 +243,38 @@ impl Shards {
             moment.fault(Fault::Stall, self.host, Some(number));
         }
         shard.state = match step {
-            Step::Idle(phase) if shard.worker.may_sleep(phase) => {
-                shard.worker.prepare_to_sleep(&mut shard.pace);
-                State::Sleeps(shard.worker.next_deadline())
+            Step::Idle(phase) if worker.may_sleep(phase) => {
+                worker.prepare_to_sleep(&mut shard.pace);
+                State::Sleeps(worker.next_deadline())
             }
             Step::Busy | Step::Stuck | Step::Idle(_) => State::Runs(next),
-            Step::Over => State::Ended(shard.worker.end(&shard.pace)),
+            Step::Over => State::Ended(worker.end(&shard.pace)),
         };
+    }
+
+    /// Whether another shard than this is left.
+    fn has_others(&self, number: usize) -> bool {
+        let mut others = self.shards.iter().enumerate().filter(|(other, _)| *other != number);
+        others.any(|(_, shard)| shard.worker.is_some())
+    }
+
+    /// A shard's thread ends by a panic between two steps: what it leaves is dropped as the panic unwinds.
+    pub(super) fn lose(&mut self, number: usize, moment: &Moment<'_>) -> bool {
+        let running = |shard: &&mut Shard| !matches!(shard.state, State::Ended(_));
+        let Some(shard) = self.shards.get_mut(number).filter(running) else { return false };
+        let Some(worker) = shard.worker.take() else { return false };
+        moment.fault(Fault::ShardLoss, self.host, Some(number));
+        moment.stage.tell(self.host, News::Lost { shard: number });
+        let shared = worker.shared.clone();
+        if let Err(failure) = guard(move || drop(worker)) {
+            moment.stage.add(Event::Panicked { text: failure.to_string() });
+        }
+        shared.leave(number);
+        true
+    }
+
+    pub(super) fn is_lost(&self, shard: usize) -> bool {
+        self.shards.get(shard).is_some_and(|shard| shard.worker.is_none())
     }
 
     /// Has a shard do nothing for a while.
@@ -247,12 +285,12 @@ impl Shards {
     }
 
     pub(super) fn have_ended(&self) -> bool {
-        self.shards.iter().all(|shard| matches!(shard.state, State::Ended(_)))
+        (0..self.shards.len()).all(|shard| self.has_ended(shard))
     }
 
     /// Whether a shard takes no more steps.
     pub(super) fn has_ended(&self, shard: usize) -> bool {
-        matches!(self.shards[shard].state, State::Ended(_))
+        self.is_lost(shard) || matches!(self.shards[shard].state, State::Ended(_))
     }
 
     /// Everything that is under way arrives: what is left of lanes and kernels is dropped, one shard after the other in an
@@ -264,7 +302,8 @@ impl Shards {
         }
         let (mut reports, mut unfinished) = (Vec::new(), Vec::new());
         let mut left: Vec<_> = std::mem::take(&mut self.shards).into_iter().enumerate().collect();
-        debug_assert!(left.iter().all(|(_, shard)| shard.worker.shared.phase() == Phase::Over));
+        let mut workers = left.iter().filter_map(|(_, shard)| shard.worker.as_ref());
+        debug_assert!(workers.all(|worker| worker.shared.phase() == Phase::Over));
         while !left.is_empty() {
             let (number, Shard { worker, state, .. }) = left.swap_remove(moment.below(left.len()));
             match state {
@@ -306,6 +345,7 @@ impl World for Shards {
     fn is_idle(&mut self, moment: &Moment<'_>) -> bool {
         self.look(moment);
         let sleeps = |shard: &Shard| match shard.state {
+            _ if shard.worker.is_none() => true,
             State::Runs(_) => false,
             State::Sleeps(until) => until.is_none_or(|until| until > moment.now()),
             State::Ended(_) => true,

@@ -13,7 +13,7 @@ use corelane_kernel::{Actor, ActorRef, Address, ReplyTo, Scope, TellError, Time}
 
 use super::host::{Host, HostPlan};
 use super::options::Options;
-use super::stage::{Entered, Stage};
+use super::stage::{Entered, News, Stage};
 use super::trace::{Event, Trace};
 use super::world::World;
 use crate::error::{CallError, GatewayAskError, SpawnOnError, StartError};
@@ -134,6 +134,23 @@ impl Simulation {
     /// Has a shard do nothing for so long, as if the machine had other things to do.
     pub fn stall(&mut self, shard: usize, time: Duration) {
         self.host.stall(shard, time);
+    }
+
+    /// Has a shard be lost, with all who live there, as if its thread had ended by a panic that nobody caught: nothing of it is
+    /// run any more, not even a hook, and what it had not published yet goes as far as lanes have room. Says whether there was
+    /// such a shard.
+    pub fn lose_shard(&mut self, shard: usize) -> bool {
+        self.host.lose_shard(shard)
+    }
+
+    /// Whether a shard is lost: by a fault (see [`Options::shard_loss_one_in`]), or by [`Simulation::lose_shard`].
+    pub fn is_lost(&self, shard: usize) -> bool {
+        self.host.is_lost(shard)
+    }
+
+    /// Calls `herald` with what befalls the simulation's own system, when it does.
+    pub(super) fn on_news(&mut self, herald: impl Fn(News) + 'static) {
+        self.stage.on_news(Box::new(herald));
     }
 
     /// Adds a world.

@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 use std::time::Duration;
 
-use corelane_kernel::{LaneReceiver, LaneSender, Place, Time};
+use corelane_kernel::{Address, LaneReceiver, LaneSender, Place, Time};
 
 use super::dice::Dice;
 use super::jobs::Jobs;
@@ -93,7 +93,21 @@ pub(crate) struct Stage {
     new_links: RefCell<Vec<(usize, Link)>>,
     new_worlds: RefCell<Vec<Box<dyn World>>>,
     worlds: RefCell<Worlds>,
+    /// Who is told what befalls the system that was there first.
+    herald: RefCell<Option<Herald>>,
 }
+
+/// What befalls a system, for who watches it and is to know at once.
+pub(super) enum News {
+    /// A shard is about to be lost.
+    Lost { shard: usize },
+    /// A shard had no room for something: in its region, or in a queue of its own.
+    OutOfMemory { shard: usize },
+    /// Somebody is not restarted any more, or cannot be.
+    GivenUp { whom: Address },
+}
+
+type Herald = Box<dyn Fn(News)>;
 
 impl Stage {
     pub(super) fn new(seed: u64, options: Options) -> Stage {
@@ -107,7 +121,19 @@ impl Stage {
             new_links: RefCell::new(Vec::new()),
             new_worlds: RefCell::new(Vec::new()),
             worlds: RefCell::new(Worlds::default()),
+            herald: RefCell::new(None),
             options,
+        }
+    }
+
+    pub(super) fn on_news(&self, herald: Herald) {
+        *self.herald.borrow_mut() = Some(herald);
+    }
+
+    /// Something has befallen a host.
+    pub(super) fn tell(&self, host: usize, news: News) {
+        if let Some(herald) = self.herald.borrow().as_ref().filter(|_| host == 0) {
+            herald(news);
         }
     }
 
@@ -276,6 +302,10 @@ impl Stage {
         let until = within.map_or(Time::MAX, |within| self.now() + within);
         while !done() {
             if !self.advance(until) {
+                // What lay in a lane that nobody holds any more was dropped as that was looked at.
+                if done() {
+                    return;
+                }
                 assert!(within.is_some(), "nothing is left to happen, and what is waited for has not come");
                 // The clock may have jumped beyond.
                 self.now.set(self.now().max(until));

@@ -28,11 +28,15 @@ pub enum Fault {
     Panic,
     /// The system was asked to shut down, whatever was under way.
     Shutdown,
+    /// A shard's region had no room for what it was asked for in a step.
+    MemoryRefusal,
+    /// A shard was lost, with all who lived there, as if its thread had ended by a panic that nobody caught.
+    ShardLoss,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Fault; 7] = [
+    pub const ALL: [Fault; 9] = [
         Fault::LaneDelay,
         Fault::Spill,
         Fault::Stall,
@@ -40,6 +44,8 @@ impl Fault {
         Fault::ClockBack,
         Fault::Panic,
         Fault::Shutdown,
+        Fault::MemoryRefusal,
+        Fault::ShardLoss,
     ];
 
     /// Its name, as the `corelane sim` command prints it.
@@ -52,6 +58,8 @@ impl Fault {
             Fault::ClockBack => "clock_back",
             Fault::Panic => "panic",
             Fault::Shutdown => "shutdown",
+            Fault::MemoryRefusal => "memory_refusal",
+            Fault::ShardLoss => "shard_loss",
         }
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use corelane_kernel::fsm::{Ending, Fsm, FsmCtx, Machine, Next, Observers, StateChange, Step, Transition};
 use corelane_kernel::{Actor, Address, Ctx, Directive, Failure, Outcome, Strategy, Terminated, TimerKey};
 
-use super::super::rules::{Act, Id};
-use super::dweller::{Dweller, perhaps_fail_to_make};
+use super::super::rules::{Act, Id, Lack};
+use super::dweller::{Dweller, is_want, perhaps_fail_to_make};
 use super::message::Msg;
 use super::parenting::Parenting;
 use super::town::Town;
@@ -46,6 +46,20 @@ impl Clockwork {
     pub(super) fn make(town: &Town, id: Id) -> Clockwork {
         perhaps_fail_to_make(town, id);
         Clockwork::new(town, id)
+    }
+
+    /// As a dweller does. It may be the time of its state for which there was no room.
+    fn owns(&self, outcome: Outcome) -> Outcome {
+        let Err(failure) = outcome.as_ref() else { return outcome };
+        if !is_want(failure) {
+            return outcome;
+        }
+        self.town.see(Act::Lacks { id: self.id, what: Lack::StateTimeout });
+        if !self.town.may_fail(self.id) {
+            return Ok(());
+        }
+        self.town.see(Act::Fails { id: self.id });
+        outcome
     }
 }
 
@@ -197,11 +211,13 @@ impl Actor for Clockwork {
     type Msg = Msg;
 
     fn receive(&mut self, msg: Msg, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        self.machine.receive(msg, &mut ctx.for_inner())
+        let outcome = self.machine.receive(msg, &mut ctx.for_inner());
+        self.owns(outcome)
     }
 
     fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        self.machine.started(&mut ctx.for_inner())
+        let outcome = self.machine.started(&mut ctx.for_inner());
+        self.owns(outcome)
     }
 
     fn stopped(&mut self, ctx: &mut Ctx<'_, Self>) {
@@ -209,7 +225,8 @@ impl Actor for Clockwork {
     }
 
     fn terminated(&mut self, gone: &Terminated, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        self.machine.terminated(gone, &mut ctx.for_inner())
+        let outcome = self.machine.terminated(gone, &mut ctx.for_inner());
+        self.owns(outcome)
     }
 
     fn strategy(&self) -> Strategy {
@@ -227,18 +244,22 @@ impl Actor for Clockwork {
 
     fn restarted(&mut self, failure: &Failure, ctx: &mut Ctx<'_, Self>) -> Outcome {
         self.town.see(Act::Restarted { id: self.id, now: ctx.now() });
-        self.machine.restarted(failure, &mut ctx.for_inner())
+        let outcome = self.machine.restarted(failure, &mut ctx.for_inner());
+        self.owns(outcome)
     }
 
     fn receive_timeout(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        self.machine.receive_timeout(&mut ctx.for_inner())
+        let outcome = self.machine.receive_timeout(&mut ctx.for_inner());
+        self.owns(outcome)
     }
 
     fn alarm(&mut self, key: TimerKey, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        self.machine.alarm(key, &mut ctx.for_inner())
+        let outcome = self.machine.alarm(key, &mut ctx.for_inner());
+        self.owns(outcome)
     }
 
     fn state_alarm(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        self.machine.state_alarm(&mut ctx.for_inner())
+        let outcome = self.machine.state_alarm(&mut ctx.for_inner());
+        self.owns(outcome)
     }
 }

@@ -1,8 +1,11 @@
 //! Who lives in a random world: an actor that does whatever actors can do, and says what it does.
 
 use corelane_kernel::{
-    Actor, ActorRef, Address, Ctx, Directive, Failure, Outcome, ReplyTo, Strategy, Terminated, TimerKey,
+    Actor, ActorRef, Address, Ctx, Directive, Failure, OutOfMemory, Outcome, ReplyTo, Strategy, Terminated,
+    TimerKey,
 };
+
+use corelane_kernel::router::PoolError;
 
 use super::super::rules::{Act, Id};
 use super::super::stage;
@@ -63,6 +66,20 @@ impl Dweller {
         Ok(Dweller::make(town, id))
     }
 
+    /// What it fails with for want of memory is a failure as any other, which it has not said yet.
+    pub(super) fn owns(&self, outcome: Outcome) -> Outcome {
+        let Err(failure) = outcome.as_ref() else { return outcome };
+        if !is_want(failure) {
+            return outcome;
+        }
+        if !self.town.may_fail(self.id) {
+            // It is to stop anyway, and nobody would hear of this.
+            return Ok(());
+        }
+        self.town.see(Act::Fails { id: self.id });
+        outcome
+    }
+
     /// Something goes wrong, now and then: a panic, or an error.
     pub(super) fn perhaps_fail(&self) -> Outcome {
         if self.leaves {
@@ -86,6 +103,11 @@ impl Dweller {
     }
 }
 
+/// Whether it is for want of memory that somebody fails.
+pub(super) fn is_want(failure: &Failure) -> bool {
+    failure.is::<OutOfMemory>() || failure.is::<PoolError>()
+}
+
 /// A panic that nobody is told of on standard error.
 pub(super) fn panic_on_purpose() -> ! {
     std::panic::resume_unwind(Box::new("on purpose"))
@@ -103,11 +125,13 @@ impl Actor for Dweller {
     type Msg = Msg;
 
     fn receive(&mut self, msg: Msg, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        self.hear(msg, ctx)
+        let outcome = self.hear(msg, ctx);
+        self.owns(outcome)
     }
 
     fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        self.begin(ctx)
+        let outcome = self.begin(ctx);
+        self.owns(outcome)
     }
 
     fn stopped(&mut self, ctx: &mut Ctx<'_, Self>) {
@@ -115,7 +139,8 @@ impl Actor for Dweller {
     }
 
     fn terminated(&mut self, gone: &Terminated, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        self.mourn(gone, ctx)
+        let outcome = self.mourn(gone, ctx);
+        self.owns(outcome)
     }
 
     fn strategy(&self) -> Strategy {
@@ -136,11 +161,13 @@ impl Actor for Dweller {
     }
 
     fn alarm(&mut self, key: TimerKey, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        self.ring(key, ctx)
+        let outcome = self.ring(key, ctx);
+        self.owns(outcome)
     }
 
     fn receive_timeout(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        self.silence(ctx)
+        let outcome = self.silence(ctx);
+        self.owns(outcome)
     }
 }
 

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use corelane_kernel::router::{AnyStrategy, ConsistentHash, Pool, Resizer, ResizerConfig, RouterKind};
 use corelane_kernel::{Actor, Address, Ctx, Directive, Failure, Outcome, Strategy, Terminated, TimerKey};
 
-use super::super::rules::{Act, Id};
+use super::super::rules::{Act, Id, Lack, OUTSIDE};
 use super::dweller::{Dweller, perhaps_fail_to_make};
-use super::message::{Errand, Msg};
+use super::message::{Due, Errand, Msg};
 use super::parenting::Parenting;
 use super::town::{Person, Town};
 
@@ -42,6 +42,13 @@ impl Clone for Seat {
     }
 }
 
+impl Drop for Seat {
+    /// Nobody was spawned with it.
+    fn drop(&mut self) {
+        lock(&self.hired).retain(|id| *id != self.id);
+    }
+}
+
 impl Seat {
     fn fill(&self) -> Dweller {
         Dweller::make(&self.town, self.id)
@@ -55,6 +62,8 @@ pub(super) struct Foreman<F> {
     pool: Pool<Dweller, ByNumber, F, ROOM>,
     bounds: (u32, u32),
     hired: Hired,
+    /// What the kernel had had no room for when it last looked.
+    refusals: u64,
 }
 
 /// The owner of a pool, of whom it fails to be made now and then.
@@ -84,7 +93,7 @@ pub(super) fn foreman(
         // Bounds that do not cross make sense.
         pool = pool.resizer(Resizer::new(config).expect("a resizer with sensible bounds"));
     }
-    Foreman { dweller: Dweller::new(town, id), pool, bounds, hired }
+    Foreman { dweller: Dweller::new(town, id), pool, bounds, hired, refusals: 0 }
 }
 
 impl<F: FnMut() -> Dweller + Clone + Send + 'static> Foreman<F> {
@@ -93,8 +102,12 @@ impl<F: FnMut() -> Dweller + Clone + Send + 'static> Foreman<F> {
     }
 
     /// Says who has come and gone since it last looked at its pool.
-    fn look(&mut self) {
+    fn look(&mut self, ctx: &mut Ctx<'_, Self>) {
         let owner = self.dweller.id;
+        let before = std::mem::replace(&mut self.refusals, ctx.scope().stats().refusals);
+        if before < self.refusals {
+            self.see(Act::Lacks { id: owner, what: Lack::Routees });
+        }
         let mut new = lock(&self.hired).drain(..).collect::<VecDeque<_>>();
         for routee in self.pool.routees() {
             let at = routee.to();
@@ -105,6 +118,10 @@ impl<F: FnMut() -> Dweller + Clone + Send + 'static> Foreman<F> {
                 self.dweller.town.enter(Person { id, at });
                 self.see(Act::Joined { owner, routee: id });
             }
+        }
+        for id in new {
+            // One that could not be watched is none.
+            self.see(Act::StopAsked { id, by: owner });
         }
         let pool = &self.pool;
         let gone = |(at, _): &mut (Address, Id)| pool.routees().iter().all(|routee| routee.address() != *at);
@@ -124,8 +141,9 @@ impl<F: FnMut() -> Dweller + Clone + Send + 'static> Foreman<F> {
             6 => self.route(ctx, true),
             7..9 => {
                 // Picked for a message that is told as any other.
-                let to = self.pool.router(ctx).pick_for(&Msg::Timer(0, town.serial()));
-                self.look();
+                let due = Due::new(&town, OUTSIDE, Lack::Timer { key: 0, no: town.serial() });
+                let to = self.pool.router(ctx).pick_for(&Msg::Timer(due));
+                self.look(ctx);
                 if let Some((_, id)) = self.dweller.hired.iter().find(|(at, _)| *at == to.address()) {
                     self.dweller.tell(ctx, Person { id: *id, at: to });
                 }
@@ -134,7 +152,7 @@ impl<F: FnMut() -> Dweller + Clone + Send + 'static> Foreman<F> {
                 let size = town.below(ROOM as u64 + 1) as usize;
                 // Where one is not spawned the pool has fewer.
                 let _ = self.pool.resize(ctx, size);
-                self.look();
+                self.look(ctx);
             }
             9 | 10 => {
                 let kinds = [
@@ -169,7 +187,7 @@ impl<F: FnMut() -> Dweller + Clone + Send + 'static> Foreman<F> {
         } else if let Err(refused) = self.pool.try_tell(ctx, Msg::Errand(errand)) {
             drop(refused);
         }
-        self.look();
+        self.look(ctx);
         self.see(Act::Spread { owner, no });
     }
 }
@@ -178,7 +196,8 @@ impl<F: FnMut() -> Dweller + Clone + Send + 'static> Actor for Foreman<F> {
     type Msg = Msg;
 
     fn receive(&mut self, msg: Msg, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        self.dweller.hear(msg, ctx)?;
+        let outcome = self.dweller.hear(msg, ctx);
+        self.dweller.owns(outcome)?;
         if self.dweller.leaves {
             return Ok(());
         }
@@ -190,9 +209,10 @@ impl<F: FnMut() -> Dweller + Clone + Send + 'static> Actor for Foreman<F> {
         let (owner, (least, most)) = (self.dweller.id, self.bounds);
         self.see(Act::PoolStarted { owner, least, most });
         self.dweller.announce(ctx);
-        self.pool.start(ctx)?;
-        self.look();
-        self.dweller.go_on(ctx)
+        let started = self.pool.start(ctx).map_err(Failure::from);
+        self.look(ctx);
+        let outcome = started.and_then(|()| self.dweller.go_on(ctx));
+        self.dweller.owns(outcome)
     }
 
     fn stopped(&mut self, ctx: &mut Ctx<'_, Self>) {
@@ -203,7 +223,8 @@ impl<F: FnMut() -> Dweller + Clone + Send + 'static> Actor for Foreman<F> {
         // Without routees it goes on: a resizer brings new ones, or a change of its size.
         let _ = self.pool.evict(gone.address);
         self.dweller.hired.retain(|(at, _)| *at != gone.address);
-        self.dweller.mourn(gone, ctx)
+        let outcome = self.dweller.mourn(gone, ctx);
+        self.dweller.owns(outcome)
     }
 
     fn strategy(&self) -> Strategy {
@@ -224,10 +245,12 @@ impl<F: FnMut() -> Dweller + Clone + Send + 'static> Actor for Foreman<F> {
     }
 
     fn alarm(&mut self, key: TimerKey, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        self.dweller.ring(key, ctx)
+        let outcome = self.dweller.ring(key, ctx);
+        self.dweller.owns(outcome)
     }
 
     fn receive_timeout(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        self.dweller.silence(ctx)
+        let outcome = self.dweller.silence(ctx);
+        self.dweller.owns(outcome)
     }
 }

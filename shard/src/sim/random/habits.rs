@@ -11,12 +11,12 @@ use corelane_kernel::{
     TellError, Terminated, TimerKey,
 };
 
-use super::super::rules::{Act, Decision, Id, OUTSIDE, Reach, Reply};
+use super::super::rules::{Act, Decision, Id, Lack, OUTSIDE, Reach, Reply};
 use super::Where;
 use super::clockwork::{Change, Clockwork};
 use super::dweller::{ALARMS, Dweller, panic_on_purpose};
 use super::foreman::foreman;
-use super::message::{Birth, Msg, Token};
+use super::message::{Birth, Due, Msg, Token};
 use super::parenting::Parenting;
 use super::town::{Person, Town};
 use crate::local::ShardCtx;
@@ -141,7 +141,13 @@ impl Dweller {
         let shards = ctx.system().shards();
         let shard = self.town.below(shards as u64) as usize;
         let (id, town) = (self.town.expect(OUTSIDE, shard), self.town.clone());
-        let came = move |at: Result<Where, _>| Msg::Came(id, at.ok());
+        let books = self.town.clone();
+        let came = move |at: Result<Where, _>| {
+            if let Ok(at) = at {
+                books.enter(Person { id, at });
+            }
+            Msg::Came
+        };
         let on = On::Shard(shard);
         match Trade::of(id) {
             Trade::Dweller => ctx.spawn_on(on, move || Dweller::make(&town, id), came),
@@ -156,12 +162,13 @@ impl Dweller {
             return Ok(());
         }
         let with = self.town.one_in(3);
-        self.town.see(Act::Watching { watcher: self.id, target: target.id, with });
         if with {
-            ctx.watch_with(target.at, Msg::Gone(target.id))?
+            let due = Due::new(&self.town, self.id, Lack::Notice { target: target.id });
+            ctx.watch_with(target.at, Msg::Gone(due))?
         } else {
             ctx.watch(target.at)?
         }
+        self.town.see(Act::Watching { watcher: self.id, target: target.id, with });
         Ok(())
     }
 
@@ -173,7 +180,8 @@ impl Dweller {
         let within = Duration::from_micros(1 + self.town.below(20_000));
         self.town.see(Act::Asked { id: self.id, no, deadline: ctx.now() + within });
         let token = Token::new(&self.town, self.id, to.id);
-        ctx.ask(to.at, within, |reply| Msg::Ask(token, no, reply), move |answer| Msg::Answer(no, answer));
+        let due = Due::new(&self.town, self.id, Lack::Answer { no });
+        ctx.ask(to.at, within, |reply| Msg::Ask(token, no, reply), move |answer| Msg::Answer(due, answer));
     }
 
     fn set_timer<A: Actor<Msg = Msg>>(&self, ctx: &mut Ctx<'_, A>) -> Outcome {
@@ -181,13 +189,14 @@ impl Dweller {
         let after = Duration::from_micros(1 + self.town.below(30_000));
         let every = self.town.one_in(4);
         let due = ctx.now() + after;
-        self.town.see(Act::TimerSet { id: self.id, key, no, due, every });
         let number = u64::from(key);
+        let message = Msg::Timer(Due::new(&self.town, self.id, Lack::Timer { key, no }));
         if every {
-            ctx.set_periodic(number, after, Msg::Timer(key, no))?;
+            ctx.set_periodic(number, after, message)?;
         } else {
-            ctx.set_timer(number, after, Msg::Timer(key, no))?;
+            ctx.set_timer(number, after, message)?;
         }
+        self.town.see(Act::TimerSet { id: self.id, key, no, due, every });
         Ok(())
     }
 
@@ -195,9 +204,9 @@ impl Dweller {
         let (at, no) = (self.town.below(2) as usize, self.town.serial());
         let after = Duration::from_micros(1 + self.town.below(30_000));
         let key = ALARMS + at as u8;
+        ctx.set_alarm(u64::from(key), after)?;
         self.town.see(Act::TimerSet { id: self.id, key, no, due: ctx.now() + after, every: false });
         self.alarms[at] = no;
-        ctx.set_alarm(u64::from(key), after)?;
         Ok(())
     }
 
@@ -236,20 +245,15 @@ impl Dweller {
             cx.waker().wake_by_ref();
             Poll::Pending
         });
-        match self.town.below(3) {
-            0 => {
-                self.town.see(Act::FutureBegun { id: self.id, no, waits: false });
-                ctx.spawn_future(future, move |()| Msg::Future(no, false))?;
-            }
-            1 => {
-                ctx.wait_for(future, move |()| Msg::Future(no, true))?;
-                self.town.see(Act::FutureBegun { id: self.id, no, waits: true });
-            }
-            _ => {
-                self.town.see(Act::FutureBegun { id: self.id, no, waits: false });
-                ctx.offload(move || no, move |no| Msg::Future(no.unwrap_or(0), false))?;
-            }
+        let way = self.town.below(3);
+        let (id, waits, books) = (self.id, way == 1, self.town.clone());
+        let done = move |no| Msg::Future(Due::new(&books, id, Lack::Future { no, waits }));
+        match way {
+            0 => ctx.spawn_future(future, move |()| done(no))?,
+            1 => ctx.wait_for(future, move |()| done(no))?,
+            _ => ctx.offload(move || no, move |no| done(no.unwrap_or(0)))?,
         }
+        self.town.see(Act::FutureBegun { id, no, waits });
         Ok(())
     }
 
@@ -292,7 +296,7 @@ impl Dweller {
             }
             92..94 if self.town.one_in(2) => {
                 self.leaves |= other.id == self.id;
-                self.town.see(Act::StopAsked { id: other.id });
+                self.town.see(Act::StopAsked { id: other.id, by: self.id });
                 ctx.stop(other.at);
             }
             94..95 => self.observe(ctx, other)?,
@@ -401,7 +405,8 @@ impl Dweller {
                 }
                 return self.handle(token, ctx);
             }
-            Msg::Answer(no, answer) => {
+            Msg::Answer(due, answer) => {
+                let Lack::Answer { no } = due.heard() else { return Ok(()) };
                 let reply = match answer {
                     Ok(of) => Reply::Answer(of),
                     Err(AskError::Timeout) => Reply::Timeout,
@@ -415,14 +420,17 @@ impl Dweller {
                 self.town.see(Act::Resumed { id });
                 ctx.scope().resume(at);
             }
-            Msg::Timer(key, no) => {
+            Msg::Timer(due) => {
+                let Lack::Timer { key, no } = due.heard() else { return Ok(()) };
                 self.town.see(Act::TimerFired { id: self.id, key, no, now: ctx.now() });
                 self.do_something(ctx)?;
             }
-            Msg::Gone(target) => {
+            Msg::Gone(due) => {
+                let Lack::Notice { target } = due.heard() else { return Ok(()) };
                 self.town.see(Act::Notice { watcher: self.id, target, found: false });
             }
-            Msg::Future(no, waits) => {
+            Msg::Future(due) => {
+                let Lack::Future { no, waits } = due.heard() else { return Ok(()) };
                 self.town.see(Act::FutureDone { id: self.id, no, waits });
                 self.do_something(ctx)?;
             }
@@ -434,11 +442,7 @@ impl Dweller {
             Msg::Observe(token, _) => token.handled(self.id),
             Msg::Changed(change) => self.hear_of_change(change),
             Msg::Born(birth) => birth.heard(),
-            Msg::Came(id, at) => {
-                if let Some(at) = at {
-                    self.town.enter(Person { id, at });
-                }
-            }
+            Msg::Came => {}
         }
         Ok(())
     }
@@ -483,7 +487,7 @@ impl Dweller {
     }
 
     pub(super) fn judge<A: Actor<Msg = Msg>>(&self, child: Address, ctx: &mut Ctx<'_, A>) -> Directive {
-        let (parenting, child) = (Parenting::of(self.id), self.town.at(child));
+        let (parenting, child) = (Parenting::of(self.id), self.town.child_at(child));
         let directive = match self.town.below(20) {
             0..4 => Directive::Resume,
             4..12 => Directive::Restart,

@@ -2,7 +2,7 @@
 
 use corelane_kernel::{ActorRef, AskError, ReplyTo};
 
-use super::super::rules::{Act, Id};
+use super::super::rules::{Act, Id, Lack};
 use super::clockwork::Change;
 use super::town::Town;
 
@@ -113,13 +113,47 @@ impl Drop for Birth {
     }
 }
 
+/// What is to come to somebody besides what others tell it, as the books know it: it is heard, or says as it is dropped that
+/// it was not.
+pub(super) struct Due {
+    town: Town,
+    id: Id,
+    what: Lack,
+    open: bool,
+}
+
+impl Due {
+    pub(super) fn new(town: &Town, id: Id, what: Lack) -> Due {
+        Due { town: town.clone(), id, what, open: true }
+    }
+
+    pub(super) fn heard(mut self) -> Lack {
+        self.open = false;
+        self.what
+    }
+}
+
+impl Clone for Due {
+    fn clone(&self) -> Due {
+        Due::new(&self.town, self.id, self.what)
+    }
+}
+
+impl Drop for Due {
+    fn drop(&mut self) {
+        if self.open {
+            self.town.see(Act::Lacks { id: self.id, what: self.what });
+        }
+    }
+}
+
 pub(super) enum Msg {
     /// Do something.
     Talk(Token),
     /// Answer with the number.
     Ask(Token, u32, ReplyTo<u32>),
     /// The outcome of an ask.
-    Answer(u32, Result<u32, AskError>),
+    Answer(Due, Result<u32, AskError>),
     /// Say how often you were told something.
     Count(ReplyTo<u32>),
     /// Do what was routed to you.
@@ -131,13 +165,13 @@ pub(super) enum Msg {
     /// Another may run again.
     Resume(Token, Id, ActorRef<Msg>),
     /// A timer, by key and number.
-    Timer(u8, u32),
+    Timer(Due),
     /// One who was watched is gone.
-    Gone(Id),
+    Gone(Due),
     /// A future has ended, which was waited for or not.
-    Future(u32, bool),
-    /// Somebody lives on another shard now.
-    Came(Id, Option<ActorRef<Msg>>),
+    Future(Due),
+    /// Somebody lives on another shard now, or could not.
+    Came,
     /// A child was born on another shard, or was not.
     Born(Birth),
 }
@@ -146,7 +180,7 @@ impl Msg {
     /// A number to route it by.
     pub(super) fn number(&self) -> u32 {
         match self {
-            Msg::Errand(Errand { no, .. }) | Msg::Timer(_, no) => *no % 64,
+            Msg::Errand(Errand { no, .. }) | Msg::Timer(Due { what: Lack::Timer { no, .. }, .. }) => *no % 64,
             _ => 0,
         }
     }
@@ -156,7 +190,7 @@ impl Clone for Msg {
     /// Only timers are repeated, and what is routed to all is copied.
     fn clone(&self) -> Msg {
         match self {
-            Msg::Timer(key, no) => Msg::Timer(*key, *no),
+            Msg::Timer(due) => Msg::Timer(due.clone()),
             Msg::Errand(errand) => Msg::Errand(errand.clone()),
             _ => unreachable!("a message that is told once"),
         }

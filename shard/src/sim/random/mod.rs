@@ -4,7 +4,8 @@
 //! A seed decides all of it: how many shards, how small their lanes, what goes wrong how often, and what each actor does.
 //! `town` keeps the books; `dweller`, `clockwork` and `foreman` are the actors (plain ones, state machines, owners of pools),
 //! `habits` what all of them do, `parenting` how they look after their children, `message` what they are told; the story
-//! is here. Many a world ends in the middle of things: somebody asks for it, or a failure is escalated past the top.
+//! is here. Many a world ends in the middle of things: somebody asks for it, or a failure is escalated past the top. In some
+//! worlds shards are lost on the way, in some their memory is used up.
 //!
 //! ```
 //! use corelane_shard::sim::random::RandomWorld;
@@ -33,9 +34,10 @@ use corelane_kernel::{ActorRef, Scope, TellError};
 use self::habits::spawn_at_top;
 use self::message::{Msg, Token};
 use self::town::{Person, Town};
-use super::rules::{Act, Broken, OUTSIDE};
+use super::rules::{Act, Broken, Lack, OUTSIDE};
+use super::stage::News;
 use super::{Dice, Options, Sim, SimError, Simulation, Trace};
-use crate::error::GatewayAskError;
+use crate::error::{CallError, GatewayAskError};
 use crate::report::Report;
 
 /// Messages that are told in one world, at most.
@@ -102,11 +104,13 @@ impl RandomWorld {
             town.broken("a system says which failure it ended with", format!("{report}"));
         }
         // Jobs that nobody has begun when all actors are gone are given up, and counted.
-        let in_order = Report { escalated: None, jobs_left: 0, ..report.clone() };
-        if !in_order.is_clean() {
+        let in_order = Report { escalated: None, jobs_left: 0, unfinished: Vec::new(), ..report.clone() };
+        if !in_order.is_clean() || report.unfinished != town.lost() {
             town.broken("a system ends in order", format!("{report}"));
         }
-        let on_purpose = |text: &&String| text.ends_with(": on purpose");
+        let wants = ["the kernel's region", "the region had no room"];
+        let wants = |text: &str| wants.iter().any(|want| text.contains(want)) && !town.has_plenty();
+        let on_purpose = |text: &&String| text.ends_with(": on purpose") || wants(text);
         if let Some(text) = trace.failures.keys().find(|text| !on_purpose(text)) {
             town.broken("nothing fails but on purpose", text.clone());
         }
@@ -132,9 +136,11 @@ fn draw(dice: &mut Dice) -> Options {
     options.lane_time = Duration::ZERO..=Duration::from_micros([1, 20, 500, 5000][dice.index(4)]);
     options.step_time = Duration::from_nanos(100)..=Duration::from_micros([2, 20, 200][dice.index(3)]);
     options.generations = [None, None, Some(0), Some(1 + dice.below(20) as u32)][dice.index(4)];
-    options.region_bytes = 2 << 20;
+    // In a few it is used up.
+    options.region_bytes = [2048, 2048, 2048, 2048, 2048, 64, 128, 256][dice.index(8)] << 10;
     options.supervision = parenting::of_kernels(dice.index(parenting::KINDS));
     options.shutdown_one_in = [0, 0, 0, 4000][dice.index(4)];
+    options.shard_loss_one_in = [0, 0, 0, 0, 0, 4000][dice.index(6)];
     options.events_max = 3_000_000;
     options
 }
@@ -158,14 +164,24 @@ fn tell(sim: &mut Simulation, town: &Town, shards: usize, dice: &mut Dice) -> Re
 
 /// The story of a world that goes on to its end: some who live there at first, some rounds of messages from outside, and the end of all.
 fn live(sim: &mut Simulation, town: &Town, shards: usize, dice: &mut Dice) -> Result<(), Box<dyn Error>> {
+    let books = town.clone();
+    sim.on_news(move |news| match news {
+        News::Lost { shard } => books.see(Act::Lost { shard }),
+        News::OutOfMemory { shard } => books.is_out_of_memory(shard),
+        News::GivenUp { whom } => books.see(Act::Lacks { id: books.child_at(whom), what: Lack::Restart }),
+    });
     let mut at_first = Vec::new();
     for shard in 0..shards {
-        at_first.push(sim.call(shard, holdings)?);
+        at_first.push(call(sim, shard, holdings)?);
     }
     for _ in 0..4 + dice.index(12) {
         let (shard, at) = (dice.index(shards), town.clone());
         let id = town.expect(OUTSIDE, shard);
-        sim.call(shard, move |scope| spawn_at_top(scope, &at, id))??;
+        match call(sim, shard, move |scope| spawn_at_top(scope, &at, id))? {
+            Some(Ok(at)) => town.enter(Person { id, at }),
+            Some(Err(error)) if !town.is_short(shard) => return Err(error.into()),
+            _ => {}
+        }
     }
     for _ in 0..3 + dice.index(8) {
         for _ in 0..1 + dice.index(80) {
@@ -182,7 +198,8 @@ fn live(sim: &mut Simulation, town: &Town, shards: usize, dice: &mut Dice) -> Re
                 drop(gateway);
                 // That nobody answers in time is an answer as well; that nobody can be asked is none.
                 let unasked = dice.one_in(2) && sim.block_on(answer) == Err(GatewayAskError::Unreachable);
-                if unasked && !sim.is_asked_to_end() {
+                let shard = person.at.place().shard();
+                if unasked && !sim.is_asked_to_end() && !sim.is_lost(shard) && !town.is_short(shard) {
                     let what = "a gateway's question is not asked".to_owned();
                     town.broken("what was told before a gateway is dropped is delivered", what);
                 }
@@ -191,7 +208,7 @@ fn live(sim: &mut Simulation, town: &Town, shards: usize, dice: &mut Dice) -> Re
                 sim.run_for(Duration::from_micros(dice.below(500)));
             }
             if dice.one_in(30) {
-                town.see(Act::StopAsked { id: person.id });
+                town.see(Act::StopAsked { id: person.id, by: OUTSIDE });
                 sim.stop(person.at);
             }
         }
@@ -200,24 +217,26 @@ fn live(sim: &mut Simulation, town: &Town, shards: usize, dice: &mut Dice) -> Re
         rest(sim, town);
     }
     sim.run_for(Duration::from_millis(200));
-    town.see(Act::StopAsked { id: OUTSIDE });
+    town.see(Act::StopAsked { id: OUTSIDE, by: OUTSIDE });
     // Again for those that were on their way to another shard.
     let mut living = u64::MAX;
     while living > 0 {
         living = 0;
         for shard in 0..shards {
-            sim.call(shard, |scope| scope.stop_all())?;
+            call(sim, shard, |scope| scope.stop_all())?;
         }
         sim.run_until_idle();
         for shard in 0..shards {
-            living += sim.call(shard, |scope| scope.stats().actors)?;
+            living += call(sim, shard, |scope| scope.stats().actors)?.unwrap_or(0);
         }
     }
     rest(sim, town);
-    town.check(|rules| rules.at_end());
+    if town.lost().is_empty() {
+        town.check(|rules| rules.at_end());
+    }
     for (shard, before) in at_first.into_iter().enumerate() {
-        let after = sim.call(shard, holdings)?;
-        if before != after {
+        let after = call(sim, shard, holdings)?;
+        if after.is_some() && before != after {
             town.broken(
                 "what was taken is given back",
                 format!("shard {shard} has {after:?} cells, parcels, records, and {before:?} at first"),
@@ -225,6 +244,19 @@ fn live(sim: &mut Simulation, town: &Town, shards: usize, dice: &mut Dice) -> Re
         }
     }
     Ok(())
+}
+
+/// Runs a closure on a shard, unless that is lost.
+fn call<T: Send + 'static>(
+    sim: &mut Simulation,
+    shard: usize,
+    call: impl FnOnce(&mut Scope<'_>) -> T + Send + 'static,
+) -> Result<Option<T>, CallError> {
+    match sim.call(shard, call) {
+        Ok(done) => Ok(Some(done)),
+        Err(CallError::ShardLost) if sim.is_lost(shard) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Tells somebody something from outside.

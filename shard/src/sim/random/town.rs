@@ -43,6 +43,9 @@ pub(super) struct Books {
     escalated: bool,
     /// The world ends.
     over: bool,
+    /// Shards that are lost, and those that had no room for something.
+    lost: Vec<usize>,
+    short: Vec<usize>,
     people: Vec<Person>,
     ids: HashMap<Address, Id>,
     last: Id,
@@ -77,6 +80,8 @@ impl Town {
             failed: Vec::new(),
             escalated: false,
             over: false,
+            lost: Vec::new(),
+            short: Vec::new(),
             people: Vec::new(),
             ids: HashMap::new(),
             last: 0,
@@ -113,6 +118,7 @@ impl Town {
             Act::Made { .. } => books.living += 1,
             Act::Fails { id } => books.failed.push(id),
             Act::Ended { .. } => books.living = books.living.saturating_sub(1),
+            Act::Lost { shard } => books.lost.push(shard),
             _ => {}
         }
         // What follows a broken rule means nothing.
@@ -139,14 +145,39 @@ impl Town {
         self.see(Act::ChildFailed { parent: OUTSIDE, child, now, decision, reach });
         if decision == Decision::Escalate {
             // The system stops.
-            self.see(Act::StopAsked { id: OUTSIDE });
+            self.see(Act::StopAsked { id: OUTSIDE, by: OUTSIDE });
         }
     }
 
     /// The world ends from here on: all are to stop.
     pub(super) fn end(&self) {
         self.books().over = true;
-        self.see(Act::StopAsked { id: OUTSIDE });
+        self.see(Act::StopAsked { id: OUTSIDE, by: OUTSIDE });
+    }
+
+    /// Shards that are lost, in order.
+    pub(super) fn lost(&self) -> Vec<usize> {
+        let mut lost = self.books().lost.clone();
+        lost.sort_unstable();
+        lost
+    }
+
+    /// A shard had no room for something: noted once.
+    pub(super) fn is_out_of_memory(&self, shard: usize) {
+        if !self.is_short(shard) {
+            self.books().short.push(shard);
+            self.see(Act::OutOfMemory { shard });
+        }
+    }
+
+    /// Whether a shard had no room for something.
+    pub(super) fn is_short(&self, shard: usize) -> bool {
+        self.books().short.contains(&shard)
+    }
+
+    /// Whether nothing was short of memory.
+    pub(super) fn has_plenty(&self) -> bool {
+        self.books().short.is_empty()
     }
 
     pub(super) fn is_escalated(&self) -> bool {
@@ -229,6 +260,12 @@ impl Town {
     /// Who lives or lived at an address.
     pub(super) fn at(&self, address: Address) -> Id {
         self.books().ids.get(&address).copied().unwrap_or_default()
+    }
+
+    /// Who lives at an address and has failed; one that never started has not said where.
+    pub(super) fn child_at(&self, address: Address) -> Id {
+        let books = self.books();
+        books.ids.get(&address).or(books.failed.last()).copied().unwrap_or_default()
     }
 
     /// Anybody, living or not; those who came last more often.

@@ -1,12 +1,12 @@
 //! Asks and futures: each has one outcome, and its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use corelane_kernel::Time;
 
 use super::timers::LATE;
 use super::tree::Lives;
-use super::{Act, Id, Reply, Verdict, check};
+use super::{Act, Id, Lack, Reply, Verdict, check};
 
 #[derive(Debug, Default)]
 pub(super) struct Answers {
@@ -16,6 +16,8 @@ pub(super) struct Answers {
     /// Asks of instances that were restarted, and whether they were answered only then: what waited already may come.
     late_asks: BTreeMap<u32, bool>,
     late_futures: BTreeMap<(Id, u32), ()>,
+    /// Asks whose outcome was dropped.
+    lacking: BTreeSet<(Id, u32)>,
 }
 
 impl Answers {
@@ -41,6 +43,12 @@ impl Answers {
                     *only_then = true;
                 }
             }
+            Act::Lacks { id, what: Lack::Answer { no } } => {
+                if self.asks.contains_key(&(id, no)) {
+                    self.lacking.insert((id, no));
+                }
+            }
+            Act::Lacks { id, what: Lack::Future { no, .. } } => _ = self.futures.remove(&(id, no)),
             Act::FutureBegun { id, no, .. } => _ = self.futures.insert((id, no), ()),
             Act::FutureDone { id, no, .. } => {
                 let known = self.futures.remove(&(id, no)).is_some();
@@ -54,6 +62,7 @@ impl Answers {
                     self.late_futures.extend(self.futures.keys().filter(own).map(|key| (*key, ())));
                 }
                 self.asks.retain(|(owner, _), _| *owner != id);
+                self.lacking.retain(|(owner, _)| *owner != id);
                 self.futures.retain(|(owner, _), ()| *owner != id);
             }
             _ => {}
@@ -63,9 +72,9 @@ impl Answers {
 
     pub(super) fn at_rest(&self, now: Time, lives: &Lives) -> Verdict {
         for ((id, no), deadline) in &self.asks {
-            check(!lives.of(*id).runs() || *deadline + LATE >= now, "each ask has one outcome", || {
-                format!("{no} of {id} has none")
-            })?;
+            let lacks = self.lacking.contains(&(*id, *no)) && lives.is_short(*id);
+            let waits = !lives.of(*id).runs() || *deadline + LATE >= now;
+            check(waits || lacks, "each ask has one outcome", || format!("{no} of {id} has none"))?;
         }
         for (id, no) in self.futures.keys() {
             check(!lives.of(*id).runs(), "each future has one outcome", || format!("{no} of {id} has none"))?;

@@ -272,9 +272,8 @@ impl Lives {
         let all_stop = self.of(OUTSIDE).ward.is_to_stop;
         for id in 1..self.lives.len() as Id {
             let life = self.of(id);
-            check(!life.ward.must_end || !life.lives() || life.restarting, ENDS, || {
-                format!("{id}: {life:?}")
-            })?;
+            let must_end = life.ward.must_end || life.ward.asked_from != 0;
+            check(!must_end || !life.lives() || life.restarting, ENDS, || format!("{id}: {life:?}"))?;
             self.at(id).rested = life.between;
             let Some(afar) = life.afar else { continue };
             let parent = self.of(life.parent);

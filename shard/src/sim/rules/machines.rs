@@ -6,7 +6,7 @@ use corelane_kernel::Time;
 
 use super::timers::LATE;
 use super::tree::Lives;
-use super::{Act, Id, Verdict, check};
+use super::{Act, Id, Lack, Verdict, check};
 
 const STATE: &str = "a machine is in the state that its last transition led to";
 const ANNOUNCED: &str = "a transition is made once, as a step announced it";
@@ -22,6 +22,8 @@ struct Machine {
     /// When it will be, after the transition that is to be made.
     next: Option<Time>,
     stops: bool,
+    /// There was no room to look at the time of its state when that is up.
+    lacks: bool,
 }
 
 #[derive(Debug, Default)]
@@ -44,7 +46,7 @@ impl Machines {
             Act::Stepped { id, to, limit, stops, now } => {
                 let machine = self.machines.entry(id).or_default();
                 let until = limit.map(|limit| now + limit).filter(|_| !stops);
-                machine.to = to;
+                (machine.to, machine.lacks) = (to, false);
                 machine.stops |= stops;
                 if to.is_some() { machine.next = until } else { machine.until = until }
             }
@@ -87,6 +89,11 @@ impl Machines {
                     machine.to = None;
                 }
             }
+            Act::Lacks { id, what: Lack::StateTimeout } => {
+                if let Some(machine) = self.machines.get_mut(&id) {
+                    machine.lacks = true;
+                }
+            }
             Act::Ended { id } => {
                 self.machines.remove(&id);
                 if !lives.of(id).between {
@@ -107,7 +114,9 @@ impl Machines {
 
     pub(super) fn at_rest(&self, now: Time, lives: &Lives) -> Verdict {
         for (id, machine) in &self.machines {
-            let waits = !lives.of(*id).runs() || machine.until.is_none_or(|until| until + LATE >= now);
+            let lacks = machine.lacks && lives.is_short(*id);
+            let waits =
+                !lives.of(*id).runs() || lacks || machine.until.is_none_or(|until| until + LATE >= now);
             check(waits, "no state time-out is forgotten", || format!("{id} at {now:?}: {machine:?}"))?;
             check(machine.to.is_none() || !lives.of(*id).runs(), ANNOUNCED, || format!("{id}: {machine:?}"))?;
         }

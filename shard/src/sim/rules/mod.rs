@@ -5,6 +5,8 @@
 //! |---|---|
 //! | `tree` | a life has a beginning, its hooks and an end, each once and in order; children end before their parents; a parent hears once of each child that failed |
 //! | `families` | over shards as well: who waits for a decision of a parent elsewhere handles nothing, and none waits for ever; each birth has one outcome, which its parent hears; who is to stop does |
+//! | `losses` | who lives on a shard that is lost ends there and does nothing more; children elsewhere end as well, and parents elsewhere hear |
+//! | `lacks` | nobody goes without anything but on a shard that had no room for something |
 //! | `restarts` | nobody is restarted whom no decision concerns, more often than a limit allows, or too early; what was decided is done, also to siblings and to children that were left alone, which handle nothing meanwhile |
 //! | `waits` | waits before restarts grow, begin anew after quiet, and end where they are to |
 //! | `order` | messages of each pair arrive in order, at most once, at no successor, and none is forgotten; what is stashed or waits behind a suspension keeps its place |
@@ -20,6 +22,8 @@
 
 mod answers;
 mod families;
+mod lacks;
+mod losses;
 mod machines;
 mod order;
 mod restarts;
@@ -39,6 +43,7 @@ use corelane_kernel::Time;
 
 use self::answers::Answers;
 use self::families::Births;
+use self::lacks::Lacks;
 use self::machines::Machines;
 use self::order::Order;
 use self::routing::Routing;
@@ -121,6 +126,27 @@ pub enum Reach {
     Rest,
 }
 
+/// What somebody goes without where a shard has no room for it.
+#[allow(missing_docs, reason = "each variant says what its numbers are")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Lack {
+    /// The notice of a watch, which was to come as a message.
+    Notice { target: Id },
+    /// The message of a timer.
+    Timer { key: u8, no: u32 },
+    /// The time-out of its state, as a machine.
+    StateTimeout,
+    /// The outcome of an ask.
+    Answer { no: u32 },
+    /// The outcome of a future, for which it `waits`.
+    Future { no: u32, waits: bool },
+    /// Some routees of its pool.
+    Routees,
+    /// Another state in the place of the one that failed: it stops.
+    Restart,
+}
+
 /// What an actor did, or what was done to it.
 #[allow(missing_docs, reason = "each variant says what its numbers are")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -151,8 +177,8 @@ pub enum Act {
     ChildFailed { parent: Id, child: Id, now: Time, decision: Decision, reach: Reach },
     /// It asks to stop, in code of its own.
     Leaves { id: Id },
-    /// Somebody asks it to stop.
-    StopAsked { id: Id },
+    /// Somebody asks it to stop, whose word is lost with its shard if that is another and lost before it is on its way.
+    StopAsked { id: Id, by: Id },
     /// Its `stopped` hook runs.
     Stopped { id: Id },
     /// Its state is dropped.
@@ -234,6 +260,12 @@ pub enum Act {
     RoutedHandled { by: Id, owner: Id, no: u32 },
     /// What was routed was dropped unhandled.
     RoutedDropped { owner: Id, no: u32 },
+    /// Something that was to come to it was dropped, or was refused to it.
+    Lacks { id: Id, what: Lack },
+    /// A shard had no room for something.
+    OutOfMemory { shard: usize },
+    /// A shard is lost from here on, with all who live there: their states are dropped without a hook.
+    Lost { shard: usize },
 }
 
 /// A rule that was broken.
@@ -288,6 +320,7 @@ pub struct Rules {
     answers: Answers,
     machines: Machines,
     routing: Routing,
+    lacks: Lacks,
 }
 
 impl Rules {
@@ -296,6 +329,7 @@ impl Rules {
     /// # Errors
     /// [`Broken`]: a rule forbids it.
     pub fn see(&mut self, act: Act) -> Verdict {
+        self.lacks.see(act, &self.lives);
         self.lives.see(act)?;
         self.births.see(act, &self.lives)?;
         self.order.see(act, &self.lives)?;
@@ -318,7 +352,8 @@ impl Rules {
         self.timers.at_rest(now, &self.lives)?;
         self.answers.at_rest(now, &self.lives)?;
         self.machines.at_rest(now, &self.lives)?;
-        self.routing.at_rest(&self.lives)
+        self.routing.at_rest(&self.lives)?;
+        self.lacks.at_rest(&self.lives)
     }
 
     /// Whether a failure of this actor is its parent's to decide: nothing is under way with it.

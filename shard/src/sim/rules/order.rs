@@ -84,7 +84,8 @@ impl Order {
                 let life = lives.of(to);
                 check(message.at != Where::Stashed || !life.lives(), LOST, name)?;
                 let due = message.before_retirement && message.at == Where::UnderWay;
-                let kept = !due || lives.is_disturbed(to);
+                // Without room to note that it is to handle all that first, it stops at once.
+                let kept = !due || lives.is_disturbed(to) || lives.is_short(to);
                 check(kept, "who retires handles what it was told", name)?;
                 if life.between && message.at == Where::Unstashed {
                     self.lost.insert(to, key);
@@ -169,7 +170,9 @@ impl Order {
         for ((to, from, no), message) in &self.messages {
             let life = lives.of(*to);
             let waits = message.at == Where::Stashed || life.suspended > 0 || life.held;
-            let may_wait = life.lives() && waits || life.is_to_be_made();
+            // What was told from outside stays in its lane until whoever told it lets go of that.
+            let stays = life.lost && *from == super::OUTSIDE;
+            let may_wait = life.lives() && waits || life.is_to_be_made() || stays;
             check(may_wait, "no message is forgotten", || {
                 format!("{no} from {from} to {to} has not come: {message:?}, {life:?}")
             })?;

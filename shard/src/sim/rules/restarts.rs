@@ -36,6 +36,8 @@ pub(super) struct Ward {
     pub(super) refused: bool,
     /// It was told to stop, and is to have ended by the next rest.
     pub(super) must_end: bool,
+    /// So it is by those who live on these other shards, one bit for each: what they said may be lost with them.
+    pub(super) asked_from: u64,
     /// Somebody above it, or its parent, may have ended it before it was known.
     pub(super) dismissed: bool,
 }

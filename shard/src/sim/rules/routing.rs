@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::tree::Lives;
-use super::{Act, Id, Verdict, check};
+use super::{Act, Id, Lack, Verdict, check};
 
 const ONE: &str = "what is routed reaches one routee, what is broadcast each of them once";
 const ROUTEES: &str = "what is routed goes to who is a routee then";
@@ -63,6 +63,11 @@ impl Routing {
             Act::Notice { watcher, target, .. } => {
                 if let Some(pool) = self.pools.get_mut(&watcher) {
                     pool.lost |= pool.routees.remove(&target);
+                }
+            }
+            Act::Lacks { id, what: Lack::Routees } => {
+                if let Some(pool) = self.pools.get_mut(&id) {
+                    pool.lost = true;
                 }
             }
             Act::PoolSize { owner, size } => {

@@ -1,10 +1,13 @@
 //! Lives, and the tree that they make.
 
+use std::collections::BTreeSet;
+
 use corelane_kernel::Time;
 
 use super::families::{Afar, UNDECIDED};
+use super::losses::bit_of;
 use super::restarts::{FOLLOWS, Ward};
-use super::{Act, Decision, Id, OUTSIDE, Verdict, check};
+use super::{Act, Decision, Id, Lack, OUTSIDE, Verdict, check};
 
 const UNHEARD: &str = "a parent hears once of each child that failed";
 const AT_A_LOSS: &str = "nobody whose decision has panicked is asked before that is decided about";
@@ -35,6 +38,8 @@ pub(super) struct Life {
     pub(super) leaves: bool,
     pub(super) stopped: bool,
     pub(super) ended: bool,
+    /// Its shard is lost.
+    pub(super) lost: bool,
     /// Somebody was told that it is gone.
     pub(super) gone: bool,
     pub(super) failed: bool,
@@ -83,7 +88,7 @@ impl Life {
 
     /// It is to be made, again or for the first time after that failed.
     pub(super) fn is_to_be_made(&self) -> bool {
-        self.between || (self.spawned && !self.made && self.failed)
+        !self.lost && (self.between || (self.spawned && !self.made && self.failed))
     }
 
     /// Its state is there.
@@ -97,7 +102,7 @@ impl Life {
 
     /// It lived, and does no more.
     pub(super) fn has_ended(&self) -> bool {
-        self.ended && !self.between
+        self.lost || self.ended && !self.between
     }
 }
 
@@ -111,6 +116,10 @@ pub(super) struct Lives {
     ranked: u32,
     /// Who has decided just now that a child is to stop: who fails then has panicked over it.
     decided: Option<Id>,
+    /// Shards that are lost.
+    pub(super) lost: BTreeSet<usize>,
+    /// Shards that had no room for something.
+    pub(super) short: BTreeSet<usize>,
 }
 
 /// Of one that is younger than all who have begun.
@@ -154,8 +163,12 @@ impl Lives {
                 // What is spawned when the children have been told to stop is left alone.
                 let above = self.at(parent);
                 above.keeps |= above.restarting;
+                self.is_born_lost(id);
             }
+            Act::Lost { shard } => self.lose(shard),
+            Act::OutOfMemory { shard } => _ = self.short.insert(shard),
             Act::Made { id } => {
+                self.is_there(id, "is made")?;
                 let life = *self.at(id);
                 check(
                     life.spawned && !life.gone && (!life.made || life.between),
@@ -204,13 +217,14 @@ impl Lives {
                 self.in_time(id, now)?;
             }
             Act::Started { id } => {
+                self.is_there(id, "starts")?;
                 let (life, parent) = (self.of(id), self.of(self.of(id).parent));
                 let first = life.restarted == life.lived;
                 check(life.lives() && !life.started && !life.gone && first, "an actor starts once", || {
                     format!("{id} starts: {life:?}")
                 })?;
                 // One that is left alone over a restart may be made again meanwhile.
-                let ended = (parent.stopped || parent.ended) && !parent.between;
+                let ended = (parent.stopped || parent.ended) && !parent.between && !parent.lost;
                 check(!ended, "a child ends before its parent", || {
                     format!("{id} starts, and {} has stopped", life.parent)
                 })?;
@@ -284,14 +298,14 @@ impl Lives {
                 self.is_introduced(id, lives);
                 self.at(self.of(id).parent).begun_well.get_or_insert(true);
             }
-            Act::Leaves { id } | Act::StopAsked { id } => {
-                self.disturb_below(id);
-                let life = self.at(id);
-                life.leaves |= matches!(act, Act::Leaves { .. });
-                (life.ward.is_to_stop, life.ward.must_end, life.disturbed) = (true, true, true);
+            Act::Leaves { id } => {
+                self.is_asked_to_stop(id, OUTSIDE);
+                self.at(id).leaves = true;
             }
+            Act::StopAsked { id, by } => self.is_asked_to_stop(id, by),
             Act::Retired { routee, .. } => self.at(routee).ward.is_to_stop = true,
             Act::Stopped { id } => {
+                self.is_there(id, "stops")?;
                 let life = self.of(id);
                 check(life.lives() && life.started && !life.stopped, "an actor stops once", || {
                     format!("{id} stops: {life:?}")
@@ -309,10 +323,13 @@ impl Lives {
             Act::Ended { id } => {
                 let life = self.of(id);
                 check(life.lives(), "a state is dropped once", || format!("{id}: {life:?}"))?;
-                check(life.stopped || !life.started, "the hooks of an end come before it", || {
-                    format!("{id} ends: {life:?}")
-                })?;
-                check(life.children == 0 || life.keeps_children(), "a child ends before its parent", || {
+                check(
+                    life.stopped || !life.started || life.lost,
+                    "the hooks of an end come before it",
+                    || format!("{id} ends: {life:?}"),
+                )?;
+                let alone = life.children == 0 || life.keeps_children() || life.lost;
+                check(alone, "a child ends before its parent", || {
                     format!("{id} ends, and {} children live", life.children)
                 })?;
                 let again = life.restarting;
@@ -346,11 +363,15 @@ impl Lives {
                     self.at(id).take_reason_away(true);
                 }
             }
-            Act::Notice { watcher, target, .. } => {
+            Act::Notice { watcher, target, found } => {
                 self.may_act(watcher, "hears of an end")?;
                 self.at(watcher).begun_well.get_or_insert(true);
-                self.at(target).gone = true;
+                // One that could not be watched for want of room may live.
+                let gone = found || !self.is_short(target);
+                self.at(target).gone |= gone;
             }
+            Act::Lacks { id, what: Lack::Future { waits: true, .. } } => self.at(id).take_reason_away(true),
+            Act::Lacks { id, what: Lack::Restart } => self.at(id).ward.due = None,
             Act::FutureBegun { id, waits: true, .. } => {
                 let life = self.at(id);
                 (life.waits, life.disturbed) = (life.waits + 1, true);
@@ -367,6 +388,19 @@ impl Lives {
         Ok(())
     }
 
+    fn is_asked_to_stop(&mut self, id: Id, by: Id) {
+        self.disturb_below(id);
+        let afar = by != OUTSIDE && self.of(by).shard != self.of(id).shard;
+        let from = self.of(by).shard;
+        let life = self.at(id);
+        (life.ward.is_to_stop, life.disturbed) = (true, true);
+        if afar {
+            life.ward.asked_from |= bit_of(from);
+        } else {
+            life.ward.must_end = true;
+        }
+    }
+
     fn may_handle(&self, id: Id) -> Verdict {
         self.may_act(id, "handles a message")?;
         let life = self.of(id);
@@ -381,6 +415,7 @@ impl Lives {
     }
 
     fn may_act(&self, id: Id, what: &str) -> Verdict {
+        self.is_there(id, what)?;
         let life = self.of(id);
         check(
             life.lives() && life.started && !life.stopped && !life.gone,
@@ -437,6 +472,7 @@ impl Lives {
     }
 
     pub(super) fn at_rest(&mut self, now: Time) -> Verdict {
+        self.losses_are_over()?;
         self.families_are_whole(now)?;
         for (id, life) in self.lives.iter().enumerate() {
             check(!self.must_be_told(life), UNHEARD, || {

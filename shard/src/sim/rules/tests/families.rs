@@ -60,7 +60,7 @@ fn nobody_waits_for_a_decision_for_ever() {
     assert_eq!(story(&[&escalated[..], &[above]].concat()), FOR_EVER);
     assert_eq!(story(&[&escalated[..], &[above, goes_on]].concat()), None);
     // One who has ended waits no more.
-    assert_eq!(story(&[&[failed, Act::StopAsked { id: 4 }][..], &ends(4)].concat()), None);
+    assert_eq!(story(&[&[failed, Act::StopAsked { id: 4, by: OUTSIDE }][..], &ends(4)].concat()), None);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_parent_elsewhere_hears_of_a_failure_before_its_child_goes_on() {
 
 #[test]
 fn a_failure_that_is_on_its_way_when_the_parent_ends_is_decided_by_the_default() {
-    let parent_ends = [&[Act::Fails { id: 4 }, Act::StopAsked { id: 1 }][..], &ends(2)].concat();
+    let parent_ends = [&[Act::Fails { id: 4 }, Act::StopAsked { id: 1, by: OUTSIDE }][..], &ends(2)].concat();
     assert_eq!(story(&[&parent_ends[..], &ends(4), &ends(1)].concat()), None);
     let left = [&parent_ends[..], &[Act::Stopped { id: 1 }]].concat();
     assert_eq!(story(&left), Some("a child ends before its parent"), "on whatever shard");
@@ -90,8 +90,8 @@ fn who_is_told_to_stop_does() {
     let stopped = fails(Decision::Stop);
     assert_eq!(story(&[&stopped[..], &ends(4)].concat()), None);
     assert_eq!(story(&stopped), ENDS);
-    assert_eq!(story(&[Act::StopAsked { id: 4 }]), ENDS);
-    assert_eq!(story(&[Act::StopAsked { id: 2 }]), ENDS, "at home as well");
+    assert_eq!(story(&[Act::StopAsked { id: 4, by: OUTSIDE }]), ENDS);
+    assert_eq!(story(&[Act::StopAsked { id: 2, by: OUTSIDE }]), ENDS, "at home as well");
     // Over a sibling: it hears of that later, and ends.
     let over_all = [&fails_below(1, 2, Decision::Stop, Reach::All)[..], &ends(2)].concat();
     assert_eq!(story(&over_all), ENDS);
@@ -201,7 +201,7 @@ fn no_birth_is_forgotten() {
     assert_eq!(broken(&[spawned, made, started, told]), BIRTH, "its parent does not hear");
     assert_eq!(broken(&[spawned, made, started, told, Act::Suspended { id: 1 }]), None, "it will");
     // Where the parent has stopped it before, nothing is told.
-    let stops = [&[spawned, Act::StopAsked { id: 1 }][..], &ends(2), &ends(1)].concat();
+    let stops = [&[spawned, Act::StopAsked { id: 1, by: OUTSIDE }][..], &ends(2), &ends(1)].concat();
     assert_eq!(broken(&stops), None);
     // What is on its way is heard or dropped by the end.
     let all_end = [&[spawned, made, started, told][..], &ends(5), &ends(2), &ends(1), &ends(3)].concat();

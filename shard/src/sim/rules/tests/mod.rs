@@ -4,6 +4,7 @@
 
 mod answers;
 mod families;
+mod losses;
 mod machines;
 mod order;
 mod restarts;

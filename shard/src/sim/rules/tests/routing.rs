@@ -96,7 +96,8 @@ fn who_retires_handles_what_it_was_told_and_ends() {
     let above = [&above[..], &[Act::Retired { owner: 3, routee: 1 }, telling, retires(5)]].concat();
     let family = [ends(5), ends(4), ends(2), ends(1)].concat();
     assert_eq!(story(&[&above[..], &family, &[dropped]].concat()), None);
-    let asked = [&[telling, retires(5), Act::StopAsked { id: 5 }][..], &ends(5), &[dropped]].concat();
+    let asked =
+        [&[telling, retires(5), Act::StopAsked { id: 5, by: OUTSIDE }][..], &ends(5), &[dropped]].concat();
     assert_eq!(story(&asked), None, "somebody stops it before");
     assert_eq!(story(&[retires(5)]), Some("who retires ends"));
     assert_eq!(

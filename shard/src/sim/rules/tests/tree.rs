@@ -31,7 +31,7 @@ fn nobody_acts_before_its_start_and_after_its_end() {
         rule
     );
     let [failed, heard] = fails(Decision::Resume);
-    let above = [failed, Act::StopAsked { id: 1 }, Act::Ended { id: 2 }];
+    let above = [failed, Act::StopAsked { id: 1, by: OUTSIDE }, Act::Ended { id: 2 }];
     assert_eq!(broken(&above), Some("the hooks of an end come before it"));
     let unbegun = fails_below(2, 4, Decision::Resume, Reach::One);
     assert_eq!(broken(&[&born(4, 2, 0)[..2], &unbegun].concat()), None);
