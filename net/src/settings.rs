@@ -71,6 +71,12 @@ impl Section for NetConfig {
             set: |net, value| value.number(|entries| net.reactor.ring_entries = entries as u16),
         },
         NetKey {
+            name: "net.coalesce",
+            allowed: Allowed::time(Duration::ZERO, MILLISECOND),
+            get: |net| Value::Time(net.reactor.coalesce),
+            set: |net, value| value.time(|coalesce| net.reactor.coalesce = coalesce),
+        },
+        NetKey {
             name: "net.zero_copy_from",
             allowed: Allowed::bytes(1, GIB).or(&[OFF]),
             get: |net| {
@@ -378,13 +384,14 @@ mod tests {
     }
 
     /// For each key the words or values at the bounds of what it allows, none of which goes ill with the defaults.
-    const SAMPLES: [(&str, [&str; 2]); 36] = [
+    const SAMPLES: [(&str, [&str; 2]); 37] = [
         ("net.backend", ["\"io_uring\"", "\"poll\""]),
         ("net.chunks", ["1", "32768"]),
         ("net.chunk_bytes", ["\"1 bytes\"", "\"1 MiB\""]),
         ("net.sockets", ["1", "16777216"]),
         ("net.send_bytes", ["\"4 KiB\"", "\"1 GiB\""]),
         ("net.ring_entries", ["1", "4096"]),
+        ("net.coalesce", ["\"0 ns\"", "\"1 ms\""]),
         ("net.zero_copy_from", ["\"1 bytes\"", "\"1 GiB\""]),
         ("net.linger", ["\"0 ns\"", "\"1 h\""]),
         ("remote.system", ["\"shop\"", "\"a b\""]),
