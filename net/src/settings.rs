@@ -3,6 +3,8 @@
 //! Keys are called as the fields that they set, so that this page, `examples/corelane.toml` and the documentation of
 //! [`NetConfig`] and [`EndpointConfig`] say the same. A key is added here and in `examples/corelane.toml`.
 
+mod secure;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -179,6 +181,27 @@ impl Section for EndpointConfig {
             |remote, value| value.size(|most| remote.connections_max = most),
         ),
         most(
+            "remote.connections_per_address_max",
+            1,
+            1 << 24,
+            |remote| Value::Number(remote.connections_per_address_max as u64),
+            |remote, value| value.size(|most| remote.connections_per_address_max = most),
+        ),
+        most(
+            "remote.strangers_max",
+            1,
+            1 << 24,
+            |remote| Value::Number(remote.strangers_max as u64),
+            |remote, value| value.size(|most| remote.strangers_max = most),
+        ),
+        most(
+            "remote.links_max",
+            1,
+            1 << 24,
+            |remote| Value::Number(remote.links_max as u64),
+            |remote, value| value.size(|most| remote.links_max = most),
+        ),
+        most(
             "remote.hosts_max",
             1,
             1 << 20,
@@ -213,6 +236,54 @@ impl Section for EndpointConfig {
             |remote| Value::Number(remote.lookups_max as u64),
             |remote, value| value.size(|most| remote.lookups_max = most),
         ),
+        RemoteKey {
+            name: "remote.tls.certificates",
+            allowed: Allowed::text().or(&[OFF]),
+            get: |remote| secure::part(remote, |tls| &tls.certificates),
+            set: |remote, value| secure::set_part(remote, value, |tls| &mut tls.certificates),
+        },
+        RemoteKey {
+            name: "remote.tls.key",
+            allowed: Allowed::text().or(&[OFF]),
+            get: |remote| secure::part(remote, |tls| &tls.key),
+            set: |remote, value| secure::set_part(remote, value, |tls| &mut tls.key),
+        },
+        RemoteKey {
+            name: "remote.tls.roots",
+            allowed: Allowed::text().or(&[OFF]),
+            get: |remote| secure::part(remote, |tls| &tls.roots),
+            set: |remote, value| secure::set_part(remote, value, |tls| &mut tls.roots),
+        },
+        RemoteKey {
+            name: "remote.tls.revoked",
+            allowed: Allowed::text().or(&[OFF]),
+            get: secure::revoked,
+            set: secure::set_revoked,
+        },
+        RemoteKey {
+            name: "remote.tls.dialed",
+            allowed: Allowed::names().or(&[secure::ADDRESS, secure::ANY]),
+            get: |remote| secure::names(remote, |tls| &tls.dialed),
+            set: |remote, value| secure::set_names(remote, value, |tls| &mut tls.dialed),
+        },
+        RemoteKey {
+            name: "remote.tls.dialing",
+            allowed: Allowed::names().or(&[secure::ADDRESS, secure::ANY]),
+            get: |remote| secure::names(remote, |tls| &tls.dialing),
+            set: |remote, value| secure::set_names(remote, value, |tls| &mut tls.dialing),
+        },
+        RemoteKey {
+            name: "remote.untrusted.exports",
+            allowed: Allowed::names().or(&[OFF]),
+            get: secure::exports,
+            set: secure::set_exports,
+        },
+        RemoteKey {
+            name: "remote.untrusted.except",
+            allowed: Allowed::names(),
+            get: secure::except,
+            set: secure::set_except,
+        },
         time(
             "remote.link.heartbeat",
             MILLISECOND,
@@ -384,7 +455,7 @@ mod tests {
     }
 
     /// For each key the words or values at the bounds of what it allows, none of which goes ill with the defaults.
-    const SAMPLES: [(&str, [&str; 2]); 37] = [
+    const SAMPLES: [(&str, [&str; 2]); 48] = [
         ("net.backend", ["\"io_uring\"", "\"poll\""]),
         ("net.chunks", ["1", "32768"]),
         ("net.chunk_bytes", ["\"1 bytes\"", "\"1 MiB\""]),
@@ -399,11 +470,22 @@ mod tests {
         ("remote.public", ["\"127.0.0.2:2552\"", "\"[::1]:1\""]),
         ("remote.insecure_plaintext_beyond_loopback", ["true", "false"]),
         ("remote.connections_max", ["1", "16777216"]),
+        ("remote.connections_per_address_max", ["1", "16777216"]),
+        ("remote.strangers_max", ["1", "16777216"]),
+        ("remote.links_max", ["1", "16777216"]),
         ("remote.hosts_max", ["1", "1048576"]),
         ("remote.pending_bytes", ["\"0 bytes\"", "\"1 GiB\""]),
         ("remote.watches_max", ["0", "4294967295"]),
         ("remote.children_max", ["0", "4294967295"]),
         ("remote.lookups_max", ["0", "4294967295"]),
+        ("remote.tls.certificates", ["\"a.pem\"", "\"/b/b.pem\""]),
+        ("remote.tls.key", ["\"a.key\"", "\"/b/b.key\""]),
+        ("remote.tls.roots", ["\"a.pem\"", "\"/b/b.pem\""]),
+        ("remote.tls.revoked", ["\"a.pem\"", "\"/b/b.pem\""]),
+        ("remote.tls.dialed", ["\"any\"", "[\"corelane://shop\", \"a.example\"]"]),
+        ("remote.tls.dialing", ["\"any\"", "[\"corelane://shop\", \"a.example\"]"]),
+        ("remote.untrusted.exports", ["[]", "[\"/user/a\", \"/user/b/c\"]"]),
+        ("remote.untrusted.except", ["[\"corelane://shop\"]", "[]"]),
         ("remote.link.heartbeat", ["\"1 ms\"", "\"1 h\""]),
         ("remote.link.handshake", ["\"1 ms\"", "\"1 h\""]),
         ("remote.link.redial_first", ["\"1 ms\"", "\"5 s\""]),
@@ -424,6 +506,17 @@ mod tests {
         ("remote.link.liveness.first", ["\"1 ms\"", "\"1 h\""]),
     ];
 
+    /// What a key does not do without, with values.
+    fn beside(key: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let all = [
+            ("remote.tls.", ("remote.tls.certificates", "\"host.pem\"")),
+            ("remote.tls.", ("remote.tls.key", "\"host.key\"")),
+            ("remote.tls.", ("remote.tls.roots", "\"roots.pem\"")),
+            ("remote.untrusted.", ("remote.untrusted.exports", "[]")),
+        ];
+        all.into_iter().filter(move |(table, _)| key.starts_with(table)).map(|(_, needed)| needed)
+    }
+
     #[test]
     fn every_key_sets_what_it_gets_and_nothing_else() {
         let defaults = values(&sources().load().unwrap());
@@ -432,9 +525,14 @@ mod tests {
         assert_eq!(SAMPLES.map(|(key, _)| key).to_vec(), tabled);
         for (key, samples) in SAMPLES {
             for sample in samples {
-                let config = sources().text("shop.toml", format!("{key} = {sample}")).load();
-                let config = config.unwrap_or_else(|error| panic!("{error}"));
                 let mut wanted = defaults.clone();
+                let mut text = format!("{key} = {sample}");
+                for (other, value) in beside(key).filter(|(other, _)| *other != key) {
+                    wanted.insert(other, value.to_owned());
+                    text += &format!("\n{other} = {value}");
+                }
+                let config = sources().text("shop.toml", text).load();
+                let config = config.unwrap_or_else(|error| panic!("{error}"));
                 wanted.insert(key, sample.to_owned());
                 assert_eq!(values(&config), wanted);
             }
@@ -460,6 +558,14 @@ mod tests {
             ),
             ("[remote.link]\nchunk = 1025", "shop.toml:2: remote.link.chunk: chunk must be a multiple of 8"),
             (
+                "[remote.tls]\nkey = \"host.key\"",
+                "shop.toml:2: remote.tls.key: tls wants certificates, a key and roots",
+            ),
+            (
+                "[remote.untrusted]\nexports = [\"/user/*\"]",
+                "shop.toml:2: remote.untrusted.exports: untrusted.exports: an exported path has no empty names",
+            ),
+            (
                 "[remote.link]\nframe_max = \"16 KiB\"",
                 "shop.toml:2: remote.link.frame_max: chunk must be less than frame_max",
             ),
@@ -469,6 +575,9 @@ mod tests {
             assert_eq!(error.problems().len(), 1);
         }
         let beyond = "[remote]\nbind = \"0.0.0.0:2552\"\npublic = \"192.0.2.7:2552\"\ninsecure_plaintext_beyond_loopback = true";
+        assert!(sources().text("shop.toml", beyond).load().is_ok());
+        let files = "certificates = \"a.pem\"\nkey = \"a.key\"\nroots = \"b.pem\"";
+        let beyond = format!("[remote]\nbind = \"192.0.2.7:2552\"\n[remote.tls]\n{files}");
         assert!(sources().text("shop.toml", beyond).load().is_ok());
     }
 

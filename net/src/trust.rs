@@ -107,13 +107,15 @@ impl Untrusted {
     /// What is wrong, if anything is.
     pub(crate) fn check(&self) -> Result<(), &'static str> {
         for Export { path, .. } in &self.exports {
-            let names = path.strip_prefix("/user/").ok_or("an exported path begins with /user/")?;
+            let names = path
+                .strip_prefix("/user/")
+                .ok_or("untrusted.exports: an exported path begins with /user/")?;
             if names.split('/').any(|name| name.is_empty() || name.contains(['*', '?'])) {
-                return Err("an exported path has no empty names, and no wildcards");
+                return Err("untrusted.exports: an exported path has no empty names, and no wildcards");
             }
         }
         if self.given_max < 2 {
-            return Err("given_max must be at least 2");
+            return Err("untrusted.given_max must be at least 2");
         }
         Ok(())
     }

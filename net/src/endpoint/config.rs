@@ -147,6 +147,9 @@ impl EndpointConfig {
         if let Some((_, what)) = wrong.iter().find(|(is_wrong, _)| *is_wrong) {
             return Err(EndpointError::Config(what));
         }
+        if self.tls.as_ref().is_some_and(TlsConfig::lacks_some) {
+            return Err(EndpointError::Config("tls wants certificates, a key and roots"));
+        }
         if let Some(Err(what)) = self.untrusted.as_ref().map(Untrusted::check) {
             return Err(EndpointError::Config(what));
         }

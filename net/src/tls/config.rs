@@ -99,6 +99,30 @@ impl TlsConfig {
     }
 }
 
+impl Pem {
+    /// Nothing was set.
+    fn is_nothing(&self) -> bool {
+        matches!(self, Pem::File(path) if path.as_os_str().is_empty())
+    }
+}
+
+impl TlsConfig {
+    fn needed(&self) -> [&Pem; 3] {
+        [&self.certificates, &self.key, &self.roots]
+    }
+
+    /// Whether something is missing that TLS does not do without.
+    pub(crate) fn lacks_some(&self) -> bool {
+        self.needed().into_iter().any(Pem::is_nothing)
+    }
+
+    /// Whether all of it is.
+    #[cfg_attr(not(feature = "config"), allow(dead_code))]
+    pub(crate) fn lacks_all(&self) -> bool {
+        self.needed().into_iter().all(Pem::is_nothing)
+    }
+}
+
 /// A part of [`TlsConfig`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
