@@ -8,9 +8,9 @@ use corelane_net::link::LinkConfig;
 use corelane_net::liveness::LivenessConfig;
 use corelane_net::sim::Cluster;
 use corelane_net::sim::random::{RandomCluster, Tally};
-use corelane_net::{EndpointConfig, RemoteCtx, RemoteLookupError};
-use corelane_shard::On;
+use corelane_net::{Endpoint, EndpointConfig, Pem, RemoteCtx, RemoteLookupError, TlsConfig};
 use corelane_shard::sim::{Host, Options, Sim, Simulation, Trace, note};
+use corelane_shard::{Extension, On};
 use serde::{Deserialize, Serialize};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -101,13 +101,14 @@ struct Two {
 }
 
 impl Two {
-    fn begin(sim: &mut Simulation) -> Two {
+    fn begin(sim: &mut Simulation, tls: Option<TlsConfig>) -> Two {
         let mut cluster = Cluster::new(sim.seed());
         let liveness =
             LivenessConfig { pause: 3 * SECOND, first: Duration::from_millis(500), ..Default::default() };
         let heartbeat = Duration::from_millis(500);
         cluster.endpoint = EndpointConfig {
             link: LinkConfig { heartbeat, liveness, ..LinkConfig::default() },
+            tls,
             ..cluster.endpoint
         };
         let mut near = sim.start_host(cluster.plan(1, 1, registry())).unwrap();
@@ -136,10 +137,14 @@ impl Two {
 }
 
 fn run(story: impl FnOnce(&mut Simulation, &mut Two)) -> Trace {
+    run_under(None, story)
+}
+
+fn run_under(tls: Option<TlsConfig>, story: impl FnOnce(&mut Simulation, &mut Two)) -> Trace {
     let options = Options { supervision: Strategy::stopping(), ..Options::calm() };
     let sim = Sim::new(1).shards(1).options(options);
     sim.run(|sim| {
-        let mut two = Two::begin(sim);
+        let mut two = Two::begin(sim, tls);
         story(sim, &mut two);
         Ok(())
     })
@@ -176,6 +181,41 @@ fn a_process_that_crashes_is_lost_once_and_its_next_life_welcome() {
         "hears 4",
         "counted Ok(1)",
     ];
+    assert_eq!(notes(&trace), expected);
+}
+
+/// Both hosts show one certificate, which is its own root.
+fn tls() -> TlsConfig {
+    let names = [1, 2].map(|number| Cluster::host(number).to_string());
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
+    let certificate = || Pem::text(made.cert.pem());
+    TlsConfig::new(certificate(), Pem::text(made.signing_key.serialize_pem()), certificate())
+}
+
+#[test]
+fn under_tls_a_crash_and_a_cut_are_the_same() {
+    let trace = run_under(Some(tls()), |sim, two| {
+        two.have(sim, Deed::Say(1));
+        two.cluster.network().cut(Cluster::host(1), Cluster::host(2));
+        for number in 2..=3 {
+            two.near.tell(two.speaker, Deed::Say(number));
+        }
+        sim.run_for(2 * SECOND);
+        two.cluster.network().mend_all();
+        sim.run_for(5 * SECOND);
+        two.far = None;
+        sim.note("crash");
+        two.start_far(sim);
+        two.have(sim, Deed::Say(4));
+        sim.run_for(SECOND);
+        two.find(sim);
+        two.have(sim, Deed::Say(5));
+        let tls = two.near.call(0, |scope| Endpoint::part(scope).map(|gate| gate.stats().tls));
+        let tls = tls.unwrap().unwrap();
+        assert!(tls.handshakes >= 2 && tls.certificate == 0, "{tls:?}");
+    });
+    let expected =
+        ["found", "hears 1", "hears 2", "hears 3", "crash", "gone: Unreachable", "found", "hears 5"];
     assert_eq!(notes(&trace), expected);
 }
 

@@ -1,5 +1,6 @@
 //! Nothing allocates on the way of a fixed-layout message between two hosts: from one actor's tell over sockets to the other's
 //! handler, on either side, whether one message is under way or thousands are. Counted over both processes' worth of threads.
+//! Under TLS, `rustls` allocates for each record at either end, and nobody for a message.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System as Heap};
@@ -12,7 +13,7 @@ use corelane_kernel::{Actor, ActorRef, Ctx, Outcome};
 use corelane_net::codec::{Fixed, Registry, Wire, bytemuck};
 use corelane_net::link::LinkConfig;
 use corelane_net::reactor::{Choice, Reactor, ReactorConfig};
-use corelane_net::{Endpoint, EndpointConfig, Net, NetConfig};
+use corelane_net::{Endpoint, EndpointConfig, Net, NetConfig, Pem, TlsConfig};
 use corelane_shard::{Idle, On, System};
 
 /// Of all threads: the shards of both systems are what is counted, and nobody else does anything meanwhile.
@@ -118,13 +119,13 @@ impl Actor for Rally {
     }
 }
 
-fn system(backend: Choice) -> System {
+fn system(backend: Choice, tls: Option<TlsConfig>) -> System {
     let mut registry = Registry::new();
     registry.register::<Tick>().unwrap();
     let reactor = ReactorConfig { backend, ..ReactorConfig::default() };
     // A heartbeat's time is kept in a tree, whose nodes come and go: with each heartbeat, not with each message.
     let link = LinkConfig { heartbeat: Duration::from_secs(3600), ..LinkConfig::default() };
-    let config = EndpointConfig { system: "test".into(), link, ..EndpointConfig::default() };
+    let config = EndpointConfig { system: "test".into(), link, tls, ..EndpointConfig::default() };
     System::builder()
         .shards(1)
         .pinned(false)
@@ -143,8 +144,8 @@ fn find(from: &System, at: &System, name: &str) -> ActorRef<Tick> {
 }
 
 /// Allocations of both systems while the last messages went to and fro.
-fn allocations(backend: Choice, load: Load) -> u64 {
-    let (near, far) = (system(backend), system(backend));
+fn allocations(backend: Choice, load: Load, tls: Option<&TlsConfig>) -> u64 {
+    let (near, far) = (system(backend, tls.cloned()), system(backend, tls.cloned()));
     let (to_far, to_near, (done, ended)) = (Peer::default(), Peer::default(), channel());
     let peer = to_near.clone();
     far.spawn_named(On::Shard(0), "echo", move || Echo(peer.clone())).unwrap();
@@ -162,6 +163,20 @@ fn allocations(backend: Choice, load: Load) -> u64 {
     allocations
 }
 
+/// Its records' own, and now and then more for what comes in the middle of one.
+fn check_tls(backend: Choice) {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let certificate = || Pem::text(made.cert.pem());
+    let tls = TlsConfig::new(certificate(), Pem::text(made.signing_key.serialize_pem()), certificate());
+    // Each message is a record of its own, both ways: one for each end of each.
+    let [alone, together, _] = LOADS;
+    let each = allocations(backend, alone, Some(&tls)) as f64 / alone.counted as f64;
+    assert!((3.9..4.5).contains(&each), "{backend:?}: {each} allocations for a round trip");
+    // A record has many.
+    let each = allocations(backend, together, Some(&tls)) as f64 / together.counted as f64;
+    assert!(each < 1.0, "{backend:?}: {each} allocations for a round trip");
+}
+
 #[test]
 fn nothing_is_allocated_for_a_message_between_hosts() {
     for backend in [Choice::Uring, Choice::Poll] {
@@ -170,7 +185,8 @@ fn nothing_is_allocated_for_a_message_between_hosts() {
             continue;
         }
         for load in LOADS {
-            assert_eq!(allocations(backend, load), 0, "{backend:?}, {} under way", load.window);
+            assert_eq!(allocations(backend, load, None), 0, "{backend:?}, {} under way", load.window);
         }
+        check_tls(backend);
     }
 }
