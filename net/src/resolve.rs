@@ -41,6 +41,10 @@ pub struct RemoteHost {
 }
 
 impl RemoteHost {
+    pub(crate) fn new(system: &str, address: SocketAddr) -> RemoteHost {
+        RemoteHost { system: system.to_owned(), address }
+    }
+
     /// The system's name.
     pub fn system(&self) -> &str {
         &self.system
@@ -376,6 +380,45 @@ pub trait RemoteCtx<A: Actor> {
     /// }
     /// ```
     fn child_at(&mut self, host: &str) -> RemoteChildSpawner<'_, ActorRef<A::Msg>>;
+
+    /// Spawns a child of props on this host, unless what is decided for its path names another: the key `host` of its
+    /// [`Deployment`](corelane_shard::Deployment). So where it lives may be changed without touching code.
+    ///
+    /// ```
+    /// # use corelane_kernel::{Actor, ActorRef, Ctx, Outcome};
+    /// # use corelane_net::codec::{Compact, Props, Wire};
+    /// # use corelane_net::{Endpoint, EndpointConfig, Net, NetConfig, RemoteCtx, RemoteSpawnError};
+    /// # use corelane_net::codec::Registry;
+    /// # use corelane_shard::{Deployment, System};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)]
+    /// # struct Resize { width: u32 }
+    /// # impl Wire for Resize {
+    /// #     const NAME: &'static str = "images.Resize";
+    /// #     type Form = Compact;
+    /// # }
+    /// # impl Props for Resize { type Msg = String; }
+    /// # enum Msg { Hired(Result<ActorRef<String>, RemoteSpawnError>) }
+    /// # struct Foreman;
+    /// impl Actor for Foreman {
+    ///     type Msg = Msg;
+    ///     fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+    ///         ctx.child_here().name("small").spawn(Resize { width: 80 }, Msg::Hired)?;
+    ///         Ok(())
+    ///     }
+    /// #   fn receive(&mut self, _: Msg, _: &mut Ctx<'_, Self>) -> Outcome { Ok(()) }
+    /// }
+    ///
+    /// // In code, or in a file: [deploy."/user/foreman/small"] host = "corelane://images@127.0.0.1:2552"
+    /// let elsewhere = Deployment::new().host("corelane://images@127.0.0.1:2552");
+    /// # let config = EndpointConfig { system: "images".into(), ..EndpointConfig::default() };
+    /// let builder = System::builder().deploy("/user/foreman/small", elsewhere);
+    /// # let builder = builder.shards(1).pinned(false);
+    /// # let builder = builder.extension(Net::of(NetConfig::default())).extension(Endpoint::of(config, Registry::new()));
+    /// # builder.start()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn child_here(&mut self) -> RemoteChildSpawner<'_, ActorRef<A::Msg>>;
 }
 
 impl<A: Actor> RemoteCtx<A> for Ctx<'_, A> {
@@ -398,7 +441,12 @@ impl<A: Actor> RemoteCtx<A> for Ctx<'_, A> {
 
     fn child_at(&mut self, host: &str) -> RemoteChildSpawner<'_, ActorRef<A::Msg>> {
         let me = self.me();
-        RemoteChildSpawner::new(self.scope(), me.address(), me, host)
+        RemoteChildSpawner::new(self.scope(), me.address(), me, Some(host))
+    }
+
+    fn child_here(&mut self) -> RemoteChildSpawner<'_, ActorRef<A::Msg>> {
+        let me = self.me();
+        RemoteChildSpawner::new(self.scope(), me.address(), me, None)
     }
 }
 

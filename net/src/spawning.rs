@@ -107,7 +107,8 @@ pub struct RemoteChildSpawner<'k, O> {
     scope: Scope<'k>,
     owner: O,
     parent: Address,
-    host: Result<RemoteHost, RemoteLookupError>,
+    /// `None` for this one.
+    host: Option<Result<RemoteHost, RemoteLookupError>>,
     shard: Option<u16>,
     name: Option<&'k str>,
     group: Group,
@@ -116,12 +117,17 @@ pub struct RemoteChildSpawner<'k, O> {
 }
 
 impl<'k, O> RemoteChildSpawner<'k, O> {
-    pub(crate) fn new(scope: Scope<'k>, parent: Address, owner: O, host: &str) -> RemoteChildSpawner<'k, O> {
+    pub(crate) fn new(
+        scope: Scope<'k>,
+        parent: Address,
+        owner: O,
+        host: Option<&str>,
+    ) -> RemoteChildSpawner<'k, O> {
         RemoteChildSpawner {
             scope,
             owner,
             parent,
-            host: host.parse(),
+            host: host.map(str::parse),
             shard: None,
             name: None,
             group: Group::Normal,
@@ -130,7 +136,9 @@ impl<'k, O> RemoteChildSpawner<'k, O> {
         }
     }
 
-    /// A name, unique among the children of this actor, wherever they live.
+    /// A name, unique among the children of this actor, wherever they live. What is decided for the path that it makes (the
+    /// deployments of a system) comes before what is set here: the host, the group and the mailbox. Where a host is
+    /// decided, it chooses the shard.
     pub fn name(mut self, name: &'k str) -> Self {
         self.name = Some(name);
         self
@@ -174,11 +182,16 @@ impl<'k, O> RemoteChildSpawner<'k, O> {
         props: P,
         then: impl FnOnce(Result<ActorRef<P::Msg>, RemoteSpawnError>, &mut Scope<'_>) + 'static,
     ) -> Result<(), RemoteSpawnError> {
-        let host = self.host?;
         let gate = Endpoint::part(&mut self.scope).cloned().ok_or(RemoteLookupError::NoEndpoint)?;
+        let decided = self.name.and_then(|name| gate.host_decided(&self.scope, self.parent, name));
+        let (host, shard) = match (decided, self.host) {
+            (Some(host), _) => (host?, None),
+            (None, Some(host)) => (host?, self.shard),
+            (None, None) => (gate.own_host(), self.shard),
+        };
         let wanted = Wanted {
             host: &host,
-            shard: self.shard,
+            shard,
             within: self.within,
             name: self.name,
             group: self.group,
@@ -222,6 +235,6 @@ impl Endpoint {
         parent: impl Into<Address>,
         host: &str,
     ) -> RemoteChildSpawner<'k, ()> {
-        RemoteChildSpawner::new(scope, parent.into(), (), host)
+        RemoteChildSpawner::new(scope, parent.into(), (), Some(host))
     }
 }

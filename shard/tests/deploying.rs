@@ -157,7 +157,8 @@ fn a_name_is_free_again_on_all_shards_when_its_actor_could_not_be_spawned() {
 fn what_is_decided_can_be_asked_for() {
     let pool = Deployment::new().router(RouterKind::ConsistentHash).routees(8);
     let worker = Deployment::new().group(Group::Background).mailbox(10);
-    let system = builder(1).deploy("/user/pool", pool).deploy("/user/pool/*", worker).start().unwrap();
+    let system =
+        builder(1).deploy("/user/pool", pool.clone()).deploy("/user/pool/*", worker.clone()).start().unwrap();
     assert_eq!(system.deployment("/user/pool"), Some(pool));
     assert_eq!(system.deployment("/user/pool/a"), Some(worker));
     assert_eq!(system.deployment("/user/else"), None);

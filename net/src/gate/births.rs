@@ -100,6 +100,24 @@ impl Births {
 }
 
 impl Gate {
+    /// This host.
+    pub(crate) fn own_host(&self) -> RemoteHost {
+        let shared = &self.inner.borrow().shared;
+        RemoteHost::new(&shared.me.system, shared.public)
+    }
+
+    /// The host that is decided for a child of this name, by its path.
+    pub(crate) fn host_decided(
+        &self,
+        scope: &Scope<'_>,
+        parent: Address,
+        name: &str,
+    ) -> Option<Result<RemoteHost, RemoteLookupError>> {
+        let path = format!("{}/{name}", scope.path(parent));
+        let deployment = self.inner.borrow().shared.handle.deployment(&path)?;
+        deployment.host.map(|host| host.parse())
+    }
+
     /// Spawns a child on a host. Nothing is begun where that fails.
     pub(crate) fn spawn_child<P: Props>(
         &self,

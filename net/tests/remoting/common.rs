@@ -11,7 +11,7 @@ use corelane_net::link::LinkConfig;
 use corelane_net::liveness::LivenessConfig;
 use corelane_net::reactor::{Choice, ReactorConfig};
 use corelane_net::{Endpoint, EndpointConfig, Net, NetConfig};
-use corelane_shard::{Idle, On, System};
+use corelane_shard::{Builder, Idle, On, System};
 use serde::{Deserialize, Serialize};
 
 pub(crate) const LONG: Duration = Duration::from_secs(60);
@@ -99,8 +99,12 @@ pub(crate) fn host_at(shards: usize, backend: Choice, config: EndpointConfig) ->
 }
 
 pub(crate) fn host_with(shards: usize, backend: Choice, config: EndpointConfig, registry: Registry) -> Host {
+    start(builder(shards, backend, config, registry))
+}
+
+pub(crate) fn builder(shards: usize, backend: Choice, config: EndpointConfig, registry: Registry) -> Builder {
     let reactor = ReactorConfig { backend, ..ReactorConfig::default() };
-    let system = System::builder()
+    System::builder()
         .shards(shards)
         .pinned(false)
         .idle(Idle::Frugal)
@@ -109,8 +113,10 @@ pub(crate) fn host_with(shards: usize, backend: Choice, config: EndpointConfig, 
         .kernel(KernelConfig { supervision: Strategy::stopping(), ..KernelConfig::default() })
         .extension(Net::of(NetConfig { reactor, ..NetConfig::default() }))
         .extension(Endpoint::of(config, registry))
-        .start()
-        .unwrap();
+}
+
+pub(crate) fn start(builder: Builder) -> Host {
+    let system = builder.start().unwrap();
     let address = system.extension::<Endpoint>().unwrap().address();
     Host { system, address }
 }

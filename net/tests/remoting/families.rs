@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use corelane_kernel::{Directive, Failure, SpawnError, Strategy};
+use corelane_kernel::{Directive, Failure, Group, SpawnError, Strategy};
 use corelane_net::reactor::Choice;
 use corelane_net::{EndpointConfig, RemoteCtx, RemoteLookupError, RemoteSpawnError};
+use corelane_shard::Deployment;
 
 use crate::common::*;
 use crate::family::*;
@@ -231,6 +232,32 @@ fn who_cannot_be_spawned_there_is_refused_with_the_reason_and_leaves_nothing() {
     log.expect(&["b started"]);
     near.end();
     log.expect(&["b stopped", "boss stopped"]);
+    far.end();
+}
+
+#[test]
+fn a_deployment_says_on_which_host_a_child_lives_without_touching_code() {
+    let log = Log::new();
+    let far = log.host(2, Choice::Poll, config());
+    let decided = Deployment::new().host(&far.at()).group(Group::Urgent);
+    let builder = builder(1, Choice::Poll, config(), log.registry());
+    let near = start(builder.deploy("/user/boss/*", decided).deploy("/user/boss/v", Deployment::new()));
+    let office = log.office(&near, Strategy::one_for_one());
+    let here = near.at();
+    let path = |worker, name: &str| {
+        log.expect(&[&format!("{name} started")]);
+        near.path(worker)
+    };
+    // What is decided comes before what the code says: the host, and with it the shard.
+    let worker = office.try_hire_on(&near, &here, Some(7), "w", Hire::of("w")).unwrap();
+    assert_eq!(path(worker, "w"), format!("/remote/{}/user/boss/w", near.address));
+    assert_eq!(worker.address().group(), Group::Urgent);
+    let worker = office.hire_here(&near, "x");
+    assert_eq!(path(worker, "x"), format!("/remote/{}/user/boss/x", near.address));
+    let worker = office.hire_here(&near, "v");
+    assert_eq!(path(worker, "v"), "/user/boss/v");
+    near.end();
+    log.expect_all(&["w stopped", "x stopped", "v stopped", "boss stopped"]);
     far.end();
 }
 

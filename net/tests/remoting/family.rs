@@ -270,6 +270,15 @@ impl Office {
         next(&self.hired)
     }
 
+    /// Has the boss hire wherever it is deployed.
+    #[track_caller]
+    pub(crate) fn hire_here(&self, host: &Host, name: &'static str) -> ActorRef<Job> {
+        self.have(host, move |_, ctx| {
+            Ok(ctx.child_here().name(name).spawn(Hire::of(name), Command::Hired)?)
+        });
+        next(&self.hired).unwrap()
+    }
+
     /// Has the boss hire where nobody answers.
     pub(crate) fn hire_in_vain(&self, host: &Host, at: &str, within: Duration) -> RemoteSpawnError {
         let at = at.to_owned();

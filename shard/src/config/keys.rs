@@ -14,7 +14,7 @@ use super::builder::{
 };
 use super::section::{Section, SectionKey};
 use super::value::{Allowed, Value};
-use crate::deploy::{Deployment, RouteesOn, RouterKind};
+use crate::deploy::{Deployment, RouteesOn, RouterKind, host_named};
 use crate::idle::Idle;
 use crate::spawn::On;
 use crate::topology::SHARDS_MAX;
@@ -275,6 +275,11 @@ pub(crate) const DEPLOY_KEYS: &[DeployKey] = &[
                 _ => None,
             }
         },
+    },
+    DeployKey {
+        name: "host",
+        allowed: Allowed::parsed("a host, like \"corelane://shop@127.0.0.1:2552\"", host_named),
+        set: |deployment, value| value.text(|host| deployment.host = Some(host.into())),
     },
 ];
 

@@ -13,7 +13,9 @@ mod pool;
 mod spawner;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::ops::Range;
+use std::sync::Arc;
 
 pub use corelane_kernel::router::RouterKind;
 use corelane_kernel::{Group, Spawner};
@@ -36,7 +38,7 @@ pub use spawner::SystemSpawner;
 /// assert_eq!(deployment.mailbox, Some(10_000));
 /// assert_eq!(deployment.router, None);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deployment {
     /// On which shard it is spawned, where it is a top-level actor that [`Handle::spawner`](crate::Handle::spawner) or
@@ -59,6 +61,26 @@ pub struct Deployment {
     /// [`DeployPool::start_deployed`](crate::DeployPool) and is a [`SpreadPool`](crate::SpreadPool). Spawning does not look
     /// at it.
     pub routees_on: Option<RouteesOn>,
+    /// The host on which it is spawned, `corelane://system@host:port`, where it is a child that may live on any: one that is
+    /// made of props, by `child_at` or `child_here` of `corelane-net`. The host chooses the shard then, whatever is said here.
+    /// What is spawned from a factory in the code lives on its parent's host.
+    pub host: Option<Arc<str>>,
+}
+
+/// Whether a text names a host, `corelane://system@host:port`; in the form in which it is kept, or what is wrong with it.
+/// Whether the system there is this one, and whether anybody is there, is found out by whoever spawns there.
+pub(crate) fn host_named(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("corelane://").ok_or("it begins with corelane://")?;
+    let (system, address) = rest.split_once('@').ok_or("the system's name stands before an @")?;
+    if system.is_empty() || system.contains(|c: char| c.is_control() || "/:".contains(c)) {
+        return Err("the system's name is missing, or is none".to_owned());
+    }
+    let address: SocketAddr =
+        address.parse().map_err(|_| "the host is an address in numbers, and a port".to_owned())?;
+    if address.port() == 0 {
+        return Err("the port is missing".to_owned());
+    }
+    Ok(format!("corelane://{system}@{address}"))
 }
 
 /// On which shards the routees of a [`SpreadPool`](crate::SpreadPool) live. A new one comes where the fewest of its pool
@@ -138,6 +160,13 @@ impl Deployment {
         self
     }
 
+    /// Decides on which host it is spawned: `corelane://system@host:port`.
+    #[must_use]
+    pub fn host(mut self, host: &str) -> Deployment {
+        self.host = Some(host.into());
+        self
+    }
+
     /// Gives a kernel's spawner the group and the mailbox bound that are decided here: for an actor without a name. One
     /// with a name gets what is decided for its own path, whatever is said here.
     pub fn apply<'k>(&self, spawner: Spawner<'k>) -> Spawner<'k> {
@@ -160,6 +189,7 @@ impl Deployment {
             router: self.router.or(other.router),
             routees: self.routees.or(other.routees),
             routees_on: self.routees_on.or(other.routees_on),
+            host: self.host.or(other.host),
         }
     }
 }
@@ -196,7 +226,7 @@ impl Deployments {
             let path = &decision.path;
             let parsed = DeployPath::parse(path).map_err(|error| format!("deploy {path:?}: {error}"))?;
             let (deployment, origins) = merged.entry(parsed).or_default();
-            *deployment = decision.deployment.or(*deployment);
+            *deployment = decision.deployment.clone().or(std::mem::take(deployment));
             if decision.deployment.on.is_some() {
                 origins.on = decision.origins.on.clone();
             }
@@ -212,6 +242,11 @@ impl Deployments {
             };
             if let Some(On::Shard(shard)) = deployment.on.filter(|on| !on.exists_among(shards)) {
                 return refuse(origins.on, format!("there is no shard {shard}: {shards} run, from 0"));
+            }
+            if let Some(host) = &deployment.host
+                && let Err(error) = host_named(host)
+            {
+                return refuse(None, format!("{host:?} is no host: {error}"));
             }
             if let Some(RouteesOn::Shards { first, last }) = deployment.routees_on {
                 if last < first {
@@ -243,7 +278,7 @@ impl Deployments {
         let by_pattern = || {
             self.patterns.iter().find(|(pattern, _)| pattern.matches(path)).map(|(_, deployment)| deployment)
         };
-        own.or_else(by_pattern).copied()
+        own.or_else(by_pattern).cloned()
     }
 }
 
@@ -293,6 +328,32 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(found(&deployments, path), mailbox, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_a_system_and_an_address_in_numbers() {
+        for text in ["corelane://shop@127.0.0.1:2552", "corelane://s@[::1]:80"] {
+            assert_eq!(host_named(text).as_deref(), Ok(text));
+        }
+        for (text, wrong) in [
+            ("shop@127.0.0.1:1", "corelane://"),
+            ("corelane://127.0.0.1:1", "@"),
+            ("corelane://@127.0.0.1:1", "name"),
+            ("corelane://a/b@127.0.0.1:1", "name"),
+            ("corelane://shop@localhost:1", "in numbers"),
+            ("corelane://shop@127.0.0.1:0", "port"),
+            ("corelane://shop@127.0.0.1:1/user", "in numbers"),
+        ] {
+            let error = host_named(text).unwrap_err();
+            assert!(error.contains(wrong), "{text}: {error}");
+            let decision = Decision {
+                path: "/user/a".to_owned(),
+                deployment: Deployment::new().host(text),
+                origins: Origins::default(),
+            };
+            let refused = Deployments::new(&[decision], 1).unwrap_err();
+            assert!(refused.contains("/user/a") && refused.contains(wrong), "{refused}");
         }
     }
 
