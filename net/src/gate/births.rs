@@ -48,7 +48,9 @@ struct Birth {
     protocol: u64,
     encode: Encode,
     why: Why,
-    /// Until when the host may be waited for; `None` once the child was sent for.
+    /// How long the host may be waited for.
+    within: Duration,
+    /// Until when it is; `None` once the child was sent for.
     deadline: Option<Time>,
 }
 
@@ -77,13 +79,6 @@ impl Births {
             self.deadlines.remove(&(deadline, number));
         }
         Some(birth)
-    }
-
-    /// A child was heard of: it is there, or was.
-    pub(super) fn known(&mut self, outpost: Address) {
-        if let Some(number) = self.by_outpost.get(&outpost).copied() {
-            self.remove(number);
-        }
     }
 
     pub(super) fn next_deadline(&self) -> Option<Time> {
@@ -161,6 +156,7 @@ impl Gate {
                 protocol: codec::envelope::<P::Msg>().type_hash,
                 encode: Box::new(move |to| codec::encode(&props, to)),
                 why,
+                within: wanted.within,
                 deadline: Some(deadline),
             });
             inner.start(slot);
@@ -221,10 +217,10 @@ impl Inner {
         slot.map(Some).ok_or(RemoteSpawnError::Spawn(SpawnError::Unreachable))
     }
 
-    /// Where a child is to live that was not sent for yet, once somebody is known there.
+    /// Where a child is to live that was not sent for yet, once the link to there is open.
     fn birth_place(&mut self, number: u64) -> Option<(Address, Place)> {
         let birth = self.births.waiting.get(&number).filter(|birth| birth.deadline.is_some())?;
-        let of = self.slots.get(birth.slot).filter(|of| !of.lost)?;
+        let of = self.slots.get(birth.slot).filter(|of| !of.lost && of.link.open().is_some())?;
         Some((birth.outpost.address(), place_of(of.peer.as_ref()?, of.shard)?))
     }
 
@@ -255,10 +251,20 @@ impl Inner {
             self.births.deadlines.remove(&(deadline, number));
         }
         let slot = birth.slot;
-        self.start(slot);
+        // Of whom the props name.
+        self.introduce(slot);
         self.settle(slot);
         self.soil(slot);
         signalled.map_err(|_| RemoteSpawnError::Lost)
+    }
+
+    /// Something was reported of a child at this place: it is there, or was.
+    pub(super) fn known(&mut self, outpost: Address, place: Place) {
+        let Some(number) = self.births.by_outpost.get(&outpost).copied() else { return };
+        let of = self.births.waiting.get(&number).and_then(|birth| self.slots.get(birth.slot));
+        if of.and_then(|of| place_of(of.peer.as_ref()?, of.shard)) == Some(place) {
+            self.births.remove(number);
+        }
     }
 
     /// There will be no child.
@@ -300,11 +306,12 @@ impl Inner {
         let Some(birth) = self.births.waiting.get(&number) else { return };
         let peer = self.slots[birth.slot].peer.clone();
         let slot = peer.and_then(|peer| self.slot_with(peer, shard));
-        let soon = self.now + self.shared.config.link.handshake;
         match (slot, self.births.waiting.get_mut(&number)) {
             (Some(slot), Some(birth)) => {
-                (birth.slot, birth.anywhere, birth.deadline) = (slot, false, Some(soon));
-                self.births.deadlines.insert((soon, number));
+                let deadline = self.now + birth.within;
+                (birth.slot, birth.anywhere, birth.deadline) = (slot, false, Some(deadline));
+                self.births.deadlines.insert((deadline, number));
+                self.start(slot);
                 self.todo.push(Todo::Bear(number));
             }
             _ => self.refuse_birth(number, RemoteSpawnError::Lost),

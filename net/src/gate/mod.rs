@@ -367,7 +367,7 @@ impl Gate {
                         if scope.report_for(outpost, child, round, news.clone()).is_err() {
                             return rest.later(Todo::Report(outpost, child, round, news));
                         }
-                        self.inner.borrow_mut().births.known(outpost);
+                        self.inner.borrow_mut().known(outpost, child.place());
                     }
                     Todo::Order(outpost, child, round, order) => {
                         if scope.order_for(outpost, child, round, order.clone()).is_err() {

@@ -433,7 +433,7 @@ impl Inner {
     }
 
     /// Tells a peer where the hosts can be reached that messages to it have named.
-    fn introduce(&mut self, slot: usize) {
+    pub(super) fn introduce(&mut self, slot: usize) {
         for peer in self.slots[slot].named.take() {
             if let Some(address) = self.shared.peers.address(peer.node()) {
                 let (node, incarnation) = (peer.node(), peer.incarnation());

@@ -236,6 +236,33 @@ fn who_cannot_be_spawned_there_is_refused_with_the_reason_and_leaves_nothing() {
 }
 
 #[test]
+fn addresses_in_props_are_good_where_the_child_is_and_on_hosts_that_it_has_not_met() {
+    let log = Log::new();
+    let (near, far, office) = office(&log, Choice::Poll, Strategy::one_for_one());
+    let third = log.host(1, Choice::Poll, config());
+    let elsewhere = Log::new();
+    for (host, name) in [(&near, "near"), (&third, "third")] {
+        let said = elsewhere.said.clone();
+        host.system.spawn_named(corelane_shard::On::Spread, name, move || Reporter(said.clone())).unwrap();
+    }
+    for (url, name) in [(near.url("near"), "a"), (third.url("third"), "b")] {
+        let reporter = near.lookup::<String>(&url).unwrap();
+        let hire = Hire { name: name.to_owned(), log: reporter };
+        // On each of its shards.
+        for shard in [0, 1] {
+            let child = if shard == 0 { name } else { ["c", "d"][usize::from(name == "b")] };
+            office.try_hire_on(&near, &far.at(), Some(shard), child, hire.clone()).unwrap();
+            let line = format!("{name} started");
+            elsewhere.expect(&[line.as_str()]);
+            log.expect(&[line.as_str()]);
+        }
+    }
+    near.end();
+    far.end();
+    third.end();
+}
+
+#[test]
 fn a_deployment_says_on_which_host_a_child_lives_without_touching_code() {
     let log = Log::new();
     let far = log.host(2, Choice::Poll, config());

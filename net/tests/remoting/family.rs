@@ -108,6 +108,17 @@ impl Actor for Worker {
     }
 }
 
+/// Passes on what workers say to it.
+pub(crate) struct Reporter(pub(crate) Sender<String>);
+
+impl Actor for Reporter {
+    type Msg = String;
+    fn receive(&mut self, said: String, _: &mut Ctx<'_, Self>) -> Outcome {
+        let _ = self.0.send(said);
+        Ok(())
+    }
+}
+
 type Deed = Box<dyn FnOnce(&mut Boss, &mut Ctx<'_, Boss>) -> Outcome + Send>;
 
 pub(crate) enum Command {

@@ -211,17 +211,6 @@ fn a_process_that_hangs_is_lost_and_may_come_back() {
     near.end();
 }
 
-/// Passes on what workers of another process say.
-struct Reporter(std::sync::mpsc::Sender<String>);
-
-impl Actor for Reporter {
-    type Msg = String;
-    fn receive(&mut self, said: String, _: &mut Ctx<'_, Self>) -> Outcome {
-        let _ = self.0.send(said);
-        Ok(())
-    }
-}
-
 /// This host and its boss, who hires a worker in another process and watches it.
 fn employer(log: &Log, other: &Other) -> (Host, Office, ActorRef<String>, ActorRef<Job>) {
     let near = log.host(1, Choice::Automatic, config());
