@@ -43,10 +43,8 @@ impl Answers {
                     *only_then = true;
                 }
             }
-            Act::Lacks { id, what: Lack::Answer { no } } => {
-                if self.asks.contains_key(&(id, no)) {
-                    self.lacking.insert((id, no));
-                }
+            Act::Lacks { id, what: Lack::Answer { no } } if self.asks.contains_key(&(id, no)) => {
+                self.lacking.insert((id, no));
             }
             Act::Lacks { id, what: Lack::Future { no, .. } } => _ = self.futures.remove(&(id, no)),
             Act::FutureBegun { id, no, .. } => _ = self.futures.insert((id, no), ()),
