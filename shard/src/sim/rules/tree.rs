@@ -296,7 +296,11 @@ impl Lives {
             }
             Act::BirthTold { id, lives } => {
                 self.is_introduced(id, lives);
-                self.at(self.of(id).parent).begun_well.get_or_insert(true);
+                let life = self.of(id);
+                if life.afar.is_some() {
+                    // Of one on its own shard it is told at once, in its first hook perhaps.
+                    self.at(life.parent).begun_well.get_or_insert(true);
+                }
             }
             Act::Leaves { id } => {
                 self.is_asked_to_stop(id, OUTSIDE);

@@ -151,3 +151,30 @@ fn who_has_panicked_over_a_child_is_asked_again_when_that_is_decided() {
     // The default has decided about that child: nobody is told.
     assert_eq!(broken(&[&panicked[..], &[next[0], decided]].concat()), None);
 }
+
+#[test]
+fn children_of_an_instance_whose_first_hook_fails_go_on_if_it_does() {
+    let [failed, heard] = fails_below(OUTSIDE, 1, RESTART, Reach::One);
+    let [_, resumed] = fails_below(OUTSIDE, 1, Decision::Resume, Reach::One);
+    let again = [
+        failed,
+        heard,
+        Act::Restarting { id: 1, keeps: true },
+        Act::Stopped { id: 1 },
+        Act::Ended { id: 1 },
+        Act::Made { id: 1 },
+        Act::Restarted { id: 1, now: NOW },
+        Act::Started { id: 1 },
+    ];
+    assert_eq!(broken(&again), Some("what was decided is done"));
+    assert_eq!(broken(&[&again[..], &[failed, resumed]].concat()), None);
+    // That hook may have spawned one beside it, of whom it is told at once.
+    let spawns = [
+        Act::Spawned { id: 4, parent: 1, shard: 0 },
+        Act::BirthTold { id: 4, lives: true },
+        failed,
+        Act::BirthDropped { id: 4 },
+        resumed,
+    ];
+    assert_eq!(broken(&[&again[..], &spawns].concat()), None);
+}
