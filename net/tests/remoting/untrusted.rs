@@ -364,6 +364,26 @@ fn an_untrusted_peer_names_in_its_messages_only_what_it_was_given() {
 }
 
 #[test]
+fn what_an_untrusted_peer_was_given_is_its_own_on_every_shard() {
+    let exports = vec![Export::of("/user/open")];
+    let far = host_at(2, Choice::Poll, config(Untrusted { exports, ..Untrusted::default() }));
+    let near = host(2, Choice::Poll);
+    let (_, seen) = Adder::spawn(&far, On::Shard(1), "open");
+    // The look-up goes to the first shard, and messages to where the actor lives.
+    let open = near.lookup::<Order>(&far.url("open")).unwrap();
+    for shard in [0, 1] {
+        near.tell(shard, open, Order::Add(7));
+        assert_eq!(next(&seen), 7);
+        assert!(near.ask(shard, open).is_ok());
+    }
+    for shard in [0, 1] {
+        assert_eq!(far.system.extension::<Endpoint>().unwrap().stats(shard).unwrap().untrusted, 0);
+    }
+    near.end();
+    far.end();
+}
+
+#[test]
 fn a_reference_in_a_message_to_an_untrusted_peer_is_given_with_it() {
     let far = host_at(1, Choice::Poll, config(Untrusted::default()));
     let near = host(1, Choice::Poll);
