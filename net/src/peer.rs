@@ -4,6 +4,10 @@
 //! other. Each life has a realm of its own in this process, whichever shard's link heard of it first, so that one actor has
 //! one address on all shards. When a link has met a life, all others of that node are over: their realms lead nowhere, and
 //! what they still say is not listened to.
+//!
+//! What a life has said last may come when its successor has long been met: a connection outlives its process, and waits where
+//! a way is cut. Numbers of lives have no order; but one process follows the other at one address, so the life whose
+//! connection was made later is the later one. Connections are numbered for that, over all shards.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -38,6 +42,10 @@ struct Node {
     address: Option<SocketAddr>,
     /// The life that was met, or those that were named.
     lives: Vec<Arc<Peer>>,
+    /// The life that was met, unless it is over.
+    met: Option<u64>,
+    /// The newest connection over which a life was met.
+    newest: u64,
     graves: VecDeque<u64>,
 }
 
@@ -52,7 +60,22 @@ pub(crate) struct Peers {
     table: Mutex<Table>,
     /// Counts the lives that are over, so that each shard can see whether there is news.
     ends: AtomicU64,
+    connections: AtomicU64,
     hosts_max: usize,
+}
+
+impl Node {
+    fn bury(&mut self, incarnation: u64) {
+        if self.graves.len() >= GRAVES_MAX {
+            self.graves.pop_front();
+        }
+        self.graves.push_back(incarnation);
+    }
+
+    /// Whether a life that speaks over this connection is no older than the one that was met.
+    fn may_meet(&self, incarnation: u64, connection: u64) -> bool {
+        !self.graves.contains(&incarnation) && (self.met == Some(incarnation) || connection >= self.newest)
+    }
 }
 
 impl Table {
@@ -77,10 +100,11 @@ impl Table {
         entry.lives = left;
         for life in &over {
             self.by_realm.remove(&life.realm().realm());
-            if entry.graves.len() >= GRAVES_MAX {
-                entry.graves.pop_front();
+            // One that was only named may be the next.
+            if entry.met == Some(life.incarnation()) {
+                entry.met = None;
+                entry.bury(life.incarnation());
             }
-            entry.graves.push_back(life.incarnation());
         }
         over.len() as u64
     }
@@ -88,7 +112,7 @@ impl Table {
 
 impl Peers {
     pub(crate) fn new(hosts_max: usize) -> Peers {
-        Peers { table: Mutex::default(), ends: AtomicU64::new(0), hosts_max }
+        Peers { table: Mutex::default(), ends: AtomicU64::new(0), connections: AtomicU64::new(0), hosts_max }
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -96,17 +120,33 @@ impl Peers {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A link has met this life: all others of the node are over.
-    pub(crate) fn meet(&self, node: u64, incarnation: u64) -> Result<Arc<Peer>, NoLife> {
+    /// The number of a connection that is there now.
+    pub(crate) fn connection(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Whether a life that speaks over this connection may be met.
+    pub(crate) fn may_meet(&self, node: u64, incarnation: u64, connection: u64) -> bool {
+        self.lock().nodes.get(&node).is_none_or(|entry| entry.may_meet(incarnation, connection))
+    }
+
+    /// A link has met this life over this connection: all others of the node are over.
+    pub(crate) fn meet(&self, node: u64, incarnation: u64, connection: u64) -> Result<Arc<Peer>, NoLife> {
         let mut table = self.lock();
-        if table.nodes.get(&node).is_some_and(|entry| entry.graves.contains(&incarnation)) {
+        if table.nodes.get(&node).is_some_and(|entry| !entry.may_meet(incarnation, connection)) {
             return Err(NoLife::Over);
         }
         if table.nodes.len() >= self.hosts_max && !table.nodes.contains_key(&node) {
             return Err(NoLife::TooMany);
         }
         let peer = table.live(node, incarnation)?;
+        let entry = table.nodes.entry(node).or_default();
+        entry.newest = entry.newest.max(connection);
+        if entry.met == Some(incarnation) {
+            return Ok(peer);
+        }
         let over = table.bury(node, |life| life != incarnation);
+        table.nodes.entry(node).or_default().met = Some(incarnation);
         self.ends.fetch_add(over, Ordering::Release);
         Ok(peer)
     }
@@ -169,16 +209,16 @@ mod tests {
     #[test]
     fn a_life_has_one_realm_until_another_is_met() {
         let peers = Peers::new(8);
-        let first = peers.meet(10, 1).unwrap();
+        let first = peers.meet(10, 1, 0).unwrap();
         let realm = first.realm().realm();
-        assert_eq!(peers.meet(10, 1).unwrap().realm().realm(), realm);
+        assert_eq!(peers.meet(10, 1, 1).unwrap().realm().realm(), realm);
         assert_eq!(peers.named(10, 1).unwrap().realm().realm(), realm);
         assert_eq!((peers.by_realm(realm).is_some(), peers.ends()), (true, 0));
 
-        let second = peers.meet(10, 2).unwrap();
+        let second = peers.meet(10, 2, 2).unwrap();
         assert_ne!(second.realm().realm(), realm);
         assert_eq!((peers.by_realm(realm).is_none(), peers.is_over(10, 1), peers.ends()), (true, true, 1));
-        assert_eq!(peers.meet(10, 1).unwrap_err(), NoLife::Over);
+        assert_eq!(peers.meet(10, 1, 3).unwrap_err(), NoLife::Over);
         assert!(peers.named(10, 1).is_none());
     }
 
@@ -190,12 +230,41 @@ mod tests {
             let _ = peers.named(10, life);
         }
         assert_eq!(peers.lock().by_realm.len(), RUMOURS_MAX);
-        assert_eq!(peers.meet(10, 7).unwrap().realm().realm(), named.realm().realm());
+        assert_eq!(peers.meet(10, 7, 0).unwrap().realm().realm(), named.realm().realm());
         assert_eq!(peers.lock().by_realm.len(), 1);
         for node in 11..100 {
             let _ = peers.named(node, 1);
         }
         assert_eq!(peers.lock().nodes.len(), 8);
+    }
+
+    #[test]
+    fn the_life_whose_connection_was_made_later_is_the_later_one() {
+        let peers = Peers::new(8);
+        let (before, between, after) = (peers.connection(), peers.connection(), peers.connection());
+        peers.meet(10, 1, between).unwrap();
+        // What a former life has said comes late, over a connection of its own.
+        assert!(!peers.may_meet(10, 2, before));
+        assert_eq!(peers.meet(10, 2, before).unwrap_err(), NoLife::Over);
+        assert!(peers.may_meet(10, 1, before) && !peers.is_over(10, 1));
+        peers.meet(10, 3, after).unwrap();
+        assert!(peers.is_over(10, 1));
+        // Also when its successor has left.
+        peers.bury(10, 3);
+        assert!(!peers.may_meet(10, 2, before) && peers.is_over(10, 3));
+        assert!(peers.may_meet(10, 4, peers.connection()));
+    }
+
+    #[test]
+    fn a_life_that_was_only_named_may_be_the_next() {
+        let peers = Peers::new(8);
+        let named = peers.named(10, 7).unwrap().realm().realm();
+        peers.meet(10, 1, 0).unwrap();
+        assert!(peers.by_realm(named).is_none() && !peers.is_over(10, 7));
+        let again = peers.named(10, 7).unwrap().realm().realm();
+        peers.meet(10, 1, 1).unwrap();
+        assert_eq!(peers.meet(10, 7, 2).unwrap().realm().realm(), again);
+        assert!(peers.is_over(10, 1));
     }
 
     #[test]

@@ -291,7 +291,7 @@ fn a_long_cut_of_one_way_ends_the_association_once_and_the_next_begins_when_it_i
     }
 }
 
-/// Conformance 37, 38, 40: random clusters, of which the command runs thousands.
+/// Conformance 37, 38, 40, reliability 31: random clusters, of which the command runs thousands.
 #[test]
 fn random_clusters_keep_every_rule() {
     let mut tally = Tally::default();

@@ -78,12 +78,15 @@ impl Inner {
                 }
                 continue;
             };
+            let number = line.number;
             let of = &mut self.slots[slot];
             if let Some(guard) = &of.guard {
                 guard.begin(line.trusted, self.now);
             }
             let mut inbound = Incoming {
                 slot,
+                number,
+                node: of.link.to().node,
                 shard: of.shard,
                 peer: of.peer.as_ref(),
                 guard: of.guard.as_deref(),
@@ -160,6 +163,9 @@ fn failure(fault: &Fault<'_>) -> Failure {
 /// Takes what a link hands over.
 struct Incoming<'a, 's> {
     slot: usize,
+    /// The connection's, and the peer's.
+    number: u64,
+    node: u64,
     shard: u16,
     peer: Option<&'a Arc<Peer>>,
     guard: Option<&'a Guard>,
@@ -264,6 +270,10 @@ impl Incoming<'_, '_> {
 }
 
 impl Inbound for Incoming<'_, '_> {
+    fn may_meet(&mut self, incarnation: u64) -> bool {
+        self.shared.peers.may_meet(self.node, incarnation, self.number)
+    }
+
     #[inline]
     fn message(&mut self, head: MessageHead, body: &[u8]) -> Verdict {
         if head.target == HOST {

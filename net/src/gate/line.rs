@@ -61,6 +61,8 @@ impl Spares {
 const LAST_WORDS: usize = 512;
 
 pub(super) struct Line {
+    /// In the order in which connections of all shards were there; see [`crate::peer`].
+    pub(super) number: u64,
     pub(super) socket: SocketId,
     pub(super) slot: Option<usize>,
     pub(super) came_in: bool,
@@ -88,8 +90,10 @@ impl Line {
         slot: Option<usize>,
         out: Vec<u8>,
         channel: Option<Box<Channel>>,
+        number: u64,
     ) -> Line {
         Line {
+            number,
             socket,
             slot,
             came_in: slot.is_none(),

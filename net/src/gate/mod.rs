@@ -322,7 +322,8 @@ impl Gate {
         };
         inner.make_room_for_stranger();
         let connection = inner.next_connection();
-        let mut line = Line::new(socket, None, Vec::new(), channel);
+        let number = inner.shared.peers.connection();
+        let mut line = Line::new(socket, None, Vec::new(), channel, number);
         line.from = from;
         inner.lines.insert(connection.0, line);
         inner.incoming += 1;
@@ -588,7 +589,8 @@ impl Inner {
             if hello.to_shard != self.shard {
                 return Err(wrong("another shard"));
             }
-            if shared.peers.is_over(hello.node, hello.incarnation) {
+            let number = self.lines.get(&connection.0).map_or(0, |line| line.number);
+            if !shared.peers.may_meet(hello.node, hello.incarnation, number) {
                 let text = "this incarnation was followed by another";
                 return Err(Farewell { reason: Reason::Quarantined, detail: 0, text });
             }
@@ -674,6 +676,7 @@ impl Inner {
     fn connected(&mut self, connection: Connection) {
         let Some(line) = self.lines.get_mut(&connection.0) else { return };
         let Some(slot) = line.slot else { return };
+        line.number = self.shared.peers.connection();
         self.sockets.resume(line.socket);
         if line.is_handshaking() {
             line.pass_on(&self.sockets, &mut self.spares);

@@ -14,6 +14,7 @@ use super::{Ear, Inner, Todo};
 use crate::codec::{Atlas, Crossing, Peer};
 use crate::endpoint::{Shared, port_of};
 use crate::link::{Action, Connection, Link, LinkTellError, LinkTo, Loss};
+use crate::peer::NoLife;
 use crate::reactor::{Address as SocketAddress, Options};
 use crate::resolve::RemoteLookupError;
 use crate::tls::TlsRefusal;
@@ -318,7 +319,7 @@ impl Inner {
                 if channel.is_some() {
                     self.handshakes.push_back((self.now + self.shared.config.link.handshake, connection));
                 }
-                let line = Line::new(socket, Some(slot), self.spares.large(), channel);
+                let line = Line::new(socket, Some(slot), self.spares.large(), channel, 0);
                 self.lines.insert(connection.0, line);
                 self.slots[slot].dials = Some(connection);
             }
@@ -329,7 +330,9 @@ impl Inner {
     /// A link is open: whoever answers is of this life.
     fn up(&mut self, slot: usize, incarnation: u64) {
         let node = self.slots[slot].link.to().node;
-        match self.shared.peers.meet(node, incarnation) {
+        let open = self.slots[slot].link.open();
+        let number = open.and_then(|connection| self.lines.get(&connection.0)).map_or(0, |line| line.number);
+        match self.shared.peers.meet(node, incarnation, number) {
             Ok(peer) => {
                 self.slots[slot].rejected = None;
                 self.slots[slot].refusal = None;
@@ -341,7 +344,11 @@ impl Inner {
             }
             Err(refused) => {
                 tracing::warn!(node, incarnation, ?refused, "a host is not met");
-                self.slots[slot].link.quarantine(self.now);
+                let link = &mut self.slots[slot].link;
+                match refused {
+                    NoLife::Over => link.outlived(self.now),
+                    NoLife::TooMany => link.quarantine(self.now),
+                }
             }
         }
     }

@@ -98,6 +98,13 @@ pub enum Verdict {
 
 /// Takes what comes in over a link, in place.
 pub trait Inbound {
+    /// Whether a life of the peer that speaks over a connection may be met: not if somebody knows that another followed it,
+    /// as of two processes at one address. Asked once for each connection, before it opens.
+    fn may_meet(&mut self, incarnation: u64) -> bool {
+        let _ = incarnation;
+        true
+    }
+
     /// A message, and whom it is for. Its bytes are good until this returns.
     fn message(&mut self, head: MessageHead, body: &[u8]) -> Verdict;
 

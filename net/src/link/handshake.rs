@@ -2,7 +2,7 @@
 
 use corelane_kernel::Time;
 
-use super::action::{Action, Connection, Farewell, Loss};
+use super::action::{Action, Connection, Farewell, Inbound, Loss};
 use super::config::{GRAVES_MAX, KNOCKS_MAX};
 use super::credit::{Granting, Spending};
 use super::greeting::{CAPABILITIES, REQUIRED, check};
@@ -14,6 +14,8 @@ use crate::wire::{
 
 /// Epochs from here on are nobody's: a peer that names one would leave none for the next connection.
 const EPOCH_END: u64 = 1 << 62;
+
+const FOLLOWED: &str = "this incarnation was followed by another";
 
 impl Link {
     /// The driver has connected.
@@ -142,10 +144,14 @@ impl Link {
 
     /// The peer has answered the welcome: the connection takes the place of what there is. Whoever else has knocked did so
     /// before this, and may be of a life that this one has followed.
-    pub(super) fn confirmed(&mut self, now: Time, connection: Connection) {
+    pub(super) fn confirmed(&mut self, now: Time, connection: Connection, inbound: &mut dyn Inbound) {
         let Some(at) = self.knocks.iter().position(|knock| knock.connection == connection) else { return };
         let knock = self.knocks.remove(at);
-        let admitted = self.admits(&knock).and_then(|()| {
+        let may_meet = match inbound.may_meet(knock.incarnation) {
+            true => Ok(()),
+            false => Err(Farewell::new(Reason::Quarantined, FOLLOWED)),
+        };
+        let admitted = may_meet.and_then(|()| self.admits(&knock)).and_then(|()| {
             self.meet(knock.node, knock.incarnation);
             self.join(knock.association);
             self.signals
@@ -183,12 +189,16 @@ impl Link {
         }
         if self.to.incarnation != 0 {
             self.lose(Loss::Restarted);
-            self.bury();
+            // One that was only expected may come yet.
+            if self.met {
+                self.bury();
+            }
             (self.epoch, self.named) = (0, 0);
         }
         self.association = 1;
         self.to.node = node;
         self.to.incarnation = incarnation;
+        self.met = false;
     }
 
     /// This life of the peer is over.
@@ -226,7 +236,7 @@ impl Link {
         self.received.owed = false;
         self.wait = self.config.redial_first;
         self.stats.opened += 1;
-        self.established = true;
+        (self.established, self.met) = (true, true);
         self.watch_over(now);
         self.detector.heard(now);
         let (incarnation, association) = (self.to.incarnation, self.association);
@@ -269,11 +279,11 @@ impl Link {
     }
 
     /// The peer's answer to a hello.
-    pub(super) fn answered(&mut self, now: Time, frame: &Frame<'_>) {
+    pub(super) fn answered(&mut self, now: Time, frame: &Frame<'_>, inbound: &mut dyn Inbound) {
         let Line::Greeting(greeting) = &self.line else { return };
         let (connection, epoch, granted) = (greeting.connection, greeting.epoch, greeting.granted);
         match frame.kind {
-            Some(Kind::Hello) => match self.try_welcome(epoch, frame) {
+            Some(Kind::Hello) => match self.try_welcome(epoch, frame, inbound) {
                 Ok(hello) => {
                     let peer = Knock {
                         connection,
@@ -302,7 +312,12 @@ impl Link {
         }
     }
 
-    fn try_welcome<'a>(&mut self, epoch: u64, frame: &Frame<'a>) -> Result<Hello<'a>, Farewell> {
+    fn try_welcome<'a>(
+        &mut self,
+        epoch: u64,
+        frame: &Frame<'a>,
+        inbound: &mut dyn Inbound,
+    ) -> Result<Hello<'a>, Farewell> {
         let wrong = |text| Farewell::new(Reason::Protocol, text);
         let hello = Hello::read(frame).map_err(|_| wrong("the welcome is malformed"))?;
         check(&self.me, &hello)?;
@@ -312,8 +327,8 @@ impl Link {
         if !hello.welcome || hello.epoch != epoch || !one_version || !meant {
             return Err(wrong("a welcome to something else"));
         }
-        if self.graves.contains(&hello.incarnation) {
-            return Err(Farewell::new(Reason::Quarantined, "this incarnation was followed by another"));
+        if self.graves.contains(&hello.incarnation) || !inbound.may_meet(hello.incarnation) {
+            return Err(Farewell::new(Reason::Quarantined, FOLLOWED));
         }
         self.meet(hello.node, hello.incarnation);
         if hello.association < self.association {
@@ -328,11 +343,15 @@ impl Link {
 
     /// The peer has said its last words.
     pub(super) fn dismissed(&mut self, now: Time, goodbye: Goodbye<'_>) {
+        let open = matches!(self.line, Line::Open(_));
         self.hang_up(None);
         match goodbye.reason {
             Reason::Leaving => {
-                self.lose(Loss::Left);
-                self.forget();
+                // Before the welcome nobody knows which life says so.
+                if open {
+                    self.lose(Loss::Left);
+                    self.forget();
+                }
                 self.wait = self.config.redial_max;
             }
             Reason::Forgotten => {

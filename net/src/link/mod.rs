@@ -203,6 +203,8 @@ pub struct Link {
     association: u32,
     /// The association has been up.
     established: bool,
+    /// This life of the peer has spoken here.
+    met: bool,
     /// Lives of the peer that are over.
     graves: VecDeque<u64>,
     signals: Resend,
@@ -247,6 +249,7 @@ impl Link {
             named: 0,
             association: 1,
             established: false,
+            met: false,
             graves: VecDeque::new(),
             signals: Resend::default(),
             received: Intake::default(),
@@ -518,6 +521,7 @@ impl Link {
             self.to.incarnation = 0;
             self.association = 1;
             (self.epoch, self.named) = (0, 0);
+            self.met = false;
         }
     }
 

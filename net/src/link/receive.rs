@@ -55,7 +55,7 @@ impl Link {
             match Frame::read(bytes, self.config.frame_max) {
                 Ok(None) => return Received { bytes: 0, again: false },
                 Ok(Some((frame, _))) if frame.kind != Some(Kind::Goodbye) => {
-                    self.confirmed(now, connection);
+                    self.confirmed(now, connection, inbound);
                     return Received { bytes: 0, again: true };
                 }
                 Ok(Some(_)) => self.turn_away(connection, None),
@@ -74,7 +74,7 @@ impl Link {
                 Ok(Some((frame, size))) => {
                     taken += size;
                     if greeting {
-                        self.answered(now, &frame);
+                        self.answered(now, &frame, inbound);
                         return Received { bytes: taken, again: true };
                     }
                     if let Err(Violation(reason, text)) = self.take(now, &frame, size, inbound) {

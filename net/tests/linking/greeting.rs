@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use corelane_net::link::{
-    Action, Connection, GREETING_MAX, Link, LinkConfig, LinkTo, Loss, SignalError, greet,
+    Action, Connection, GREETING_MAX, Inbound, Link, LinkConfig, LinkTo, Loss, SignalError, Verdict, greet,
 };
-use corelane_net::wire::{Goodbye, Hello, Meaning, Reason, capability};
+use corelane_net::wire::{Goodbye, Hello, Meaning, MessageHead, Reason, Signal, capability};
 
 use crate::peer::*;
 
@@ -189,6 +189,42 @@ fn a_life_of_which_another_link_knows_that_it_is_over_is_over_here() {
     link.signal(at(0), stop(1)).unwrap();
     let met = open(&mut link, at(1), FIRST, &hello(201, 1, 1));
     assert_eq!(met, [lost(200, 1, Loss::Restarted), up(201, 1)]);
+}
+
+/// Knows a life that is over.
+struct Knows(u64);
+
+impl Inbound for Knows {
+    fn may_meet(&mut self, incarnation: u64) -> bool {
+        incarnation != self.0
+    }
+    fn message(&mut self, _: MessageHead, _: &[u8]) -> Verdict {
+        panic!("a message of a life that is over")
+    }
+    fn signal(&mut self, _: Signal<'_>) {
+        panic!("a signal of a life that is over")
+    }
+}
+
+/// Conformance 40: what a former life has said last comes when its successor is known from another link: it is not met, and
+/// whoever is expected is so still.
+#[test]
+fn what_comes_late_of_a_former_life_changes_nothing_for_the_one_that_is_expected() {
+    let mut link = link();
+    link.expect(201);
+    link.signal(at(0), stop(1)).unwrap();
+    link.start(at(0));
+    // Once over a connection that came in, and once over one that was dialed.
+    accept(&mut link, at(1), FIRST, &hello(200, 1, 1)).unwrap();
+    link.received(at(2), FIRST, &bytes(&[BEAT]), &mut Knows(200));
+    assert_eq!(closes(&actions(&mut link)), Some(Reason::Quarantined));
+    link.dialed(at(3), Connection(2));
+    let epoch = only_hello(&flush(&mut link, at(3))).epoch;
+    let welcome = Hello { welcome: true, version_newest: 1, ..hello(200, epoch, 1) };
+    link.received(at(4), Connection(2), &bytes(&[Meaning::Hello(welcome)]), &mut Knows(200));
+    assert_eq!(closes(&actions(&mut link)), Some(Reason::Quarantined));
+    assert_eq!((link.to().incarnation, link.signals_waiting()), (201, 1));
+    assert_eq!(open(&mut link, at(5), Connection(3), &hello(201, 1, 1)), [up(201, 1)]);
 }
 
 /// A peer that has gone on talks on a newer connection; a hello that is older than that is refused.
