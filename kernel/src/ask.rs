@@ -2,7 +2,7 @@
 //!
 //! The reply address is a cell of its own that waits for one message. It turns the answer (or its absence) into a message
 //! of the asking actor and hands it over at once: the answer has already waited its turn in the queue. An ask ends with
-//! the answer, its deadline (see `deadline`), or the asking actor, whatever is first.
+//! the answer, its deadline or the end of the kernel that was asked (see `deadline`), or the asking actor, whatever is first.
 //!
 //! ```text
 //! 0        32        64 …
@@ -19,7 +19,7 @@ use core::ptr;
 use core::time::Duration;
 
 use crate::actor::Terminated;
-use crate::address::{ActorRef, Address, Gate, Group, ReplyTo};
+use crate::address::{ActorRef, Address, Gate, Group, Place, ReplyTo};
 use crate::behavior::{Behavior, Layout, Role};
 use crate::deadline::Pending;
 use crate::error::AskError;
@@ -154,12 +154,12 @@ impl<M: Send + 'static, R: Send + 'static, F: FnOnce(Result<R, AskError>) -> M +
         unsafe { Self::end(kernel, cell, Ok(answer)) };
     }
 
-    /// The deadline has come.
+    /// No answer comes.
     unsafe fn expired(kernel: &mut Kernel, cell: u32) -> Outcome {
         // Counted like the answer in whose place it comes.
         kernel.handled += 1;
         // SAFETY: as above.
-        unsafe { Self::end(kernel, cell, Err(AskError::Timeout)) };
+        unsafe { Self::end(kernel, cell, Err(kernel.why_unanswered(cell))) };
         Ok(())
     }
 
@@ -215,6 +215,14 @@ impl Kernel {
         Ok((self.address_of(cell).typed(), Open(cell, core::marker::PhantomData)))
     }
 
+    /// Says of whom an ask is, before anything else runs: a kernel without which no answer is waited for.
+    #[inline(always)]
+    pub(crate) fn ask_of<F>(&mut self, open: &Open<F>, of: Place) {
+        if of != self.place {
+            self.memory.pending(open.0).note_place(of);
+        }
+    }
+
     /// Ends an ask whose question was refused, before anything else ran: what was to become of the answer comes back.
     pub(crate) fn refuse_ask<F>(&mut self, open: Open<F>) -> F {
         // SAFETY: the cell was made for an `F` just before, and nothing ran since.
@@ -225,7 +233,7 @@ impl Kernel {
     ///
     /// # Safety
     /// The cell is an open reply cell that holds an `F`.
-    #[inline]
+    #[inline(always)]
     unsafe fn close_ask<F>(&mut self, cell: u32) -> (u32, F) {
         // SAFETY: the caller's; the value is read once, and the cell freed.
         let then = unsafe { Then::<F>::of(&self.memory, cell).read() };
@@ -234,11 +242,11 @@ impl Kernel {
         (owner, then)
     }
 
-    /// The time of an ask is over.
+    /// An ask is over without an answer.
     pub(crate) fn expire_ask(&mut self, cell: u32) {
         if let Some(behavior) = self.memory.header(cell).behavior.get() {
             self.set_running(self.memory.pending(cell).owner());
-            // SAFETY: a reply cell's table has what is to be done at its deadline there; the ask is open, so its cell
+            // SAFETY: a reply cell's table has what is to be done without an answer there; the ask is open, so its cell
             // holds what the table says.
             let done = unsafe { (behavior.receive_timeout)(self, cell) };
             debug_assert!(done.is_ok());
@@ -311,7 +319,7 @@ impl<R: Send + 'static, F: FnOnce(Result<R, AskError>) + 'static> Waiting<R, F> 
 
     unsafe fn expired(kernel: &mut Kernel, cell: u32) -> Outcome {
         // SAFETY: this is the cell's table, so it holds an `F`.
-        unsafe { Self::end(kernel, cell, Err(AskError::Timeout)) };
+        unsafe { Self::end(kernel, cell, Err(kernel.why_unanswered(cell))) };
         Ok(())
     }
 
@@ -341,6 +349,7 @@ impl Kernel {
             Ok(open) => open,
             Err((then, error)) => return then(Err(error)),
         };
+        self.ask_of(&open, of.place());
         if self.send(of, question(reply)).is_err() {
             let then = self.refuse_ask(open);
             then(Err(AskError::NotSent));

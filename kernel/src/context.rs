@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 use core::time::Duration;
 
 use crate::actor::Actor;
-use crate::address::{ActorRef, Address, ReplyTo};
+use crate::address::{ActorRef, Address, Place, ReplyTo};
 use crate::backoff::Backoff;
 use crate::error::{AskError, OutOfMemory, SpawnError, StashError, TellError};
 use crate::failure::Failure;
@@ -152,8 +152,9 @@ impl<'k, A: Actor> Ctx<'k, A> {
     }
 
     /// Asks a question: `question` makes the message around a reply address, and `then` turns the answer (or its absence)
-    /// into a message to this actor. The ask ends with its answer, after `within`, or with this actor; answers after
-    /// that are dead letters.
+    /// into a message to this actor. The ask ends with its answer, after `within`, or with this actor; and with the
+    /// shard or the host of whom was asked, once it is known to be gone ([`AskError::Unreachable`]). Answers after that are dead
+    /// letters. An actor that merely ends does not end it: it may have passed the question on.
     ///
     /// Costs about three messages. Allocates nothing.
     ///
@@ -187,13 +188,15 @@ impl<'k, A: Actor> Ctx<'k, A> {
         R: Send + 'static,
         F: FnOnce(Result<R, AskError>) -> A::Msg + 'static,
     {
-        self.ask_by(within, |ctx, reply| ctx.kernel.send(of, question(reply)).is_ok(), then);
+        self.ask_by(of.place(), within, |ctx, reply| ctx.kernel.send(of, question(reply)).is_ok(), then);
     }
 
-    /// Asks by whatever `send` does with the reply address, once or more: it says whether any question is on its way.
+    /// Asks by whatever `send` does with the reply address, once or more: it says whether any question is on its way. Without
+    /// the kernel at `of` no answer is waited for.
     #[inline(always)]
     pub(crate) fn ask_by<R, F>(
         &mut self,
+        of: Place,
         within: Duration,
         send: impl FnOnce(&mut Self, ReplyTo<R>) -> bool,
         then: F,
@@ -203,6 +206,7 @@ impl<'k, A: Actor> Ctx<'k, A> {
     {
         match self.kernel.open_ask::<A::Msg, R, F>(self.cell, within, then) {
             Ok((reply, open)) => {
+                self.kernel.ask_of(&open, of);
                 if !send(self, reply) {
                     let then = self.kernel.refuse_ask(open);
                     let me = self.me();

@@ -175,6 +175,9 @@ pub enum AskError {
     NotSent,
     /// No room for the reply address in the kernel's region. The question was not sent.
     OutOfMemory,
+    /// The kernel of the actor that was asked is gone: its shard has ended, or its host was lost. The question may have been
+    /// handled or not, and whoever it was passed on to is not waited for.
+    Unreachable,
 }
 
 impl fmt::Display for AskError {
@@ -183,6 +186,7 @@ impl fmt::Display for AskError {
             AskError::Timeout => "no answer in time",
             AskError::NotSent => "the question could not be sent",
             AskError::OutOfMemory => "no room for a reply address in the kernel's region",
+            AskError::Unreachable => "whoever was asked is out of reach",
         })
     }
 }

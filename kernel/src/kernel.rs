@@ -16,7 +16,7 @@ use crate::address::{ActorRef, Address, Group, Place, Seat};
 use crate::backlog::Ring;
 use crate::backoff::Dice;
 use crate::bond::Bond;
-use crate::deadline::Deadlines;
+use crate::deadline::{Deadlines, OddAsks};
 use crate::error::{KernelError, OutOfMemory, SpawnError, TellError};
 use crate::exits::Exits;
 use crate::extension::Extensions;
@@ -240,6 +240,7 @@ pub struct Kernel {
     /// The marked ones are being looked for; still set after a panic that cut this short.
     pub(crate) finding_stops: bool,
     pub(crate) dropping: bool,
+    pub(crate) odd_asks: OddAsks,
 }
 
 impl Kernel {
@@ -334,6 +335,7 @@ impl Kernel {
             marked_stops: false,
             finding_stops: false,
             dropping: false,
+            odd_asks: OddAsks::new(),
             memory,
         };
         kernel.plant_root().map_err(|_| KernelError::Config("the region is too small for the root"))?;

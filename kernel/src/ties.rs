@@ -5,6 +5,8 @@
 //! stand the notices for watchers there, which may have to wait for room. The notices of one shard are told in order;
 //! those that wait hold up neither those of another shard nor those for watchers here.
 //!
+//! Asks of actors there are ended as well (see `deadline`).
+//!
 //! A kernel that ends says so on each lane for signals, behind all that it signalled before: its *farewell*. Room for it
 //! is kept free there at all times, so that it can be said however full the lane is.
 
@@ -116,6 +118,7 @@ impl Kernel {
             }
             at = next;
         }
+        self.lose_asks_of(place);
         self.lose_exit_to(place);
     }
 }

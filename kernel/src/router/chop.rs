@@ -18,7 +18,7 @@ use super::hashing::{ConsistentHash, KeyHasher, keeper};
 use super::route::Router;
 use super::strategy::{Blind, Routee};
 use crate::actor::Actor;
-use crate::address::{ActorRef, ReplyTo};
+use crate::address::{ActorRef, Place, ReplyTo};
 use crate::context::Ctx;
 use crate::error::{AskError, SpawnError};
 use crate::failure::Outcome;
@@ -76,7 +76,7 @@ where
                     self.reply = reply;
                     self.ask_next(ctx)
                 };
-                ctx.ask_by(within, first, Step::Ended);
+                ctx.ask_by(Place::NOWHERE, within, first, Step::Ended);
             }
             Step::Next => {
                 self.ask_next(ctx);

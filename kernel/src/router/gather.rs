@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use super::route::Router;
 use crate::actor::Actor;
-use crate::address::ReplyTo;
+use crate::address::{Place, ReplyTo};
 use crate::context::Ctx;
 use crate::error::AskError;
 
@@ -58,6 +58,6 @@ impl<M: Send + 'static, S, const N: usize> Router<M, S, N> {
             }
             asked
         };
-        ctx.ask_by(within, all, then);
+        ctx.ask_by(Place::NOWHERE, within, all, then);
     }
 }

@@ -1,5 +1,6 @@
 //! Actors of one system tell, ask, watch and stop those of another, over sockets of this machine.
 
+mod asking;
 mod bounds;
 mod common;
 mod families;
