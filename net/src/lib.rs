@@ -11,8 +11,8 @@
 //! by its heartbeats) → [`link`] (the state machine of one link between two shards).
 //!
 //! Both meet in `tls` (what stands between a connection and its link) → `peer` (what is known of other hosts) → `trust` (what
-//! untrusted ones may reach) → `gate` (a shard's links on its sockets, below the kernel's uplink) → `resolve` (look-up on other
-//! hosts), `spawning` (children there) → `endpoint` (the extension, and its configuration) → `settings` (what of it stands in
+//! untrusted ones may reach) → `gate` (a shard's links on its sockets, below the kernel's uplink) → `resolve`, `named` (look-up on
+//! other hosts), `spawning` (children there) → `endpoint` (the extension, and its configuration) → `settings` (what of it stands in
 //! configuration files, with the feature `config`) and [`sim`] (clusters in one thread).
 
 // What only io_uring needs is there all the same.
@@ -27,6 +27,7 @@ pub mod framing;
 mod gate;
 pub mod link;
 pub mod liveness;
+mod named;
 mod net;
 mod peer;
 pub mod reactor;
@@ -46,6 +47,7 @@ pub use credit::Received;
 pub use datagrams::{DatagramCtx, DatagramEvent, Datagrams};
 pub use endpoint::{Endpoint, EndpointConfig, EndpointError};
 pub use gate::{Gate, GateStats};
+pub use named::Resolver;
 pub use net::{Net, NetConfig, SimulatedHost};
 pub use resolve::{RemoteCtx, RemoteHandle, RemoteHost, RemoteLookupError, RemoteUrl};
 pub use serving::{ServeError, Service, serve};

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::Codec;
 use crate::endpoint::Endpoint;
+use crate::named::AnyUrl;
 use crate::spawning::RemoteChildSpawner;
 use crate::tls::TlsRefusal;
 use crate::wire::{Reason, Target};
@@ -106,6 +107,11 @@ impl RemoteUrl {
         self.host.address()
     }
 
+    /// Its parts, which are those of another one.
+    pub(crate) fn of(system: &str, address: SocketAddr, path: &str) -> RemoteUrl {
+        RemoteUrl { host: RemoteHost { system: system.to_owned(), address }, path: path.to_owned() }
+    }
+
     /// The system and its host.
     pub fn remote_host(&self) -> &RemoteHost {
         &self.host
@@ -189,6 +195,13 @@ pub enum RemoteLookupError {
     Rejected(Reason),
     /// There is no secure connection to the host at this address.
     Tls(TlsRefusal),
+    /// The host is called by a name that has no address.
+    Unresolved {
+        /// The name, with the port.
+        host: String,
+        /// Why, as the operating system says it.
+        reason: String,
+    },
     /// No answer in time: nobody could be reached at the address.
     NotConnected(SocketAddr),
     /// No answer in time, from a host that was reached.
@@ -221,6 +234,7 @@ impl fmt::Display for RemoteLookupError {
             OtherProtocol { path, speaks } => write!(f, "the messages of {path} are of type {speaks}"),
             Rejected(reason) => write!(f, "the host rejects this one: {reason:?}"),
             Tls(refusal) => write!(f, "no secure connection to the host: {refusal}"),
+            Unresolved { host, reason } => write!(f, "the host {host} has no address: {reason}"),
             NotConnected(host) => write!(f, "nobody could be reached at {host}"),
             NoAnswer => f.write_str("the host did not answer in time"),
             TooMany => f.write_str("too many look-ups, or too many hosts"),
@@ -430,7 +444,7 @@ impl<A: Actor> RemoteCtx<A> for Ctx<'_, A> {
     ) {
         let me = self.me();
         let mut scope = self.scope();
-        match (url.parse::<RemoteUrl>(), Endpoint::part(&mut scope).cloned()) {
+        match (url.parse::<AnyUrl>(), Endpoint::part(&mut scope).cloned()) {
             (Ok(url), Some(gate)) => {
                 gate.lookup::<M>(&mut scope, url, within, move |scope, found| scope.answer(me, then(found)));
             }

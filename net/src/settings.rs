@@ -11,6 +11,7 @@ use std::time::Duration;
 use corelane_shard::config::{Allowed, Conflict, Section, SectionKey, Value};
 
 use crate::endpoint::{EndpointConfig, EndpointError};
+use crate::named::{HostName, Resolver};
 use crate::net::NetConfig;
 use crate::reactor::Choice;
 
@@ -95,11 +96,18 @@ impl Section for NetConfig {
     ];
 }
 
-const ADDRESS: &str = "an address in numbers and a port, like \"127.0.0.1:2552\" or \"[::1]:2552\"";
+const ADDRESS: &str = "an address and a port, like \"127.0.0.1:2552\", \"[::1]:2552\" or \"localhost:2552\"";
 
+/// In numbers. A name stands for its first address of the older kind, which every machine has, else for its first.
 fn address(text: &str) -> Result<String, String> {
-    let address: SocketAddr = text.parse().map_err(|_| "it is no such address".to_owned())?;
-    Ok(address.to_string())
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Ok(address.to_string());
+    }
+    let host = HostName::parse(text).ok_or("it is no such address")?;
+    let addresses =
+        host.addresses(&Resolver::default()).map_err(|reason| format!("it has no address: {reason}"))?;
+    let address = addresses.iter().find(|address| address.is_ipv4()).or(addresses.first());
+    Ok(address.ok_or("it has no address")?.to_string())
 }
 
 /// Of a text that the table allows.
@@ -590,12 +598,24 @@ mod tests {
                 "(did you mean \"poll\"?); allowed: \"auto\", \"io_uring\", \"poll\"",
             ),
             ("CORELANE_NET_BACKED", "poll", "unknown variable; did you mean CORELANE_NET_BACKEND?"),
-            ("CORELANE_REMOTE_BIND", "2552", "(it is no such address); allowed: an address in numbers"),
-            ("CORELANE_REMOTE_PUBLIC", "127.0.0.1", "allowed: \"auto\", or an address in numbers and a port"),
+            ("CORELANE_REMOTE_BIND", "2552", "(it is no such address); allowed: an address and a port"),
+            ("CORELANE_REMOTE_PUBLIC", "127.0.0.1", "allowed: \"auto\", or an address and a port"),
             ("CORELANE_REMOTE_LINK_FRAME_MAX", "17 MiB", "a size from 4 KiB to 16 MiB"),
         ] {
             let error = sources().variables([(variable, value)]).load().unwrap_err().to_string();
             assert!(error.contains(variable) && error.contains(complaint), "{error}");
         }
+    }
+
+    #[test]
+    fn where_a_system_listens_may_be_called_by_a_name() {
+        let text = "[remote]\nbind = \"localhost:2552\"\npublic = \"localhost:2553\"";
+        let values = values(&sources().text("shop.toml", text).load().unwrap());
+        assert!(values["remote.bind"].ends_with(":2552\"") && values["remote.public"].ends_with(":2553\""));
+        let bind: SocketAddr = values["remote.bind"].trim_matches('"').parse().unwrap();
+        assert!(bind.ip().is_loopback());
+        let name = "a".repeat(64);
+        let error = sources().text("shop.toml", format!("remote.bind = \"{name}:1\"")).load().unwrap_err();
+        assert!(error.to_string().contains("(it has no address: "), "{error}");
     }
 }

@@ -327,6 +327,14 @@ impl Handle {
         self.shared.run_on(shard, call)
     }
 
+    /// Runs blocking `work` on the system's pool, and does not wait for it: from any thread. An actor has
+    /// [`ShardCtx::offload`](crate::ShardCtx::offload), which tells it the result. A system that shuts down may drop the closure
+    /// instead.
+    pub fn offload(&self, work: impl FnOnce() + Send + 'static) {
+        // Nobody waits for a result.
+        drop(self.services.coordinator.pool.run(work));
+    }
+
     /// Spawns a top-level actor on some shard, one after the other; blocks until it is there. Must not be called from
     /// an actor: use [`ShardCtx::spawn_on`](crate::ShardCtx::spawn_on) there.
     ///

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use crate::link::{LinkConfig, LinkConfigError};
+use crate::named::Resolver;
 use crate::tls::{TlsConfig, TlsConfigError};
 use crate::trust::Untrusted;
 
@@ -43,6 +44,8 @@ pub struct EndpointConfig {
     pub children_max: usize,
     /// Look-ups that each shard waits for at once. Default 1024.
     pub lookups_max: usize,
+    /// Who knows the addresses of hosts that URLs call by names. Default the operating system.
+    pub resolver: Resolver,
     /// TLS on all links, which is what links beyond this machine want. Default none: then only loopback addresses are bound,
     /// published and dialed.
     pub tls: Option<TlsConfig>,
@@ -70,6 +73,7 @@ impl Default for EndpointConfig {
             watches_max: 1_000_000,
             children_max: 100_000,
             lookups_max: 1024,
+            resolver: Resolver::default(),
             tls: None,
             untrusted: None,
             insecure_plaintext_beyond_loopback: false,

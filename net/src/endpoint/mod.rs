@@ -22,9 +22,10 @@ use socket2::{Domain, Socket, Type};
 use crate::codec::{Codec, Home, Registry, RegistryError};
 use crate::gate::{Gate, GateStats};
 use crate::link::Me;
+use crate::named::AnyUrl;
 use crate::net::Net;
 use crate::peer::{Peers, node_of};
-use crate::resolve::{RemoteLookupError, RemoteUrl};
+use crate::resolve::RemoteLookupError;
 use crate::sockets::Sockets;
 use crate::tls::{Identity, TlsConfig, TlsConfigError};
 use crate::trust::{Rights, Trust};
@@ -283,8 +284,12 @@ impl Endpoint {
     }
 
     /// Looks an actor up that takes messages of type `M`: `corelane://system@host:port/user/a/b`. The host is the public address
-    /// of a system, as it has it itself; this system's own is as good as any. Blocks until the answer is there. Must not be called from an actor: use
-    /// [`RemoteCtx::lookup_at`](crate::RemoteCtx::lookup_at) there.
+    /// of a system, as it has it itself; this system's own is as good as any. Blocks until the answer is there. Must not be called
+    /// from an actor: use [`RemoteCtx::lookup_at`](crate::RemoteCtx::lookup_at) there.
+    ///
+    /// The host may be called by a name, which stands for the addresses that the operating system knows for it at that time. They
+    /// are tried in turn: the next one when nobody can be reached at one, or whoever is there is another. A reference goes with the
+    /// address; who has moved to another one is found by the next look-up.
     ///
     /// The reference is to the actor that bears the name now.
     ///
@@ -361,7 +366,7 @@ impl Endpoint {
         within: Duration,
         found: impl FnOnce(Result<ActorRef<M>, RemoteLookupError>) + Send + 'static,
     ) {
-        let url: RemoteUrl = match url.parse() {
+        let url: AnyUrl = match url.parse() {
             Ok(url) => url,
             Err(error) => return found(Err(error)),
         };

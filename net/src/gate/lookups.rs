@@ -1,6 +1,7 @@
 //! Look-ups: those that this shard waits for, and those that it does for others.
 
 use std::collections::{BTreeSet, HashMap};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use super::{Inner, Todo};
 use crate::codec::{self, Codec};
 use crate::endpoint::Shared;
 use crate::link::LinkTo;
+use crate::named::{AnyUrl, NamedUrl};
 use crate::peer::node_of;
 use crate::reactor::Waker;
 use crate::resolve::{Found, HOST, Lookup, NotFound, RemoteHost, RemoteLookupError, RemoteUrl};
@@ -24,11 +26,20 @@ pub(super) struct Waiting {
     /// The link over which it is asked; `None` for an actor of this system.
     slot: Option<usize>,
     url: RemoteUrl,
+    /// If the host was called by a name: what else it may be.
+    named: Option<Box<Candidates>>,
     pub(super) kind: MessageKind,
     name: &'static str,
     type_hash: u64,
     deadline: Time,
     pub(super) then: Then,
+}
+
+/// A host that is called by a name.
+struct Candidates {
+    url: NamedUrl,
+    /// Its addresses that were not tried yet, the next one last. `None` until they are known.
+    rest: Option<Vec<SocketAddr>>,
 }
 
 impl Waiting {
@@ -93,11 +104,18 @@ pub(super) enum Origin {
     Own,
 }
 
-/// What was found on other shards, for this one.
+/// What other threads have found out for this shard.
+enum Letter {
+    Found(Origin, Found),
+    /// The addresses of the host of a look-up with this number, or why there is none.
+    Resolved(u64, Result<Vec<SocketAddr>, String>),
+}
+
+/// What was found on other shards, and by the pool, for this one.
 pub(super) struct Mail {
     /// There are some: what is looked at in each turn instead of the lock.
     some: AtomicBool,
-    letters: Mutex<Vec<(Origin, Found)>>,
+    letters: Mutex<Vec<Letter>>,
     waker: Waker,
 }
 
@@ -111,13 +129,17 @@ impl Mail {
     }
 
     fn put(&self, origin: Origin, found: Found) {
-        self.letters.lock().unwrap_or_else(PoisonError::into_inner).push((origin, found));
+        self.post(Letter::Found(origin, found));
+    }
+
+    fn post(&self, letter: Letter) {
+        self.letters.lock().unwrap_or_else(PoisonError::into_inner).push(letter);
         // Said after it is there: who sees this finds it.
         self.some.store(true, Ordering::Release);
         self.waker.wake();
     }
 
-    fn take(&self) -> Vec<(Origin, Found)> {
+    fn take(&self) -> Vec<Letter> {
         if self.is_empty() {
             return Vec::new();
         }
@@ -154,41 +176,68 @@ impl Mail {
 }
 
 impl Inner {
-    pub(super) fn look_up<M: Wire<Form: Codec<M>>>(&mut self, url: RemoteUrl, within: Duration, then: Then) {
-        match self.begin_lookup::<M>(&url) {
+    pub(super) fn look_up<M: Wire<Form: Codec<M>>>(&mut self, url: AnyUrl, within: Duration, then: Then) {
+        let (url, named) = match url {
+            AnyUrl::At(url) => (url, None),
+            AnyUrl::Named(url) => {
+                let nowhere = url.at(SocketAddr::from(([0; 4], 0)));
+                (nowhere, Some(Box::new(Candidates { url, rest: None })))
+            }
+        };
+        match self.begin_lookup::<M>(&url, named.is_some()) {
             Ok(slot) => {
                 let deadline = self.now + within;
                 self.lookups.last += 1;
                 let number = self.lookups.last;
                 let type_hash = codec::envelope::<M>().type_hash;
                 let kind = MessageKind::of::<M>();
-                let waiting = Waiting { slot, url, kind, name: M::NAME, type_hash, deadline, then };
+                let host = named.as_ref().map(|named| named.url.host.clone());
+                let waiting = Waiting { slot, url, named, kind, name: M::NAME, type_hash, deadline, then };
                 self.lookups.waiting.insert(number, waiting);
                 self.lookups.deadlines.insert((deadline, number));
-                match slot {
-                    Some(slot) => {
-                        self.start(slot);
-                        self.send_lookup(number);
+                match host {
+                    Some(host) => {
+                        let (mail, resolver) = (self.mail.clone(), self.shared.config.resolver.clone());
+                        let resolve = move || mail.post(Letter::Resolved(number, host.addresses(&resolver)));
+                        self.shared.handle.offload(resolve);
                     }
-                    None => self.find_here(number),
+                    None => self.ask_there(number, slot),
                 }
             }
             Err(error) => self.todo.push(Todo::Answer(then, Err(error))),
         }
     }
 
-    /// The link over which a look-up goes; `None` for this system itself.
+    /// Asks over a link, or this system itself.
+    fn ask_there(&mut self, number: u64, slot: Option<usize>) {
+        match slot {
+            Some(slot) => {
+                self.start(slot);
+                self.send_lookup(number);
+            }
+            None => self.find_here(number),
+        }
+    }
+
+    /// The link over which a look-up goes; `None` for this system itself, and while the host is a name.
     fn begin_lookup<M: Wire<Form: Codec<M>>>(
         &mut self,
         url: &RemoteUrl,
+        is_named: bool,
     ) -> Result<Option<usize>, RemoteLookupError> {
         if self.shared.registry.name(codec::envelope::<M>().type_hash) != Some(M::NAME) {
             return Err(RemoteLookupError::NotRegistered { name: M::NAME });
         }
-        let node = self.node_at(url.remote_host())?;
+        self.check_system(url.system())?;
         if self.lookups.waiting.len() >= self.lookups.max {
             return Err(RemoteLookupError::TooMany);
         }
+        if is_named { Ok(None) } else { self.way_to(url) }
+    }
+
+    /// The link to the host of a URL; `None` for this system itself.
+    fn way_to(&mut self, url: &RemoteUrl) -> Result<Option<usize>, RemoteLookupError> {
+        let node = self.node_at(url.remote_host())?;
         if node == self.shared.me.node {
             return Ok(None);
         }
@@ -196,18 +245,87 @@ impl Inner {
         slot.map(Some).ok_or(RemoteLookupError::TooMany)
     }
 
-    /// The node of a host that may be reached, whose address is noted. This one's own is as good as any.
-    pub(super) fn node_at(&self, host: &RemoteHost) -> Result<u64, RemoteLookupError> {
-        let (config, me) = (&self.shared.config, &self.shared.me);
-        if host.system() != me.system {
-            let (named, own) = (host.system().to_owned(), me.system.clone());
-            return Err(RemoteLookupError::OtherSystem { named, own });
+    /// The addresses of a look-up's host are known: the first of them is asked. Where nobody was reached of late comes last.
+    fn resolved(&mut self, number: u64, addresses: Result<Vec<SocketAddr>, String>) {
+        let Some(waiting) = self.lookups.waiting.get_mut(&number) else { return };
+        let Some(named) = &mut waiting.named else { return };
+        match addresses {
+            Ok(mut addresses) => {
+                let (slots, by_link, system) = (&self.slots, &self.by_link, &named.url.system);
+                let is_failing = |address: &SocketAddr| {
+                    let slot = by_link.get(&(node_of(system, *address), 0));
+                    slot.is_some_and(|slot| slots[*slot].failing)
+                };
+                addresses.sort_by_key(is_failing);
+                addresses.reverse();
+                named.rest = Some(addresses);
+                self.ask_next(number);
+            }
+            Err(reason) => {
+                let error = named.url.unresolved(reason);
+                self.conclude(number, error);
+            }
         }
-        if !config.permits(host.address()) {
-            return Err(RemoteLookupError::BeyondLoopback(host.address()));
+    }
+
+    /// Asks at the next address of a look-up's host, if there is one. Says whether that has settled it for now.
+    fn ask_next(&mut self, number: u64) -> bool {
+        loop {
+            let Some(waiting) = self.lookups.waiting.get_mut(&number) else { return true };
+            let Some(Candidates { url, rest: Some(rest) }) = waiting.named.as_deref_mut() else {
+                return false;
+            };
+            let Some(address) = rest.pop() else { return false };
+            let (url, is_last) = (url.at(address), rest.is_empty());
+            match self.way_to(&url) {
+                Ok(slot) => {
+                    if let Some(waiting) = self.lookups.waiting.get_mut(&number) {
+                        (waiting.url, waiting.slot) = (url, slot);
+                    }
+                    self.ask_there(number, slot);
+                    return true;
+                }
+                Err(error) if is_last => {
+                    self.conclude(number, error);
+                    return true;
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Nobody was reached over a link: who knows another address goes on there.
+    pub(super) fn pass_over(&mut self, slot: usize) {
+        for number in self.lookups.of(slot) {
+            self.ask_next(number);
+        }
+    }
+
+    /// A look-up finds nobody.
+    fn conclude(&mut self, number: u64, error: RemoteLookupError) {
+        if let Some(waiting) = self.lookups.remove(number) {
+            self.todo.push(Todo::Answer(waiting.then, Err(error)));
+        }
+    }
+
+    fn check_system(&self, system: &str) -> Result<(), RemoteLookupError> {
+        let me = &self.shared.me;
+        if system != me.system {
+            let (named, own) = (system.to_owned(), me.system.clone());
+            return Err(RemoteLookupError::OtherSystem { named, own });
         }
         if self.left.get() {
             return Err(RemoteLookupError::ShuttingDown);
+        }
+        Ok(())
+    }
+
+    /// The node of a host that may be reached, whose address is noted. This one's own is as good as any.
+    pub(super) fn node_at(&self, host: &RemoteHost) -> Result<u64, RemoteLookupError> {
+        self.check_system(host.system())?;
+        let (config, me) = (&self.shared.config, &self.shared.me);
+        if !config.permits(host.address()) {
+            return Err(RemoteLookupError::BeyondLoopback(host.address()));
         }
         let node = node_of(host.system(), host.address());
         if node != me.node && !self.shared.peers.note_address(node, host.address()) {
@@ -256,21 +374,22 @@ impl Inner {
 
     pub(super) fn reject_lookups(&mut self, slot: usize, why: &RemoteLookupError) {
         for number in self.lookups.of(slot) {
-            if let Some(waiting) = self.lookups.remove(number) {
-                self.todo.push(Todo::Answer(waiting.then, Err(why.clone())));
+            if !self.ask_next(number) {
+                self.conclude(number, why.clone());
             }
         }
     }
 
-    /// Passes on what was found on other shards.
+    /// Passes on what was found elsewhere.
     pub(super) fn read_mail(&mut self) {
         if self.mail.is_empty() {
             return;
         }
-        for (origin, found) in self.mail.take() {
-            match origin {
-                Origin::Peer(slot) => self.send_to_host(slot, &found),
-                Origin::Own => {
+        for letter in self.mail.take() {
+            match letter {
+                Letter::Resolved(number, addresses) => self.resolved(number, addresses),
+                Letter::Found(Origin::Peer(slot), found) => self.send_to_host(slot, &found),
+                Letter::Found(Origin::Own, found) => {
                     let Some(waiting) = self.lookups.remove(found.number) else { continue };
                     let admitted = found.result.and_then(|raw| self.admit_own(raw, waiting.kind));
                     let found = waiting.conclude(admitted);
@@ -300,7 +419,10 @@ impl Inner {
                     }
                     (None, _) => RemoteLookupError::NoAnswer,
                 },
-                None => RemoteLookupError::NoAnswer,
+                None => match waiting.named.as_deref() {
+                    Some(Candidates { url, rest: None }) => url.unresolved("it was not found out in time"),
+                    _ => RemoteLookupError::NoAnswer,
+                },
             };
             self.todo.push(Todo::Answer(waiting.then, Err(error)));
         }

@@ -46,8 +46,9 @@ use uplink::GateUplink;
 use crate::codec::{Reader, Take, Writer};
 use crate::endpoint::{Shared, port_of};
 use crate::link::{Connection, Farewell, LinkTo, greet};
+use crate::named::AnyUrl;
 use crate::reactor::{Address as SocketAddress, EventKind, Options, SocketId};
-use crate::resolve::{RemoteLookupError, RemoteUrl};
+use crate::resolve::RemoteLookupError;
 use crate::sockets::{Rider, Sink, Sockets};
 use crate::tls::{TlsRefusal, TlsStats};
 use crate::trust::Tries;
@@ -98,6 +99,8 @@ enum Todo {
     /// A watch by a link's peer, of these numbers, that is refused.
     Refuse(usize, RawAddress, RawAddress, EndReason),
     Answer(Then, Result<corelane_kernel::Admitted, RemoteLookupError>),
+    /// Nobody was reached over this link: what is asked there may be asked elsewhere.
+    PassOver(usize),
     /// To send for a child on another host.
     Bear(u64),
     /// There will be no child for an outpost here.
@@ -271,7 +274,7 @@ impl Gate {
     pub(crate) fn lookup<M: corelane_kernel::Wire<Form: crate::codec::Codec<M>>>(
         &self,
         scope: &mut Scope<'_>,
-        url: RemoteUrl,
+        url: AnyUrl,
         within: Duration,
         then: impl FnOnce(&mut Scope<'_>, Result<corelane_kernel::ActorRef<M>, RemoteLookupError>) + 'static,
     ) {
@@ -357,6 +360,7 @@ impl Gate {
                         self.inner.borrow_mut().refuse_watch(slot, watcher, target, reason);
                     }
                     Todo::Answer(then, found) => then(scope, found),
+                    Todo::PassOver(slot) => self.inner.borrow_mut().pass_over(slot),
                     Todo::Bear(number) => self.bear(number, scope),
                     Todo::Childless(outpost, error) => {
                         if scope.refuse_outpost(outpost, error).is_err() {
@@ -706,7 +710,7 @@ impl Inner {
     /// A link's connection is no more, or was never made.
     fn disconnected(&mut self, slot: usize, connection: Connection) {
         if self.slots[slot].dials.take_if(|dials| *dials == connection).is_some() {
-            self.slots[slot].link.dial_failed(self.now);
+            self.dial_failed(slot);
         } else {
             self.slots[slot].link.disconnected(self.now, connection);
         }

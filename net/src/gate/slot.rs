@@ -48,6 +48,8 @@ pub(super) struct Slot {
     pub(super) rejected: Option<Reason>,
     /// Why the last connection that was dialed did not get under TLS.
     pub(super) refusal: Option<TlsRefusal>,
+    /// Nobody was reached when it was dialed last.
+    pub(super) failing: bool,
     /// The connection that is being made.
     pub(super) dials: Option<Connection>,
     started: bool,
@@ -132,6 +134,7 @@ impl Inner {
             lost: false,
             rejected: None,
             refusal: None,
+            failing: false,
             dials: None,
             started: false,
             deadline: None,
@@ -323,8 +326,15 @@ impl Inner {
                 self.lines.insert(connection.0, line);
                 self.slots[slot].dials = Some(connection);
             }
-            None => self.slots[slot].link.dial_failed(self.now),
+            None => self.dial_failed(slot),
         }
+    }
+
+    /// Nobody was reached.
+    pub(super) fn dial_failed(&mut self, slot: usize) {
+        self.slots[slot].failing = true;
+        self.slots[slot].link.dial_failed(self.now);
+        self.todo.push(Todo::PassOver(slot));
     }
 
     /// A link is open: whoever answers is of this life.
@@ -334,6 +344,7 @@ impl Inner {
         let number = open.and_then(|connection| self.lines.get(&connection.0)).map_or(0, |line| line.number);
         match self.shared.peers.meet(node, incarnation, number) {
             Ok(peer) => {
+                self.slots[slot].failing = false;
                 self.slots[slot].rejected = None;
                 self.slots[slot].refusal = None;
                 self.enter_life(slot, peer);

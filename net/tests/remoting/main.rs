@@ -6,6 +6,7 @@ mod common;
 mod families;
 mod family;
 mod gateways;
+mod names;
 mod pki;
 #[cfg(unix)]
 mod processes;
