@@ -125,8 +125,17 @@ fn sim_runs_seeds_and_gives_the_same_trace_again() {
     assert_eq!([&result["seeds"], &result["first"], &result["failed"]], [10, 5, 0]);
     assert_eq!(result["broken"], Value::Null);
     assert!(result["messages"].as_u64().is_some_and(|messages| messages > 1000), "{result}");
-    let faults =
-        ["lane_delay", "spill", "stall", "clock_jump", "clock_back", "panic", "shutdown", "shard_loss"];
+    let faults = [
+        "lane_delay",
+        "spill",
+        "stall",
+        "clock_jump",
+        "clock_back",
+        "panic",
+        "shutdown",
+        "memory_refusal",
+        "shard_loss",
+    ];
     for fault in faults {
         assert!(result["faults"][fault].is_u64(), "{fault}: {result}");
     }

@@ -121,6 +121,7 @@ fn every_kind_of_fault_is_injected_and_counted() {
         clock_back_one_in: 20,
         panic_one_in: 20,
         shutdown_one_in: 20,
+        region_bytes: 256 << 10,
         ..Options::default()
     };
     let trace = Sim::new(1).shards(3).options(often).run(|sim| {
@@ -128,6 +129,10 @@ fn every_kind_of_fault_is_injected_and_counted() {
         let sink = sim.spawn_on(1, || Puppet)?;
         sim.tell(flood, job(move |ctx| (0..1000).for_each(|_| ctx.tell(sink, job(|_| ())))));
         story(sim)?;
+        let fill = |ctx: &mut Ctx<'_, Puppet>| while ctx.spawner().spawn(Puppet).is_ok() {};
+        sim.tell(sink, job(fill));
+        sim.run_until_idle();
+        assert!(sim.lose_shard(2));
         assert!(sim.is_asked_to_end());
         Ok(())
     });
@@ -429,6 +434,7 @@ fn a_shard_that_is_lost_takes_those_who_live_there_along_and_all_others_hear_of_
         assert_eq!(refused.to_string(), "the shard is lost");
         assert!(matches!(sim.try_tell(there, job(|_| ())), Err(TellError::Unreachable(_))));
         let mut gateway = sim.system().gateway()?;
+        sim.run_until_idle();
         assert!(matches!(gateway.try_tell(there, job(|_| ())), Err(TellError::Unreachable(_))));
         gateway.try_tell(third, job(|_| note("goes on"))).map_err(|_| "refused")?;
         sim.run_until_idle();

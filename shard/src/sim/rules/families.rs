@@ -272,7 +272,9 @@ impl Lives {
         let all_stop = self.of(OUTSIDE).ward.is_to_stop;
         for id in 1..self.lives.len() as Id {
             let life = self.of(id);
-            let must_end = life.ward.must_end || life.ward.asked_from != 0;
+            // Where there was no room for what it was to be told from elsewhere, that is lost.
+            let heard = life.ward.asked_from & !self.short_bits();
+            let must_end = life.ward.must_end || heard != 0;
             check(!must_end || !life.lives() || life.restarting, ENDS, || format!("{id}: {life:?}"))?;
             self.at(id).rested = life.between;
             let Some(afar) = life.afar else { continue };

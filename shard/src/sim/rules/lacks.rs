@@ -1,5 +1,6 @@
 //! What is wanting: where a shard has no room for something, somebody goes without it, and says so. Nobody does elsewhere.
 
+use super::losses::bit_of;
 use super::tree::Lives;
 use super::{Act, Id, Lack, Verdict, check};
 
@@ -32,6 +33,11 @@ impl Lives {
     /// Whether somebody lives where there was no room for something.
     pub(super) fn is_short(&self, id: Id) -> bool {
         self.short.contains(&self.of(id).shard)
+    }
+
+    /// The bits of all shards that had no room for something.
+    pub(super) fn short_bits(&self) -> u64 {
+        self.short.iter().fold(0, |bits, shard| bits | bit_of(*shard))
     }
 
     /// Whether it is a loss to somebody that it lacks something. What is replaced, called off, or comes to one who has ended

@@ -4,6 +4,7 @@
 
 mod answers;
 mod families;
+mod lacks;
 mod losses;
 mod machines;
 mod order;
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use corelane_kernel::Time;
 
-use super::{Act, Decision, Id, OUTSIDE, Reach, Reply, Rules};
+use super::{Act, Decision, Id, Lack, OUTSIDE, Reach, Reply, Rules};
 
 const NOW: Time = Time::from_millis(1000);
 

@@ -91,6 +91,11 @@ fn a_parent_hears_once_of_a_failure() {
     assert_eq!(broken(&[failed, RESTARTS[0]]), rule);
     let other = Act::ChildFailed { parent: 3, child: 2, now: NOW, decision: RESTART, reach: Reach::One };
     assert_eq!(broken(&[failed, other]), rule, "a stranger");
+    // One whose start has failed is made again when that is decided.
+    let [spawned, made, _] = born(4, 1, 0);
+    let [failed, heard] = fails_below(1, 4, RESTART, Reach::One);
+    assert_eq!(Story::of(&[spawned, failed]).broken_by(made), rule);
+    assert_eq!(Story::of(&[spawned, failed, heard]).broken_by(made), None);
 }
 
 #[test]
