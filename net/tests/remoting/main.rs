@@ -5,6 +5,7 @@ mod bounds;
 mod common;
 mod families;
 mod family;
+mod forged;
 mod gateways;
 mod names;
 mod pki;

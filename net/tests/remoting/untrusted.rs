@@ -75,6 +75,8 @@ pub(crate) struct Forger {
 struct Heard {
     found: Vec<Result<RawAddress, NotFound>>,
     ends: Vec<(RawAddress, EndReason)>,
+    /// What was reported of children, and in words.
+    reports: Vec<(RawAddress, String)>,
     numbers: Vec<u64>,
 }
 
@@ -89,8 +91,10 @@ impl Inbound for Heard {
     }
 
     fn signal(&mut self, signal: Signal<'_>) {
-        if let Signal::Ended { target, reason, .. } = signal {
-            self.ends.push((target, reason));
+        match signal {
+            Signal::Ended { target, reason, .. } => self.ends.push((target, reason)),
+            Signal::Report { child, news, .. } => self.reports.push((child, format!("{news:?}"))),
+            _ => {}
         }
     }
 }
@@ -103,7 +107,7 @@ fn target(of: ActorRef<Order>) -> Target {
 }
 
 /// An actor of the forger's.
-const OWN: RawAddress = RawAddress { identity: 1 << 32 | 1, index: 5, shard: 0 };
+pub(crate) const OWN: RawAddress = RawAddress { identity: 1 << 32 | 1, index: 5, shard: 0 };
 
 impl Forger {
     pub(crate) fn new(at: SocketAddr, address: &str) -> Forger {
@@ -169,7 +173,7 @@ impl Forger {
         self.socket.write_all(room.written()).unwrap();
     }
 
-    fn signal(&mut self, signal: Signal<'_>) {
+    pub(crate) fn signal(&mut self, signal: Signal<'_>) {
         self.link.signal(self.now, signal).unwrap();
         self.flush();
     }
@@ -194,8 +198,16 @@ impl Forger {
         self.heard.ends.remove(0)
     }
 
+    pub(crate) fn next_report(&mut self) -> (RawAddress, String) {
+        while self.heard.reports.is_empty() {
+            self.read();
+            self.flush();
+        }
+        self.heard.reports.remove(0)
+    }
+
     /// What was said before is done with when this returns.
-    fn ask(&mut self, of: ActorRef<Order>) -> u64 {
+    pub(crate) fn ask(&mut self, of: ActorRef<Order>) -> u64 {
         self.tell(target(of), &Forged::Get(FarAddress::Sender(OWN)));
         while self.heard.numbers.is_empty() {
             self.read();
