@@ -82,6 +82,7 @@ impl Lives {
             }
         }
         let decision = self.within_limit(child, now, decision, goes_on, &concerned);
+        self.concerned.clone_from(&concerned);
         for id in concerned {
             if let Decision::Restart { wait, at_most, .. } = decision
                 && id != child

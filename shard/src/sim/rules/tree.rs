@@ -114,6 +114,8 @@ pub(super) struct Lives {
     below: Vec<Vec<Id>>,
     /// Ranks given so far.
     ranked: u32,
+    /// Whom the last decision concerns.
+    pub(super) concerned: Vec<Id>,
     /// Who has decided just now that a child is to stop: who fails then has panicked over it.
     decided: Option<Id>,
     /// Shards that are lost.
@@ -375,7 +377,13 @@ impl Lives {
                 self.at(target).gone |= gone;
             }
             Act::Lacks { id, what: Lack::Future { waits: true, .. } } => self.at(id).take_reason_away(true),
-            Act::Lacks { id, what: Lack::Restart } => self.at(id).ward.due = None,
+            Act::Lacks { id, what: Lack::Restart } => {
+                self.at(id).ward.due = None;
+                // They are stopped with it, also those who have not begun.
+                for id in std::mem::take(&mut self.concerned) {
+                    self.at(id).ward.is_to_stop = true;
+                }
+            }
             Act::FutureBegun { id, waits: true, .. } => {
                 let life = self.at(id);
                 (life.waits, life.disturbed) = (life.waits + 1, true);
