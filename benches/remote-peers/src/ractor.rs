@@ -2,8 +2,7 @@
 //! process groups, and the balls are vectors of bytes, which go over the wire as they are.
 //!
 //! With one ball under way a task that only yields keeps either runtime awake, and it looks at its sockets every fourth time
-//! instead of every 61st: a third of the time that sleeping takes. With many under way there is always something to do, and
-//! the runtimes are as tokio makes them: kept awake they take a fifth longer.
+//! instead of every 61st. With many under way there is always something to do, and the runtimes are as tokio makes them.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -25,7 +24,7 @@ use crate::system::{BALL, Places, RunError, System, rounds};
 const PEER: &str = "ractor-peer";
 const AWAKE: &str = "awake";
 const ASLEEP: &str = "asleep";
-/// Tasks between two looks at the sockets. Of 1, 2, 4, 8, 16 and 61 the best.
+/// Tasks between two looks at the sockets, of a runtime that is kept awake.
 const EVENT_INTERVAL: u32 = 4;
 const COOKIE: &str = "rally";
 /// The groups of who plays back and of who measures.
