@@ -66,11 +66,11 @@ fn a_full_queue_gives_back_what_is_told_to_one_who_is_gone_and_leaves_its_succes
         let puppet = Puppet::new(name, &world.log);
         world.scope().spawner().mailbox(1).spawn(puppet).unwrap()
     };
+    let a = world.puppet("a");
     let gone = bounded(&mut world, "gone");
     world.settle();
     world.scope().stop(gone);
     world.settle();
-    let a = world.puppet("a");
     let fill = |world: &mut World| while world.try_tell(a, Order::Note(0)).is_ok() {};
     fill(&mut world);
     assert!(matches!(world.try_tell(gone, Order::Note(1)), Err(TellError::Full(_))), "nobody is there");
