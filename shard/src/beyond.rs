@@ -5,7 +5,7 @@
 //! that hangs the uplinks on the kernels says it here.
 
 use std::any::TypeId;
-use std::sync::Arc;
+use std::sync::Weak;
 
 use corelane_kernel::{Address, UplinkRefusal};
 
@@ -23,8 +23,9 @@ pub trait Beyond: Send + Sync + 'static {
 }
 
 impl Loading<'_> {
-    /// Lets gateways tell and ask actors of other realms, which the uplinks of the shards' kernels reach. The first one stays.
-    pub fn reach_beyond_by(&self, beyond: Arc<dyn Beyond>) {
+    /// Lets gateways tell and ask actors of other realms, which the uplinks of the shards' kernels reach. The first one stays;
+    /// without its owner, which is an extension that may know the system in turn, no way leads there.
+    pub fn reach_beyond_by(&self, beyond: Weak<dyn Beyond>) {
         let _ = self.handle().shared.beyond.set(beyond);
     }
 }

@@ -8,8 +8,8 @@
 use std::any::{TypeId, type_name};
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use corelane_kernel::{
@@ -90,7 +90,7 @@ impl Gateway {
         let place = to.place();
         let own = self.shared.posts[0].place;
         let beyond = self.shared.beyond.get().filter(|_| place.realm() != 0 && !place.same_realm(own));
-        let beyond = beyond.ok_or(UplinkRefusal::Unreachable)?;
+        let beyond = beyond.and_then(Weak::upgrade).ok_or(UplinkRefusal::Unreachable)?;
         beyond.check(to.address(), TypeId::of::<M>())?;
         Ok(place.shard() % self.lanes.len())
     }

@@ -2,7 +2,7 @@
 //! the phase of their life.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError, Weak};
 
 use corelane_kernel::{Failure, Place, Scope};
 use crossbeam_utils::CachePadded;
@@ -101,7 +101,7 @@ pub(crate) struct Shared {
     /// The first failure that was escalated past all supervisors of a shard: why the system stops.
     escalated: Mutex<Option<Failure>>,
     /// Who knows of other realms.
-    pub(crate) beyond: OnceLock<Arc<dyn Beyond>>,
+    pub(crate) beyond: OnceLock<Weak<dyn Beyond>>,
 }
 
 impl Shared {

@@ -11,7 +11,7 @@ use std::fmt;
 use std::hash::BuildHasher;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 pub use config::{EndpointConfig, EndpointError};
@@ -269,7 +269,8 @@ impl Endpoint {
             config,
         };
         let shared = Arc::new(shared);
-        loading.reach_beyond_by(shared.clone());
+        let beyond: Weak<Shared> = Arc::downgrade(&shared);
+        loading.reach_beyond_by(beyond);
         Ok(Endpoint { shared })
     }
 
