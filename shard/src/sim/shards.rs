@@ -310,8 +310,13 @@ impl Shards {
                 State::Ended(report) => reports.push(report),
                 _ => unfinished.push(number),
             }
+            let shared = worker.as_ref().map(|worker| worker.shared.clone());
             if let Err(failure) = guard(move || drop(worker)) {
                 moment.stage.add(Event::Panicked { text: failure.to_string() });
+            }
+            // What was asked of a host that crashed is dropped with it: it may hold the host.
+            if let Some(shared) = shared {
+                shared.leave(number);
             }
             for link in &mut self.links {
                 while link.relay.note() {}
