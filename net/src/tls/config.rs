@@ -117,7 +117,7 @@ impl TlsConfig {
     }
 
     /// Whether all of it is.
-    #[cfg_attr(not(feature = "config"), allow(dead_code))]
+    #[cfg(feature = "config")]
     pub(crate) fn lacks_all(&self) -> bool {
         self.needed().into_iter().all(Pem::is_nothing)
     }
