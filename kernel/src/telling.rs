@@ -120,6 +120,9 @@ impl Kernel {
     fn send_slowly<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), TellError<M>> {
         let address = to.address();
         if address.place != self.place {
+            if self.is_beyond_place(address.place) {
+                return self.offer_up(address, &message).map_err(|refusal| refusal.of(message));
+            }
             return match self.exits.write(address, message) {
                 Ok(()) => Ok(()),
                 Err(message) => self.send_away(address, message),

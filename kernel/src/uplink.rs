@@ -39,6 +39,18 @@ pub enum UplinkRefusal {
     NoWireForm,
 }
 
+impl UplinkRefusal {
+    /// Gives a message back that is refused so.
+    pub(crate) fn of<M>(self, message: M) -> TellError<M> {
+        match self {
+            UplinkRefusal::Unreachable => TellError::Unreachable(message),
+            UplinkRefusal::Full => TellError::Full(message),
+            UplinkRefusal::TooLarge => TellError::TooLarge(message),
+            UplinkRefusal::NoWireForm => TellError::NoWireForm(message),
+        }
+    }
+}
+
 /// Carries to other realms what no lane leads to. Called in the middle of a turn, with the kernel's state borrowed: it takes
 /// note, and does its work between turns. Must not block, and must not panic.
 ///
@@ -183,17 +195,9 @@ impl Kernel {
         self.way.uplink.as_deref_mut()
     }
 
-    /// Offers a message that no lane leads to.
-    #[inline(never)]
-    pub(crate) fn send_up<M: Send + 'static>(&mut self, to: Address, message: M) -> Result<(), TellError<M>> {
-        let Some(uplink) = self.uplink_to(to) else { return Err(TellError::Unreachable(message)) };
-        match uplink.tell(to, &message) {
-            Ok(()) => Ok(()),
-            Err(UplinkRefusal::Unreachable) => Err(TellError::Unreachable(message)),
-            Err(UplinkRefusal::Full) => Err(TellError::Full(message)),
-            Err(UplinkRefusal::TooLarge) => Err(TellError::TooLarge(message)),
-            Err(UplinkRefusal::NoWireForm) => Err(TellError::NoWireForm(message)),
-        }
+    /// Offers a message that no lane leads to. It stays where it is.
+    pub(crate) fn offer_up(&mut self, to: Address, message: &dyn Any) -> Result<(), UplinkRefusal> {
+        self.uplink_to(to).ok_or(UplinkRefusal::Unreachable)?.tell(to, message)
     }
 
     /// Has an actor elsewhere watched. Gives how the watch stands: that it is on, or why it is over already.
