@@ -7,7 +7,7 @@ use std::time::Duration;
 use corelane_kernel::{FailureKind, Group, RawAddress};
 use corelane_net::wire::{
     Allowance, Chunk, EndReason, Envelope, Fault, Goodbye, Hello, Introduction, Meaning, MessageHead, News,
-    NoChild, Ordered, Reason, Room, Signal, Spawn, Target,
+    NoChild, Ordered, Reason, Room, Run, Signal, Spawn, Target,
 };
 use proptest::prelude::*;
 
@@ -96,6 +96,16 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
             bytes(Meaning::Message(MessageHead { target, envelope }, &body))
         },
     );
+    let run = (any::<u64>(), any::<u32>(), 1..40_u16, 1..9_usize, any::<u8>()).prop_map(
+        move |(identity, index, each, count, byte)| {
+            let envelope = Envelope { type_hash: identity, version: 1, readable_since: 1 };
+            let head = MessageHead { target: Target { identity, index }, envelope };
+            let mut message = vec![byte; each.into()];
+            message.resize(usize::from(each).next_multiple_of(8), 0);
+            let messages = message.repeat(count);
+            bytes(Meaning::Run(head, Run::of(each, &messages).unwrap()))
+        },
+    );
     let chunk =
         (any::<u32>(), any::<u64>(), any::<bool>(), body()).prop_map(move |(stream, offset, last, body)| {
             bytes(Meaning::Chunk(Chunk { stream, offset, last, bytes: &body }))
@@ -109,7 +119,7 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
             _ => Meaning::Introduction(Introduction { node: a | 3, incarnation: b | 1, address: &text }),
         })
     });
-    prop_oneof![hello, signal, message, chunk, small]
+    prop_oneof![hello, signal, message, run, chunk, small]
 }
 
 proptest! {

@@ -9,7 +9,7 @@ use corelane_kernel::{FailureKind, Group, RawAddress};
 use corelane_net::codec::{self, Envelope};
 use corelane_net::wire::{
     Allowance, Chunk, EndReason, Fault, Frame, FrameError, Goodbye, Hello, Introduction, Kind, Meaning,
-    MessageHead, News, NoChild, Ordered, Reason, Room, SIGNAL_TEXT_MAX, SPAWN_PROPS_MAX, Signal, Spawn,
+    MessageHead, News, NoChild, Ordered, Reason, Room, Run, SIGNAL_TEXT_MAX, SPAWN_PROPS_MAX, Signal, Spawn,
     TEXT_MAX, Target, capability,
 };
 
@@ -125,6 +125,10 @@ fn examples() -> Vec<(&'static str, Meaning<'static>)> {
         }),
         ("a message `market.Tick` of version 2, readable since 1, of five bytes", {
             Meaning::Message(head, &[1, 2, 3, 4, 5])
+        }),
+        ("a run of two such messages of three bytes", {
+            let messages = &[1, 2, 3, 0, 0, 0, 0, 0, 4, 5, 6, 0, 0, 0, 0, 0];
+            Meaning::Run(head, Run::of(3, messages).expect("two messages"))
         }),
         ("the last piece of stream 4", {
             Meaning::Chunk(Chunk { stream: 4, offset: 0x8000, last: true, bytes: b"the end." })

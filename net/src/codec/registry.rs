@@ -14,7 +14,7 @@ use corelane_shard::{Handle, LookupError};
 
 use super::props::{Factory, Props};
 use super::{Codec, DecodeError, EncodeError, Envelope, decode, encode, envelope};
-use crate::wire::{MessageHead, Target};
+use crate::wire::{MessageHead, Run, Target};
 
 /// Why a message that came in was not told to anybody. The message is dropped, and the link goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +93,7 @@ type Encode = fn(&dyn Any, &mut [u8]) -> Result<usize, EncodeError>;
 type Found = Box<dyn FnOnce(Result<Address, LookupError>) + Send>;
 type Find = fn(&Handle, &str, Found);
 type Deliver = fn(&mut Scope<'_>, &Census, RawAddress, Envelope, &[u8]) -> Result<(), Undelivered>;
+type DeliverRun = fn(&mut Scope<'_>, &Census, RawAddress, Envelope, Run<'_>) -> usize;
 
 struct Entry {
     id: TypeId,
@@ -102,6 +103,7 @@ struct Entry {
     addresses: bool,
     encode: Encode,
     deliver: Deliver,
+    deliver_run: DeliverRun,
     find: Find,
 }
 
@@ -199,6 +201,7 @@ impl Registry {
             addresses: M::Form::ADDRESSES,
             encode: encode_any::<M>,
             deliver: deliver::<M>,
+            deliver_run: deliver_run::<M>,
             find: find::<M>,
         });
         Ok(())
@@ -285,7 +288,7 @@ impl Registry {
 
     /// How messages of the type with this hash are read; `None` for a type that is not registered.
     pub fn reader(&self, hash: u64) -> Option<Reader> {
-        self.by_hash(hash).map(|entry| Reader { deliver: entry.deliver })
+        self.by_hash(hash).map(|entry| Reader { deliver: entry.deliver, deliver_run: entry.deliver_run })
     }
 }
 
@@ -302,7 +305,7 @@ pub struct Writer {
     pub envelope: Envelope,
     /// Whether there may be addresses in it; see [`Codec::ADDRESSES`].
     pub addresses: bool,
-    encode: Encode,
+    pub(crate) encode: Encode,
 }
 
 impl Writer {
@@ -319,6 +322,7 @@ impl Writer {
 #[derive(Clone, Copy, Debug)]
 pub struct Reader {
     deliver: Deliver,
+    deliver_run: DeliverRun,
 }
 
 impl Reader {
@@ -334,10 +338,28 @@ impl Reader {
         head: MessageHead,
         body: &[u8],
     ) -> Result<(), Undelivered> {
-        let Target { identity, index } = head.target;
-        let shard = u32::try_from(census.place().shard()).unwrap_or(u32::MAX);
-        (self.deliver)(scope, census, RawAddress { identity, index, shard }, head.envelope, body)
+        (self.deliver)(scope, census, address_at(census, head.target), head.envelope, body)
     }
+
+    /// Delivers the messages of a run up to the first that cannot be, and says how many these are. Why it cannot be,
+    /// [`Reader::deliver`] says of that one; it costs the same again.
+    #[inline]
+    pub fn deliver_run(
+        &self,
+        scope: &mut Scope<'_>,
+        census: &Census,
+        head: MessageHead,
+        run: Run<'_>,
+    ) -> usize {
+        (self.deliver_run)(scope, census, address_at(census, head.target), head.envelope, run)
+    }
+}
+
+/// What the numbers of a message's target mean on the shard that it came to.
+fn address_at(census: &Census, target: Target) -> RawAddress {
+    let Target { identity, index } = target;
+    let shard = u32::try_from(census.place().shard()).unwrap_or(u32::MAX);
+    RawAddress { identity, index, shard }
 }
 
 fn find<M: Wire>(handle: &Handle, path: &str, found: Found) {
@@ -363,4 +385,18 @@ fn deliver<M: Wire<Form: Codec<M>>>(
         // An address that this kernel's census admitted is one here, so nothing else is left.
         _ => Undelivered::Address(AdmitError::Elsewhere),
     })
+}
+
+fn deliver_run<M: Wire<Form: Codec<M>>>(
+    scope: &mut Scope<'_>,
+    census: &Census,
+    to: RawAddress,
+    envelope: Envelope,
+    run: Run<'_>,
+) -> usize {
+    let Ok(to) = census.admit::<M>(to) else { return 0 };
+    let taken = run.messages().take_while(|body| {
+        decode::<M>(envelope, body).is_ok_and(|message| scope.try_tell(to, message).is_ok())
+    });
+    taken.count()
 }

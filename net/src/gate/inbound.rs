@@ -18,12 +18,14 @@ use crate::link::{Connection, Inbound, Verdict};
 use crate::peer::node_of;
 use crate::resolve::{Found, HOST, Lookup, NotFound};
 use crate::trust::{Guard, Rights};
-use crate::wire::{EndReason, Fault, Introduction, MessageHead, News, NoChild, Ordered, Signal, lacking};
+use crate::wire::{
+    EndReason, Fault, Introduction, MessageHead, News, NoChild, Ordered, Run, Signal, lacking,
+};
 
 impl Inner {
     /// Bytes have come over a connection.
     pub(super) fn received(&mut self, connection: Connection, chunk: Chunk, scope: &mut Scope<'_>) {
-        let Some(line) = self.lines.get_mut(&connection.0) else { return };
+        let Some(line) = self.lines.get_mut(connection) else { return };
         if std::mem::replace(&mut line.reading, true) {
             // What was being read panicked.
             return self.gone(connection);
@@ -52,7 +54,7 @@ impl Inner {
             let taken = self.feed(connection, bytes, scope);
             rest.extend_from_slice(bytes.get(taken..).unwrap_or_default());
         }
-        if let Some(line) = self.lines.get_mut(&connection.0) {
+        if let Some(line) = self.lines.get_mut(connection) {
             line.rest = rest;
             line.reading = false;
             if line.channel.as_ref().is_some_and(|channel| channel.has_ended()) {
@@ -68,12 +70,12 @@ impl Inner {
     fn feed(&mut self, connection: Connection, bytes: &[u8], scope: &mut Scope<'_>) -> usize {
         let mut taken = 0;
         loop {
-            let Some(line) = self.lines.get(&connection.0) else { return bytes.len() };
+            let Some(line) = self.lines.get(connection) else { return bytes.len() };
             let rest = bytes.get(taken..).unwrap_or_default();
             let Some(slot) = line.slot else {
                 match self.greet(connection, rest) {
                     Some(size) => taken += size,
-                    None if self.lines.contains_key(&connection.0) => return taken,
+                    None if self.lines.contains(connection) => return taken,
                     None => return bytes.len(),
                 }
                 continue;
@@ -148,7 +150,7 @@ impl Inner {
 
     /// A write is done: what waits for room can go on.
     pub(super) fn written(&mut self, connection: Connection, buffer: Buffer) {
-        let Some(line) = self.lines.get_mut(&connection.0) else { return };
+        let Some(line) = self.lines.get_mut(connection) else { return };
         line.written(buffer, &mut self.spares);
         if let Some(slot) = line.slot {
             self.soil(slot);
@@ -309,6 +311,17 @@ impl Inbound for Incoming<'_, '_> {
                 tracing::debug!(%why, hash = head.envelope.type_hash, "a message of another host is refused");
                 Verdict::Refused(why)
             }
+        }
+    }
+
+    fn run(&mut self, head: MessageHead, run: Run<'_>) -> usize {
+        // What has to be looked at one by one is.
+        if head.target == HOST || self.strict || !self.held.is_empty() {
+            return 0;
+        }
+        match self.reader(head.envelope.type_hash) {
+            Some(reader) => reader.deliver_run(self.scope, self.census, head, run),
+            None => 0,
         }
     }
 

@@ -8,6 +8,7 @@ use crate::buffers::Buffer;
 use crate::reactor::SocketId;
 use crate::sockets::Sockets;
 use crate::tls::Channel;
+use crate::wire::{Room, Written};
 
 /// Bytes of a send buffer, at least.
 const SEND: usize = 64 << 10;
@@ -69,7 +70,7 @@ pub(super) struct Line {
     /// Where it came from, if it did.
     pub(super) from: Option<IpAddr>,
     pub(super) out: Vec<u8>,
-    used: usize,
+    so_far: Written,
     in_flight: usize,
     /// What came and is not a whole frame yet.
     pub(super) rest: Vec<u8>,
@@ -99,7 +100,7 @@ impl Line {
             came_in: slot.is_none(),
             from: None,
             out,
-            used: 0,
+            so_far: Written::default(),
             in_flight: 0,
             rest: Vec::new(),
             channel,
@@ -121,14 +122,16 @@ impl Line {
         }
     }
 
-    /// What is left of the send buffer.
-    pub(super) fn room(&mut self) -> &mut [u8] {
-        self.out.get_mut(self.used..).unwrap_or_default()
+    /// The send buffer.
+    #[inline]
+    pub(super) fn room(&mut self) -> Room<'_> {
+        Room::behind(&mut self.out, self.so_far)
     }
 
-    /// So many bytes of the room were written.
-    pub(super) fn keep(&mut self, bytes: usize) {
-        self.used += bytes;
+    /// It was written so far.
+    #[inline]
+    pub(super) fn keep(&mut self, so_far: Written) {
+        self.so_far = so_far;
     }
 
     /// Passes on what was written. Says whether the send buffer is empty now.
@@ -136,37 +139,37 @@ impl Line {
         if self.channel.is_some() {
             return self.seal_and_pass_on(sockets, spares);
         }
-        if self.used == 0 {
+        let used = self.so_far.used();
+        if used == 0 {
             return true;
         }
         // Behind what is in flight nothing is any sooner there for being passed on now: it goes with what comes, or when that is
         // sent.
-        if self.in_flight >= IN_FLIGHT_MAX || (self.in_flight > 0 && self.used < self.out.len() / 2) {
+        if self.in_flight >= IN_FLIGHT_MAX || (self.in_flight > 0 && used < self.out.len() / 2) {
             return false;
         }
         if self.in_flight == 0 {
-            let bytes = self.out.get(..self.used).unwrap_or_default();
-            let sent = sockets.send_now(self.socket, bytes);
-            if sent == self.used {
-                self.used = 0;
+            let sent = sockets.send_now(self.socket, self.out.get(..used).unwrap_or_default());
+            if sent > 0 {
+                self.out.copy_within(sent..used, 0);
+                self.so_far.take(sent);
+            }
+            if sent == used {
                 return true;
             }
-            if sent > 0 {
-                self.out.copy_within(sent..self.used, 0);
-                self.used -= sent;
-            }
         }
-        let bytes = if self.used > COPY_MAX {
+        let used = self.so_far.used();
+        let bytes = if used > COPY_MAX {
             let mut full = std::mem::replace(&mut self.out, spares.large());
-            full.truncate(self.used);
+            full.truncate(used);
             full
         } else {
             let mut small = spares.small.pop().unwrap_or_default();
-            small.extend_from_slice(self.out.get(..self.used).unwrap_or_default());
+            small.extend_from_slice(self.out.get(..used).unwrap_or_default());
             small
         };
         match sockets.write(self.socket, bytes, Some(0)) {
-            Ok(()) => self.in_flight += self.used,
+            Ok(()) => self.in_flight += used,
             Err(crate::reactor::WriteError::Full(bytes)) => {
                 // Less may wait at a socket than in flight here: tried again when something was sent.
                 if let Some(out) = self.out.get_mut(..bytes.len()) {
@@ -177,21 +180,21 @@ impl Line {
             // The connection has failed, and its end will be told.
             Err(crate::reactor::WriteError::Closed(_)) => {}
         }
-        self.used = 0;
+        self.so_far = Written::default();
         true
     }
 
     /// [`Line::pass_on`] under TLS.
     fn seal_and_pass_on(&mut self, sockets: &Sockets, spares: &mut Spares) -> bool {
         let Some(channel) = &mut self.channel else { return true };
-        while self.used > 0 || !self.sealed.is_empty() || channel.has_output() {
+        while self.so_far.used() > 0 || !self.sealed.is_empty() || channel.has_output() {
             if self.in_flight >= IN_FLIGHT_MAX {
                 return false;
             }
             if self.sealed.is_empty() {
                 self.sealed = spares.sealed.pop().unwrap_or_default();
-                channel.seal(self.out.get(..self.used).unwrap_or_default(), &mut self.sealed);
-                self.used = 0;
+                channel.seal(self.out.get(..self.so_far.used()).unwrap_or_default(), &mut self.sealed);
+                self.so_far = Written::default();
             }
             let mut sealed = std::mem::take(&mut self.sealed);
             if self.in_flight == 0 {

@@ -355,7 +355,7 @@ impl Inner {
             return;
         }
         if self.slots[slot].pending.is_empty()
-            && self.write(slot, head, true, &mut |to| codec::encode(message, to)).is_ok()
+            && self.write(slot, head, true, |to| codec::encode(message, to)).is_ok()
         {
             return;
         }

@@ -14,13 +14,13 @@ mod adoptions;
 mod births;
 mod inbound;
 mod line;
+mod lines;
 mod lookups;
 mod row;
 mod secure;
 mod slot;
 mod uplink;
 
-use std::any::TypeId;
 use std::cell::{Cell, RefCell};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -39,11 +39,12 @@ use corelane_kernel::{
 };
 use corelane_shard::BoxError;
 use line::{Line, Spares};
+use lines::Lines;
 use lookups::{Lookups, Mail, Then};
 use slot::Slot;
-use uplink::GateUplink;
+use uplink::{Course, GateUplink};
 
-use crate::codec::{Reader, Take, Writer};
+use crate::codec::{Reader, Take};
 use crate::endpoint::{Shared, port_of};
 use crate::link::{Connection, Farewell, LinkTo, greet};
 use crate::named::AnyUrl;
@@ -52,7 +53,7 @@ use crate::resolve::RemoteLookupError;
 use crate::sockets::{Rider, Sink, Sockets};
 use crate::tls::{TlsRefusal, TlsStats};
 use crate::trust::Tries;
-use crate::wire::{EndReason, NoChild, Reason, Room, Signal};
+use crate::wire::{EndReason, NoChild, Reason, Signal};
 
 type Fast<V> = HashMap<u64, V, BuildHasherDefault<Take>>;
 
@@ -132,12 +133,12 @@ struct Inner {
     by_link: HashMap<(u64, u16), usize>,
     /// By realm and shard.
     by_place: Fast<usize>,
-    /// What was looked up last, which is what is looked for most often: the slot that leads to a place, and how messages of a
-    /// type are written and read.
+    /// What was looked up last, which is what is looked for most often: the slot that leads to a place, how messages of a type
+    /// go out to an actor, and how they are read.
     last_place: Option<(u64, usize)>,
-    last_writer: Option<(TypeId, Writer)>,
+    course: Option<Course>,
     last_reader: Option<(u64, Reader)>,
-    lines: Fast<Line>,
+    lines: Lines,
     /// Connections that came in and have not said hello, and until when they may. The oldest first.
     strangers: VecDeque<(Time, Connection)>,
     strangers_closed: u64,
@@ -153,7 +154,6 @@ struct Inner {
     /// How many of these there are from each address.
     by_address: HashMap<IpAddr, usize>,
     connections_refused: u64,
-    last_connection: u64,
     spares: Spares,
     /// What links want to be called for.
     deadlines: BTreeSet<(Time, usize)>,
@@ -199,9 +199,9 @@ impl Gate {
                 by_link: HashMap::new(),
                 by_place: Fast::default(),
                 last_place: None,
-                last_writer: None,
+                course: None,
                 last_reader: None,
-                lines: Fast::default(),
+                lines: Lines::default(),
                 strangers: VecDeque::new(),
                 strangers_closed: 0,
                 handshakes: VecDeque::new(),
@@ -212,7 +212,6 @@ impl Gate {
                 incoming: 0,
                 by_address: HashMap::new(),
                 connections_refused: 0,
-                last_connection: 0,
                 spares,
                 deadlines: BTreeSet::new(),
                 dirty: Vec::new(),
@@ -324,11 +323,11 @@ impl Gate {
             return;
         };
         inner.make_room_for_stranger();
-        let connection = inner.next_connection();
+        let connection = inner.lines.next();
         let number = inner.shared.peers.connection();
         let mut line = Line::new(socket, None, Vec::new(), channel, number);
         line.from = from;
-        inner.lines.insert(connection.0, line);
+        inner.lines.insert(connection, line);
         inner.incoming += 1;
         if let Some(from) = from {
             *inner.by_address.entry(from).or_default() += 1;
@@ -473,11 +472,6 @@ impl Inner {
         self.incoming < config.connections_max && of_address < config.connections_per_address_max
     }
 
-    fn next_connection(&mut self) -> Connection {
-        self.last_connection += 1;
-        Connection(self.last_connection)
-    }
-
     /// Closes what came in and has not said hello in time, and what was dialed and is not under TLS in time.
     fn dismiss_strangers(&mut self) {
         while let Some((_, connection)) = self.strangers.front().copied().filter(|(at, _)| *at <= self.now) {
@@ -501,7 +495,7 @@ impl Inner {
     fn dismiss(&mut self, connection: Connection, refusal: TlsRefusal, text: &'static str) {
         self.no_stranger(connection);
         self.strangers_closed += 1;
-        if self.lines.get(&connection.0).is_some_and(Line::is_handshaking) {
+        if self.lines.get(connection).is_some_and(Line::is_handshaking) {
             self.refuse(connection, refusal);
         } else {
             self.close(connection, Some(Farewell { reason: Reason::TooLate, detail: 0, text }));
@@ -564,9 +558,8 @@ impl Inner {
             self.slots[slot].link.leave();
             self.settle(slot);
         }
-        let strangers: Vec<u64> = self.lines.keys().copied().collect();
-        for connection in strangers {
-            self.close(Connection(connection), None);
+        for connection in self.lines.connections() {
+            self.close(connection, None);
         }
         if let Some(listener) = self.listener.take() {
             self.sockets.close(listener);
@@ -593,7 +586,7 @@ impl Inner {
             if hello.to_shard != self.shard {
                 return Err(wrong("another shard"));
             }
-            let number = self.lines.get(&connection.0).map_or(0, |line| line.number);
+            let number = self.lines.get(connection).map_or(0, |line| line.number);
             if !shared.peers.may_meet(hello.node, hello.incarnation, number) {
                 let text = "this incarnation was followed by another";
                 return Err(Farewell { reason: Reason::Quarantined, detail: 0, text });
@@ -609,14 +602,14 @@ impl Inner {
                 }
                 Farewell { reason: Reason::Abuse, detail: 0, text: "more links than may be" }
             })?;
-            let Some(line) = self.lines.get_mut(&connection.0) else { return Ok(None) };
+            let Some(line) = self.lines.get_mut(connection) else { return Ok(None) };
             if line.out.is_empty() {
                 line.out = self.spares.large();
             }
-            let mut room = Room::new(line.room());
+            let mut room = line.room();
             self.slots[slot].link.accept(self.now, connection, &hello, &mut room)?;
-            let used = room.used();
-            line.keep(used);
+            let written = room.so_far();
+            line.keep(written);
             line.slot = Some(slot);
             line.pass_on(&self.sockets, &mut self.spares);
             Ok(Some((slot, size)))
@@ -642,10 +635,10 @@ impl Inner {
         let Some(mut line) = self.take_line(connection) else { return };
         if let Some(farewell) = farewell.filter(|_| !line.is_handshaking()) {
             line.make_last_room();
-            let mut room = Room::new(line.room());
+            let mut room = line.room();
             farewell.write(&mut room);
-            let used = room.used();
-            line.keep(used);
+            let written = room.so_far();
+            line.keep(written);
         }
         line.pass_on(&self.sockets, &mut self.spares);
         if let Some(channel) = &mut line.channel {
@@ -658,7 +651,7 @@ impl Inner {
 
     /// A connection is none of the gate's any more.
     fn take_line(&mut self, connection: Connection) -> Option<Line> {
-        let line = self.lines.remove(&connection.0)?;
+        let line = self.lines.remove(connection)?;
         self.incoming -= usize::from(line.came_in);
         if let Some(from) = line.from
             && let Entry::Occupied(mut count) = self.by_address.entry(from)
@@ -678,7 +671,7 @@ impl Inner {
 
     /// A connection that this end dialed is there.
     fn connected(&mut self, connection: Connection) {
-        let Some(line) = self.lines.get_mut(&connection.0) else { return };
+        let Some(line) = self.lines.get_mut(connection) else { return };
         let Some(slot) = line.slot else { return };
         line.number = self.shared.peers.connection();
         self.sockets.resume(line.socket);

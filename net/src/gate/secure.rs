@@ -11,7 +11,7 @@ use super::Inner;
 use crate::link::{Connection, Farewell};
 use crate::resolve::RemoteLookupError;
 use crate::tls::{Channel, TlsRefusal};
-use crate::wire::{MAGIC, Reason, Room};
+use crate::wire::{MAGIC, Reason};
 
 /// What TLS begins with: the type of a handshake record, and its version.
 const TLS_HANDSHAKE: [u8; 2] = [22, 3];
@@ -32,7 +32,7 @@ impl Inner {
 
     /// Takes bytes that came over a connection under TLS, and appends what they say. Says whether the connection goes on.
     pub(super) fn open(&mut self, connection: Connection, sealed: &[u8], plain: &mut Vec<u8>) -> bool {
-        let Some(line) = self.lines.get_mut(&connection.0) else { return false };
+        let Some(line) = self.lines.get_mut(connection) else { return false };
         let Some(channel) = &mut line.channel else { return false };
         let handshaking = channel.is_handshaking();
         let opened = channel.open(sealed, plain);
@@ -47,10 +47,10 @@ impl Inner {
                 line.make_last_room();
                 let text = "this host speaks under TLS only";
                 let farewell = Farewell { reason: Reason::Incompatible, detail: 0, text };
-                let mut room = Room::new(line.room());
+                let mut room = line.room();
                 farewell.write(&mut room);
-                let used = room.used();
-                line.keep(used);
+                let written = room.so_far();
+                line.keep(written);
             }
             self.refuse(connection, refusal);
             return false;
@@ -112,7 +112,7 @@ impl Inner {
 
     /// A connection has ended from outside.
     pub(super) fn cut(&mut self, connection: Connection) {
-        let Some(line) = self.lines.get(&connection.0) else { return };
+        let Some(line) = self.lines.get(connection) else { return };
         if line.channel.as_ref().is_some_and(|channel| channel.has_begun() && !channel.has_ended()) {
             let (socket, slot, came_in) = (line.socket, line.slot, line.came_in);
             self.complain(socket, slot, TlsRefusal::Truncated);
@@ -125,7 +125,7 @@ impl Inner {
 
     /// Where there is no TLS, somebody may speak it all the same.
     pub(super) fn check_clear(&mut self, connection: Connection, bytes: &[u8]) -> Result<(), Farewell> {
-        let Some(line) = self.lines.get(&connection.0) else { return Ok(()) };
+        let Some(line) = self.lines.get(connection) else { return Ok(()) };
         if line.channel.is_some() || !bytes.starts_with(&TLS_HANDSHAKE) {
             return Ok(());
         }
@@ -136,7 +136,7 @@ impl Inner {
 
     /// Whether who has dialed may say that this is its address.
     pub(super) fn check_name(&mut self, connection: Connection, address: SocketAddr) -> Result<(), Farewell> {
-        let Some(line) = self.lines.get(&connection.0) else { return Ok(()) };
+        let Some(line) = self.lines.get(connection) else { return Ok(()) };
         if line.channel.as_ref().is_none_or(|channel| channel.admits(address.ip())) {
             return Ok(());
         }

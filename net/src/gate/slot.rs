@@ -19,7 +19,7 @@ use crate::reactor::{Address as SocketAddress, Options};
 use crate::resolve::RemoteLookupError;
 use crate::tls::TlsRefusal;
 use crate::trust::Guard;
-use crate::wire::{Introduction, MessageHead, Reason, Room};
+use crate::wire::{Introduction, MessageHead, Reason};
 
 /// Rounds of writing in one flush, so that one link's large messages do not hold up the shard.
 const ROUNDS: usize = 16;
@@ -212,6 +212,7 @@ impl Inner {
             }
             self.by_place.remove(&key(peer.realm().realm(), of.shard));
             self.last_place = None;
+            self.course = None;
         }
     }
 
@@ -309,7 +310,7 @@ impl Inner {
             .address(node)
             .filter(|at| self.shared.config.permits(*at))
             .and_then(|at| port_of(at, shard));
-        let connection = self.next_connection();
+        let connection = self.lines.next();
         let ear = Ear { gate: self.this.clone(), connection };
         let within = Some(self.shared.config.link.handshake);
         let channel = at.map(|at| self.channel_to_dialed(at.ip()));
@@ -323,7 +324,7 @@ impl Inner {
                     self.handshakes.push_back((self.now + self.shared.config.link.handshake, connection));
                 }
                 let line = Line::new(socket, Some(slot), self.spares.large(), channel, 0);
-                self.lines.insert(connection.0, line);
+                self.lines.insert(connection, line);
                 self.slots[slot].dials = Some(connection);
             }
             None => self.dial_failed(slot),
@@ -341,7 +342,7 @@ impl Inner {
     fn up(&mut self, slot: usize, incarnation: u64) {
         let node = self.slots[slot].link.to().node;
         let open = self.slots[slot].link.open();
-        let number = open.and_then(|connection| self.lines.get(&connection.0)).map_or(0, |line| line.number);
+        let number = open.and_then(|connection| self.lines.get(connection)).map_or(0, |line| line.number);
         match self.shared.peers.meet(node, incarnation, number) {
             Ok(peer) => {
                 self.slots[slot].failing = false;
@@ -396,11 +397,12 @@ impl Inner {
         for round in 0..=ROUNDS {
             let of = &mut self.slots[slot];
             let Some(connection) = of.link.line() else { break };
-            let Some(line) = self.lines.get_mut(&connection.0) else { break };
-            let mut room = Room::new(line.room());
+            let Some(line) = self.lines.get_mut(connection) else { break };
+            let mut room = line.room();
+            let before = room.used();
             let more = of.link.flush(self.now, &mut room);
-            let used = room.used();
-            line.keep(used);
+            let (written, used) = (room.so_far(), room.used() - before);
+            line.keep(written);
             // Who has no room now hears of it when something was sent.
             let passed = line.pass_on(&self.sockets, &mut self.spares);
             if !more || !passed || used == 0 {
@@ -414,26 +416,26 @@ impl Inner {
     }
 
     /// Writes a message, if the link takes it now. `addresses`: there may be some in it.
+    #[inline(always)]
     pub(super) fn write(
         &mut self,
         slot: usize,
         head: MessageHead,
         addresses: bool,
-        encode: &mut dyn FnMut(&mut [u8]) -> Result<usize, crate::codec::EncodeError>,
+        mut encode: impl FnMut(&mut [u8]) -> Result<usize, crate::codec::EncodeError>,
     ) -> Result<(), LinkTellError> {
         let of = &mut self.slots[slot];
-        let open = of.link.open().and_then(|connection| self.lines.get_mut(&connection.0));
+        let open = of.link.open().and_then(|connection| self.lines.get_mut(connection));
         let (Some(line), Some(border)) = (open, &of.border) else { return Err(LinkTellError::Down) };
         for last in [false, true] {
-            let mut room = Room::new(line.room());
-            let link = &mut of.link;
+            let (mut room, link) = (line.room(), &mut of.link);
             let told = if addresses {
-                within(border.clone(), || link.tell_with(&mut room, head, &mut *encode))
+                within(border.clone(), || link.tell_with(&mut room, head, &mut encode))
             } else {
-                link.tell_with(&mut room, head, &mut *encode)
+                link.tell_with(&mut room, head, &mut encode)
             };
-            let used = room.used();
-            line.keep(used);
+            let written = room.so_far();
+            line.keep(written);
             match told {
                 Err(LinkTellError::NoRoom) if !last && line.pass_on(&self.sockets, &mut self.spares) => {}
                 told => {
@@ -469,7 +471,7 @@ impl Inner {
         let mut pending = std::mem::take(&mut self.slots[slot].pending);
         while let Some((head, bytes)) = pending.front() {
             // Addresses in it were translated when it was written.
-            let sent = self.write(slot, head, false, &mut |to| {
+            let sent = self.write(slot, head, false, |to| {
                 to.get_mut(..bytes.len()).ok_or(crate::codec::EncodeError::NoRoom)?.copy_from_slice(bytes);
                 Ok(bytes.len())
             });

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use corelane_kernel::{Address, ChildNews, ChildOrder, Failure, StopReason, Uplink, UplinkRefusal, within};
 
 use super::{Gate, Inner};
-use crate::codec::Writer;
+use crate::codec::{EncodeError, Writer};
 use crate::link::LinkTellError;
 use crate::wire::{EndReason, Fault, MessageHead, News, NoChild, Ordered, Signal, Target};
 
@@ -111,42 +111,67 @@ fn fault(failure: &Failure) -> Fault<'_> {
     Fault { kind: failure.kind(), error: failure.error_hash(), text: failure.text() }
 }
 
-impl Inner {
-    fn writer(&mut self, of: TypeId) -> Option<Writer> {
-        if let Some((last, writer)) = self.last_writer
-            && last == of
-        {
-            return Some(writer);
-        }
-        let writer = self.shared.registry.writer(of)?;
-        self.last_writer = Some((of, writer));
-        Some(writer)
-    }
+/// How messages of a type to an actor go out: looked up once for as long as nothing else is told.
+pub(super) struct Course {
+    to: Address,
+    of: TypeId,
+    slot: usize,
+    head: MessageHead,
+    writer: Writer,
+}
 
-    fn tell(&mut self, to: Address, message: &dyn Any) -> Result<(), UplinkRefusal> {
-        let writer = self.writer(message.type_id()).ok_or(UplinkRefusal::NoWireForm)?;
+impl Inner {
+    /// Settles how messages of a type to an actor go out.
+    #[cold]
+    fn set_course(&mut self, to: Address, of: TypeId) -> Result<(), UplinkRefusal> {
+        let writer = self.shared.registry.writer(of).ok_or(UplinkRefusal::NoWireForm)?;
         let slot = self.slot_to(to).ok_or(UplinkRefusal::Unreachable)?;
-        if self.slots[slot].lost || self.left.get() {
-            return Err(UplinkRefusal::Unreachable);
-        }
         let raw = to.to_raw();
         let target = Target { identity: raw.identity, index: raw.index };
         let head = MessageHead { target, envelope: writer.envelope };
+        self.course = Some(Course { to, of, slot, head, writer });
+        Ok(())
+    }
+
+    fn tell(&mut self, to: Address, message: &dyn Any) -> Result<(), UplinkRefusal> {
+        let of = message.type_id();
+        if !self.course.as_ref().is_some_and(|course| course.to == to && course.of == of) {
+            self.set_course(to, of)?;
+        }
+        let Some(Course { slot, head, writer, .. }) = &self.course else {
+            return Err(UplinkRefusal::Unreachable);
+        };
+        let (slot, head, Writer { addresses, encode, .. }) = (*slot, *head, *writer);
+        let encode = |to: &mut [u8]| encode(message, to);
+        if self.slots[slot].lost || self.left.get() {
+            return Err(UplinkRefusal::Unreachable);
+        }
         // What waits goes first.
         if self.slots[slot].pending.is_empty() {
-            match self.write(slot, head, writer.addresses, &mut |to| writer.encode(message, to)) {
+            match self.write(slot, head, addresses, &encode) {
                 Ok(()) => return Ok(()),
                 Err(LinkTellError::TooLarge) => return Err(UplinkRefusal::TooLarge),
                 Err(LinkTellError::Unwritable) => return Err(UplinkRefusal::NoWireForm),
                 Err(_) => {}
             }
         }
+        self.keep(slot, head, &encode)
+    }
+
+    /// Has a message wait for room, or for a connection.
+    #[inline(never)]
+    fn keep(
+        &mut self,
+        slot: usize,
+        head: MessageHead,
+        encode: impl FnMut(&mut [u8]) -> Result<usize, EncodeError>,
+    ) -> Result<(), UplinkRefusal> {
         self.start(slot);
         let of = &mut self.slots[slot];
         let left = self.shared.config.pending_bytes.saturating_sub(of.pending.cost());
         let Some(border) = of.border.clone() else { return Err(UplinkRefusal::Unreachable) };
         let limit = usize::try_from(self.shared.config.link.message_max).unwrap_or(usize::MAX);
-        within(border, || of.pending.write(head, left, limit, |to| writer.encode(message, to)))
+        within(border, || of.pending.write(head, left, limit, encode))
     }
 
     /// Says whether a way leads there.

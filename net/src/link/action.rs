@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::codec::Undelivered;
-use crate::wire::{Goodbye, Introduction, MessageHead, Reason, Room, Signal};
+use crate::wire::{Goodbye, Introduction, MessageHead, Reason, Room, Run, Signal};
 
 /// A connection, by the number that the driver gave it. Each connection of a link has its own, for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -107,6 +107,13 @@ pub trait Inbound {
 
     /// A message, and whom it is for. Its bytes are good until this returns.
     fn message(&mut self, head: MessageHead, body: &[u8]) -> Verdict;
+
+    /// Messages that are alike. Says how many at the front were [`Verdict::Taken`] at once; the next is offered by itself
+    /// ([`Inbound::message`]), and those behind it here again.
+    fn run(&mut self, head: MessageHead, run: Run<'_>) -> usize {
+        let _ = (head, run);
+        0
+    }
 
     /// A signal, which comes once. The numbers in it are the peer's: to be checked.
     fn signal(&mut self, signal: Signal<'_>);

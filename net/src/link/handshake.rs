@@ -9,7 +9,7 @@ use super::greeting::{CAPABILITIES, REQUIRED, check};
 use super::streams::{Inbox, Outbox};
 use super::{Greeting, Knock, Line, Link, Open};
 use crate::wire::{
-    Allowance, Frame, Goodbye, Hello, Kind, MESSAGE_HEAD, Reason, Room, VERSION, VERSION_OLDEST,
+    Allowance, Frame, Goodbye, Hello, Kind, MESSAGE_HEAD, Reason, Room, VERSION, VERSION_OLDEST, capability,
 };
 
 /// Epochs from here on are nobody's: a peer that names one would leave none for the next connection.
@@ -82,6 +82,7 @@ impl Link {
             incarnation: hello.incarnation,
             epoch: hello.epoch,
             association: if meant { hello.association } else { current },
+            runs: hello.capabilities & capability::RUNS != 0,
             frame_max: hello.frame_max,
             message_max: hello.message_max,
             allowed: Allowance { bytes: hello.credit_bytes, messages: hello.credit_messages },
@@ -229,6 +230,7 @@ impl Link {
             inbox: Inbox::default(),
             inline_max: self.config.chunk.min(inline) & !7,
             message_max: peer.message_max,
+            runs: peer.runs,
             beat: 0,
             next_beat: now,
             introductions: Default::default(),
@@ -292,6 +294,7 @@ impl Link {
                         incarnation: hello.incarnation,
                         epoch,
                         association: hello.association,
+                        runs: hello.capabilities & capability::RUNS != 0,
                         frame_max: hello.frame_max,
                         message_max: hello.message_max,
                         allowed: Allowance { bytes: hello.credit_bytes, messages: hello.credit_messages },

@@ -160,6 +160,7 @@ struct Knock {
     incarnation: u64,
     epoch: u64,
     association: u32,
+    runs: bool,
     frame_max: u32,
     message_max: u64,
     allowed: Allowance,
@@ -179,6 +180,8 @@ struct Open {
     /// Longest message that goes in one frame to this peer, and longest of all.
     inline_max: usize,
     message_max: u64,
+    /// The peer takes messages that are alike behind one head.
+    runs: bool,
     beat: u64,
     next_beat: Time,
     introductions: VecDeque<Box<[u8]>>,

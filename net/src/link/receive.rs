@@ -9,7 +9,7 @@ use super::{Allowance, Line, Link, cost};
 use crate::codec::{DecodeError, Undelivered};
 use crate::wire::{
     Allowance as Credit, Chunk, Frame, FrameError, Goodbye, HELLO_MAX, Introduction, Kind, MessageHead,
-    Reason, Signal, read_acknowledgement, read_heartbeat,
+    Reason, Run, Signal, read_acknowledgement, read_heartbeat,
 };
 
 /// What [`Link::received`] did with bytes.
@@ -120,6 +120,21 @@ impl Link {
                 }
                 let verdict = inbound.message(head, body);
                 judge(&mut self.stats, &mut self.held, &mut self.strikes, verdict, body.len());
+            }
+            Some(Kind::Run) => {
+                let (head, mut run) = Run::read(frame)?;
+                if !open.granting.receive(size, run.count() as u64) {
+                    return Err(Violation(Reason::Protocol, "more than the credit allows"));
+                }
+                loop {
+                    let taken = inbound.run(head, run);
+                    self.stats.messages_in += taken as u64;
+                    run = run.behind(taken);
+                    let Some(body) = run.messages().next() else { break };
+                    let verdict = inbound.message(head, body);
+                    judge(&mut self.stats, &mut self.held, &mut self.strikes, verdict, body.len());
+                    run = run.behind(1);
+                }
             }
             Some(Kind::Chunk) => {
                 let chunk = Chunk::read(frame)?;

@@ -26,45 +26,81 @@ impl Link {
         message: &M,
     ) -> Result<(), LinkTellError> {
         let head = MessageHead { target, envelope: codec::envelope::<M>() };
-        self.tell_with(room, head, &mut |to| codec::encode(message, to))
+        self.tell_with(room, head, |to| codec::encode(message, to))
     }
 
     /// As [`Link::tell`], for a message that somebody else writes. `encode` may be called several times, each with more room.
     ///
     /// # Errors
     /// [`LinkTellError`], and nothing is written.
+    // Inlined, the room stays in registers. In memory its parts would be written one by one and read together, which waits
+    // until they have left the core: for longer than all the rest takes.
+    #[inline(always)]
     pub fn tell_with(
         &mut self,
         room: &mut Room<'_>,
         head: MessageHead,
-        encode: &mut dyn FnMut(&mut [u8]) -> Result<usize, EncodeError>,
+        mut encode: impl FnMut(&mut [u8]) -> Result<usize, EncodeError>,
     ) -> Result<(), LinkTellError> {
         let Line::Open(open) = &mut self.line else { return Err(LinkTellError::Down) };
         if open.spending.messages_left() == 0 {
             return Err(LinkTellError::NoCredit);
         }
-        if open.outbox.is_empty() || !open.outbox.leads_to(head.target) {
-            let credit = usize::try_from(open.spending.bytes_left()).unwrap_or(usize::MAX);
-            let credit = credit.saturating_sub(MESSAGE_FRAME) & !7;
-            let space = room.left().saturating_sub(MESSAGE_FRAME) & !7;
-            if credit == 0 && open.inline_max > 0 {
-                return Err(LinkTellError::NoCredit);
-            }
-            match head.write_with(room, open.inline_max.min(credit), &mut *encode) {
-                Ok(size) => {
-                    open.spending.spend(size, 1);
-                    self.stats.messages_out += 1;
-                    return Ok(());
-                }
-                Err(EncodeError::Refused) => return Err(LinkTellError::Unwritable),
-                Err(EncodeError::NoRoom) if space < open.inline_max => return Err(LinkTellError::NoRoom),
-                Err(EncodeError::NoRoom) if credit < open.inline_max => return Err(LinkTellError::NoCredit),
-                Err(EncodeError::NoRoom) => {}
-            }
-            if open.outbox.len() >= self.config.streams_max {
-                return Err(LinkTellError::StreamsFull);
-            }
+        if !open.outbox.is_empty() && open.outbox.leads_to(head.target) {
+            return self.stream(head, &mut encode);
         }
+        let credit = usize::try_from(open.spending.bytes_left()).unwrap_or(usize::MAX);
+        let credit = credit.saturating_sub(MESSAGE_FRAME) & !7;
+        if credit == 0 && open.inline_max > 0 {
+            return Err(LinkTellError::NoCredit);
+        }
+        let limit = open.inline_max.min(credit);
+        let space = room.left();
+        let written = if open.runs {
+            head.join_with(room, limit, &mut encode)
+        } else {
+            head.write_with(room, limit, &mut encode)
+        };
+        match written {
+            Ok(size) => {
+                open.spending.spend(size, 1);
+                self.stats.messages_out += 1;
+                Ok(())
+            }
+            Err(error) => self.not_inline(head, error, space, credit, &mut encode),
+        }
+    }
+
+    /// A message was not written in a frame, where so much space and credit was for it.
+    #[cold]
+    fn not_inline(
+        &mut self,
+        head: MessageHead,
+        error: EncodeError,
+        space: usize,
+        credit: usize,
+        encode: &mut dyn FnMut(&mut [u8]) -> Result<usize, EncodeError>,
+    ) -> Result<(), LinkTellError> {
+        let Line::Open(open) = &mut self.line else { return Err(LinkTellError::Down) };
+        let space = space.saturating_sub(MESSAGE_FRAME) & !7;
+        match error {
+            EncodeError::Refused => Err(LinkTellError::Unwritable),
+            EncodeError::NoRoom if space < open.inline_max => Err(LinkTellError::NoRoom),
+            EncodeError::NoRoom if credit < open.inline_max => Err(LinkTellError::NoCredit),
+            EncodeError::NoRoom if open.outbox.len() >= self.config.streams_max => {
+                Err(LinkTellError::StreamsFull)
+            }
+            EncodeError::NoRoom => self.stream(head, encode),
+        }
+    }
+
+    /// Begins to send a message in pieces.
+    fn stream(
+        &mut self,
+        head: MessageHead,
+        encode: &mut dyn FnMut(&mut [u8]) -> Result<usize, EncodeError>,
+    ) -> Result<(), LinkTellError> {
+        let Line::Open(open) = &mut self.line else { return Err(LinkTellError::Down) };
         let waiting = open.outbox.waiting();
         if waiting >= self.config.backlog_max {
             return Err(LinkTellError::StreamsFull);

@@ -55,38 +55,95 @@ impl<'a> Reader<'a> {
 #[derive(Debug)]
 pub struct Room<'a> {
     bytes: &'a mut [u8],
+    written: Written,
+}
+
+/// How far a send buffer is written, between one [`Room`] in it and the next.
+#[derive(Clone, Copy, Debug)]
+pub struct Written {
     used: usize,
+    /// Where the last frame of messages begins, while it is whole; otherwise beyond all.
+    messages: usize,
+}
+
+impl Default for Written {
+    /// Not at all.
+    fn default() -> Written {
+        Written { used: 0, messages: usize::MAX }
+    }
+}
+
+impl Written {
+    /// Bytes that are written.
+    #[inline]
+    pub const fn used(&self) -> usize {
+        self.used
+    }
+
+    /// The first `count` of them have left, and what is behind them has moved to the front of the buffer.
+    pub fn take(&mut self, count: usize) {
+        *self = Written { used: self.used.saturating_sub(count), ..Written::default() };
+    }
 }
 
 impl<'a> Room<'a> {
     /// All of `bytes`, as yet empty.
     pub fn new(bytes: &'a mut [u8]) -> Room<'a> {
-        Room { bytes, used: 0 }
+        Room::behind(bytes, Written::default())
+    }
+
+    /// All of `bytes`, of which so much is written as the last room in them said ([`Room::so_far`]).
+    #[inline]
+    pub fn behind(bytes: &'a mut [u8], mut written: Written) -> Room<'a> {
+        written.used = written.used.min(bytes.len());
+        Room { written, bytes }
+    }
+
+    /// How far the bytes are written now.
+    #[inline]
+    pub fn so_far(&self) -> Written {
+        self.written
+    }
+
+    /// The last frame of messages, and what stands behind it.
+    #[inline]
+    pub(crate) fn last_messages(&mut self) -> Option<&mut [u8]> {
+        self.bytes.get_mut(self.written.messages..self.written.used)
+    }
+
+    /// As [`Room::keep`], of a frame of messages.
+    #[inline]
+    pub(crate) fn keep_messages(&mut self, count: usize) {
+        self.written.messages = self.written.used;
+        self.keep(count);
     }
 
     /// Bytes that are written.
     pub const fn used(&self) -> usize {
-        self.used
+        self.written.used
     }
 
     /// Bytes that are left.
+    #[inline]
     pub fn left(&self) -> usize {
-        self.bytes.len().saturating_sub(self.used)
+        self.bytes.len().saturating_sub(self.written.used)
     }
 
     /// What is written.
     pub fn written(&self) -> &[u8] {
-        self.bytes.get(..self.used).unwrap_or_default()
+        self.bytes.get(..self.written.used).unwrap_or_default()
     }
 
     /// What is left, to be written by somebody else and kept with [`Room::keep`].
+    #[inline]
     pub(crate) fn spare(&mut self) -> &mut [u8] {
-        self.bytes.get_mut(self.used..).unwrap_or_default()
+        self.bytes.get_mut(self.written.used..).unwrap_or_default()
     }
 
     /// The first `count` bytes that are left are written.
+    #[inline]
     pub(crate) fn keep(&mut self, count: usize) {
-        self.used = self.used.saturating_add(count).min(self.bytes.len());
+        self.written.used = self.written.used.saturating_add(count).min(self.bytes.len());
     }
 
     /// Writes fields one behind the other, if they fit all together.

@@ -44,11 +44,13 @@ pub enum Kind {
     Chunk = 8,
     /// Where a host can be reached that addresses in messages name.
     Introduction = 9,
+    /// Messages for an actor, all alike in type and length.
+    Run = 10,
 }
 
 impl Kind {
     /// All kinds, by number.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Hello,
         Kind::Goodbye,
         Kind::Heartbeat,
@@ -58,6 +60,7 @@ impl Kind {
         Kind::Message,
         Kind::Chunk,
         Kind::Introduction,
+        Kind::Run,
     ];
 
     /// Kinds from here on are skipped by who does not know them.
@@ -74,6 +77,7 @@ impl Kind {
             7 => Kind::Message,
             8 => Kind::Chunk,
             9 => Kind::Introduction,
+            10 => Kind::Run,
             _ => return None,
         })
     }
@@ -195,12 +199,11 @@ impl<'a> Frame<'a> {
 }
 
 /// The bytes of a head.
+#[inline]
 pub(crate) fn head(length: usize, kind: Kind, flags: u8, detail: u16) -> [u8; HEAD] {
-    let length = u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
-    let detail = detail.to_le_bytes();
-    let [a, b, c, d] = length;
-    let [e, f] = detail;
-    [a, b, c, d, kind.number(), flags, e, f]
+    let length = u64::from(u32::try_from(length).unwrap_or(u32::MAX));
+    let rest = u64::from(kind.number()) | u64::from(flags) << 8 | u64::from(detail) << 16;
+    (length | rest << 32).to_le_bytes()
 }
 
 /// Writes a frame whose body is these fields. `false`, and nothing is written, where it does not fit.

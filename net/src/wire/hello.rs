@@ -60,8 +60,10 @@ pub mod capability {
     pub const LITTLE_ENDIAN: u64 = 1 << 1;
     /// Children on another host, and their supervision.
     pub const SUPERVISION: u64 = 1 << 2;
+    /// Messages that are alike may come behind one head.
+    pub const RUNS: u64 = 1 << 3;
     /// All that this crate has.
-    pub const ALL: u64 = CHUNKS | LITTLE_ENDIAN | SUPERVISION;
+    pub const ALL: u64 = CHUNKS | LITTLE_ENDIAN | SUPERVISION | RUNS;
 }
 
 /// See the module's table.

@@ -58,13 +58,19 @@ impl MessageHead {
     }
 
     pub(crate) fn to_bytes(self) -> [u8; MESSAGE_HEAD] {
+        let mut bytes = [0; MESSAGE_HEAD];
+        for (to, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(self.to_words()) {
+            *to = word.to_le_bytes();
+        }
+        bytes
+    }
+
+    /// The same as numbers, so that they are written and compared as such.
+    #[inline]
+    pub(crate) fn to_words(self) -> [u64; MESSAGE_HEAD / 8] {
         let MessageHead { target: Target { identity, index }, envelope } = self;
-        let (version, since) = (envelope.version.to_le_bytes(), envelope.readable_since.to_le_bytes());
-        let [a, b, c, d, e, f, g, h] = identity.to_le_bytes();
-        let [i, j, k, l] = index.to_le_bytes();
-        let ([m, n], [o, p]) = (version, since);
-        let [q, r, s, t, u, v, w, x] = envelope.type_hash.to_le_bytes();
-        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x]
+        let versions = u64::from(envelope.version) | u64::from(envelope.readable_since) << 16;
+        [identity, u64::from(index) | versions << 32, envelope.type_hash]
     }
 
     /// The head of the frame, of which so many bytes are the body, and this one, which are its first.
@@ -98,18 +104,25 @@ impl MessageHead {
         limit: usize,
         write: impl FnOnce(&mut [u8]) -> Result<usize, E>,
     ) -> Result<usize, E> {
-        let Some((front, spare)) = room.spare().split_first_chunk_mut::<MESSAGE_FRAME>() else {
+        let Some((_, spare)) = room.spare().split_first_chunk_mut::<MESSAGE_FRAME>() else {
             return write(&mut []);
         };
         // What is written is padded, so the last bytes that make no whole word are not offered.
         let offered = (spare.len() & !7).min(limit);
         let length = write(spare.get_mut(..offered).unwrap_or_default())?.min(offered);
+        Ok(self.keep(room, length))
+    }
+
+    /// Makes a frame of a message that stands where it belongs behind a head. Gives the frame's bytes.
+    pub(crate) fn keep(self, room: &mut Room<'_>, length: usize) -> usize {
+        let Some((front, spare)) = room.spare().split_first_chunk_mut::<MESSAGE_FRAME>() else { return 0 };
         let end = padded(length);
         if end > length {
             spare.get_mut(length..end).unwrap_or_default().fill(0);
         }
         *front = self.frame(length.saturating_add(MESSAGE_HEAD));
-        room.keep(end.saturating_add(MESSAGE_FRAME));
-        Ok(end.saturating_add(MESSAGE_FRAME))
+        let whole = end.saturating_add(MESSAGE_FRAME);
+        room.keep_messages(whole);
+        whole
     }
 }

@@ -12,6 +12,7 @@
 //! | 6 | signal | [`signal`](Signal), `family` |
 //! | 7 | message | [`message`](MessageHead) |
 //! | 8 | chunk | [`chunk`](Chunk) |
+//! | 10 | run | [`run`](Run) |
 //!
 //! Nothing here panics, recurses, reserves memory or copies, whatever bytes come: a frame is read in place, and its
 //! length is compared with a limit before anything else is done with it.
@@ -33,6 +34,7 @@ mod family;
 mod frame;
 mod hello;
 mod message;
+mod run;
 mod signal;
 
 pub use chunk::{CHUNK_FRAME, Chunk, STREAM_HEAD};
@@ -41,12 +43,13 @@ pub use control::{
     Allowance, GOODBYE_FRAME_MAX, Goodbye, Introduction, Reason, read_acknowledgement, read_heartbeat,
     write_acknowledgement, write_heartbeat,
 };
-pub use cursor::Room;
+pub use cursor::{Room, Written};
 pub use family::{Fault, News, NoChild, Ordered, SPAWN_FRAME_MAX, SPAWN_PROPS_MAX, Spawn};
 pub use frame::{FRAME_MIN, Frame, FrameError, HEAD, Kind};
 pub(crate) use frame::{lacking, padded};
 pub use hello::{ASSOCIATION_MAX, Hello, MAGIC, NODE_FIRST, TEXT_MAX, VERSION, VERSION_OLDEST, capability};
 pub use message::{Envelope, MESSAGE_FRAME, MESSAGE_HEAD, MessageHead, Target};
+pub use run::Run;
 pub use signal::{EndReason, SIGNAL_FRAME_MAX, SIGNAL_TEXT_MAX, Signal};
 
 /// The longest frame that may come before the limits are agreed: a hello or a goodbye.
@@ -63,6 +66,7 @@ pub enum Meaning<'a> {
     Acknowledgement(u64),
     Signal(u64, Signal<'a>),
     Message(MessageHead, &'a [u8]),
+    Run(MessageHead, Run<'a>),
     Chunk(Chunk<'a>),
     Introduction(Introduction<'a>),
     /// A frame that is to be skipped.
@@ -90,6 +94,10 @@ impl<'a> Meaning<'a> {
                 let (head, message) = MessageHead::read(frame)?;
                 Meaning::Message(head, message)
             }
+            Some(Kind::Run) => {
+                let (head, run) = Run::read(frame)?;
+                Meaning::Run(head, run)
+            }
             Some(Kind::Chunk) => Meaning::Chunk(Chunk::read(frame)?),
             Some(Kind::Introduction) => Meaning::Introduction(Introduction::read(frame)?),
         })
@@ -113,6 +121,7 @@ impl<'a> Meaning<'a> {
                     None => Err(()),
                 })
                 .is_ok(),
+            Meaning::Run(head, run) => run.write(*head, room),
             Meaning::Chunk(chunk) => chunk.write(room),
             Meaning::Introduction(introduction) => introduction.write(room),
             Meaning::Skipped => false,

@@ -2,7 +2,9 @@
 
 use corelane_net::codec::{DecodeError, Undelivered};
 use corelane_net::link::{Action, Connection, Link, LinkConfig, LinkTellError, Verdict, cost};
-use corelane_net::wire::{Allowance, Chunk, Hello, Introduction, Meaning, Reason, Room, Target};
+use corelane_net::wire::{
+    Allowance, Chunk, Hello, Introduction, Meaning, Reason, Room, Run, Target, capability,
+};
 
 use crate::peer::*;
 
@@ -42,6 +44,89 @@ fn every_split_of_a_stream_hands_over_the_same() {
     for cut in 0..=sent.len() {
         assert_eq!(run(cut), whole, "cut at {cut}");
     }
+}
+
+/// What node 20 is told when five messages for one actor, of which the last is longer, and one for another are told in a turn.
+fn told_alike(capabilities: u64) -> Vec<u8> {
+    let mut link = link();
+    let ours = Hello { capabilities, ..hello(200, 1, 1) };
+    open(&mut link, at(0), FIRST, &ours);
+    let mut sent = vec![0; 1 << 16];
+    let mut room = Room::new(&mut sent);
+    link.flush(at(0), &mut room);
+    let beats = room.used();
+    for (index, length) in [(1, 8), (1, 8), (1, 8), (1, 8), (1, 9), (2, 8)] {
+        let encode = |to: &mut [u8]| {
+            to[..length].fill(7);
+            Ok(length)
+        };
+        link.tell_with(&mut room, head_of(index), encode).unwrap();
+    }
+    let used = room.used();
+    sent.truncate(used);
+    sent.split_off(beats)
+}
+
+#[test]
+fn messages_that_are_alike_share_a_head_where_the_peer_takes_that() {
+    let sent = told_alike(u64::MAX);
+    let counts: Vec<_> = meanings(&sent)
+        .into_iter()
+        .map(|meaning| match meaning {
+            Meaning::Run(head, run) => (head.target.index, run.count()),
+            Meaning::Message(head, _) => (head.target.index, 1),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(counts, [(1, 4), (1, 1), (2, 1)]);
+    let without = told_alike(!capability::RUNS);
+    assert!(meanings(&without).iter().all(|meaning| matches!(meaning, Meaning::Message(..))));
+    // It hands over the same, however many of a run are taken at once.
+    for at_once in [0, 1, 3, 9] {
+        for sent in [&sent, &without] {
+            let mut link = link();
+            open(&mut link, at(0), FIRST, &hello(200, 1, 1));
+            let mut notes = Notes { at_once, ..Notes::default() };
+            assert_eq!(feed(&mut link, at(1), FIRST, sent, &mut notes), []);
+            assert_eq!(notes.messages, [(1, 8), (1, 8), (1, 8), (1, 8), (1, 9), (2, 8)]);
+            assert_eq!(link.stats().messages_in, 6);
+        }
+    }
+}
+
+#[test]
+fn a_run_costs_credit_for_each_of_its_messages() {
+    let config = LinkConfig { credit_messages: 4, ..LinkConfig::default() };
+    let run = |count: usize| {
+        let messages = vec![7; 8 * count];
+        bytes(&[Meaning::Run(head_of(1), Run::of(8, &messages).unwrap())])
+    };
+    for (count, closed) in [(4, None), (5, Some(Reason::Protocol))] {
+        let mut link = link_with(config);
+        open(&mut link, at(0), FIRST, &hello(200, 1, 1));
+        let mut notes = Notes { at_once: 9, ..Notes::default() };
+        let all = feed(&mut link, at(1), FIRST, &run(count), &mut notes);
+        assert_eq!((closes(&all), notes.messages.len()), (closed, if closed.is_none() { count } else { 0 }));
+    }
+    // What is held of it is held one by one.
+    let mut link = link_with(config);
+    open(&mut link, at(0), FIRST, &hello(200, 1, 1));
+    let mut notes = Notes { verdict: Some(Verdict::Held), at_once: 0, ..Notes::default() };
+    feed(&mut link, at(1), FIRST, &run(4), &mut notes);
+    let offered = |link: &mut Link| {
+        let mut buffer = vec![0; 1 << 16];
+        let mut room = Room::new(&mut buffer);
+        link.flush(at(1), &mut room);
+        let all = meanings(room.written()).into_iter();
+        all.filter_map(|meaning| match meaning {
+            Meaning::Credit(credit) => Some(credit.messages),
+            _ => None,
+        })
+        .collect::<Vec<_>>()
+    };
+    assert_eq!(offered(&mut link), []);
+    (0..4).for_each(|_| link.release(8));
+    assert_eq!(offered(&mut link), [8]);
 }
 
 /// What a connection is closed for, whatever else it carried, and that the association survives it.

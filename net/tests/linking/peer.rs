@@ -5,7 +5,7 @@ use corelane_net::link::{
     Action, Connection, Farewell, Inbound, Link, LinkConfig, LinkTo, Loss, Me, Verdict,
 };
 use corelane_net::wire::{
-    Envelope, Frame, Hello, Introduction, Meaning, MessageHead, Reason, Room, Signal, Target, capability,
+    Envelope, Frame, Hello, Introduction, Meaning, MessageHead, Reason, Room, Run, Signal, Target, capability,
 };
 
 const SYSTEM: &str = "shop";
@@ -92,12 +92,20 @@ pub(crate) struct Notes {
     pub(crate) signals: Vec<u64>,
     pub(crate) introductions: Vec<String>,
     pub(crate) verdict: Option<Verdict>,
+    /// Of a run that is offered, so many are taken at once.
+    pub(crate) at_once: usize,
 }
 
 impl Inbound for Notes {
     fn message(&mut self, head: MessageHead, body: &[u8]) -> Verdict {
         self.messages.push((head.target.index, body.len()));
         self.verdict.unwrap_or(Verdict::Taken)
+    }
+    fn run(&mut self, head: MessageHead, run: Run<'_>) -> usize {
+        let taken = run.messages().take(self.at_once);
+        let before = self.messages.len();
+        self.messages.extend(taken.map(|body| (head.target.index, body.len())));
+        self.messages.len() - before
     }
     fn signal(&mut self, signal: Signal<'_>) {
         let Signal::Stop { target } = signal else { panic!("another signal was sent") };
@@ -161,9 +169,13 @@ pub(crate) fn stop(identity: u64) -> Signal<'static> {
     Signal::Stop { target: RawAddress { identity, index: 1, shard: 1 } }
 }
 
-pub(crate) fn message(index: u32, body: &[u8]) -> Meaning<'_> {
+pub(crate) fn head_of(index: u32) -> MessageHead {
     let envelope = Envelope { type_hash: 1, version: 1, readable_since: 1 };
-    Meaning::Message(MessageHead { target: Target { identity: 1, index }, envelope }, body)
+    MessageHead { target: Target { identity: 1, index }, envelope }
+}
+
+pub(crate) fn message(index: u32, body: &[u8]) -> Meaning<'_> {
+    Meaning::Message(head_of(index), body)
 }
 
 pub(crate) fn closes(actions: &[Action]) -> Option<Reason> {

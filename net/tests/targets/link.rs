@@ -3,7 +3,7 @@
 use corelane_kernel::Time;
 use corelane_net::codec::{DecodeError, Undelivered};
 use corelane_net::link::{Connection, Inbound, Link, LinkConfig, LinkTo, Me, Verdict};
-use corelane_net::wire::{Hello, Meaning, MessageHead, Room, Signal};
+use corelane_net::wire::{Hello, Meaning, MessageHead, Room, Run, Signal};
 
 use super::reading::read_all;
 
@@ -23,6 +23,11 @@ impl Inbound for Greedy {
             _ if body.len() > 1000 => Verdict::Refused(Undelivered::UnknownType),
             _ => Verdict::Taken,
         }
+    }
+    fn run(&mut self, head: MessageHead, run: Run<'_>) -> usize {
+        let taken = if head.target.index % 4 == 2 { run.count().min(2) } else { 0 };
+        self.messages += taken as u64;
+        taken
     }
     fn signal(&mut self, _: Signal<'_>) {
         self.last_signal += 1;
