@@ -153,6 +153,7 @@ impl Kernel {
                 continue;
             };
             handled += 1;
+            self.retire_with(cell, parcel);
             self.handle_waiting(cell, parcel);
             if self.pressing {
                 self.run_pressing();

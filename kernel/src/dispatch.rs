@@ -68,7 +68,10 @@ impl Kernel {
         if self.has_small_duties() {
             handled += self.run_timers() + self.run_deadlines() + self.run_ring();
             self.set_running(NONE);
-            self.run_mourning();
+            if self.queue_waiters != 0 {
+                self.run_retirements();
+                self.run_mourning();
+            }
             if self.pressing {
                 handled += self.run_pressing();
             }
@@ -81,7 +84,8 @@ impl Kernel {
             || !self.late_restarts.is_empty()
             || self.bonds_wait
             // Watchers that were told of an end in this turn may have ended over it, and are watched themselves.
-            || self.mourners != 0
+            // Those who retire may be asked to stop in the next turn.
+            || self.queue_waiters != 0
             || self.ring.is_busy()
             || self.wheel.is_due()
             || self.deadlines.may_be_due(self.now);
@@ -92,7 +96,7 @@ impl Kernel {
     #[inline(always)]
     fn has_small_duties(&self) -> bool {
         self.pressing
-            || self.mourners != 0
+            || self.queue_waiters != 0
             || self.ring.is_busy()
             || !self.timers.is_empty()
             || self.deadlines.may_be_due(self.now)

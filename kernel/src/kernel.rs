@@ -188,8 +188,10 @@ pub struct Kernel {
     pub(crate) ties: Ties,
     /// Dead cells whose watchers wait for a queue to pass their end, one list per group.
     pub(crate) mourned: [(u32, u32); GROUPS],
-    /// How many cells are in these lists.
-    pub(crate) mourners: u32,
+    /// Actors that retire when a queue has passed what they were told, one list per group; see [`crate::retiring`].
+    pub(crate) retiring: [(u32, u32); GROUPS],
+    /// How many cells are in these lists and those of the dead.
+    pub(crate) queue_waiters: u32,
     /// The actor whose failure is being dealt with, and the failure.
     pub(crate) at_hand: Option<(Address, Failure)>,
     /// Restarts that go on when the signals are through.
@@ -300,7 +302,8 @@ impl Kernel {
             obituaries: Pool::new(&memory),
             ties,
             mourned: [(NONE, NONE); GROUPS],
-            mourners: 0,
+            retiring: [(NONE, NONE); GROUPS],
+            queue_waiters: 0,
             at_hand: None,
             restarts: Row::EMPTY,
             late_restarts: Row::EMPTY,

@@ -76,7 +76,7 @@
 //! `address`, `limits` (what an address is, every bound) → `region`, `pool`, `shelf`, `parcel` (memory) → `record`,
 //! `queue`, `lane` (messages in memory) → `behavior` (types erased) → `kernel`, `telling`, `dispatch` (telling and
 //! turns) → `backoff`, `supervise/` (what may be decided), `lifecycle/` (births, failures, restarts and ends) → `watch`, `ties`,
-//! `wheel`, `timers`, `ask`, `deadline`, `backlog`, `names`, `grants`, `paths` (what actors can do) → `context`, `scope`
+//! `wheel`, `timers`, `ask`, `deadline`, `backlog`, `retiring`, `names`, `grants`, `paths` (what actors can do) → `context`, `scope`
 //! (how they do it) → `batch`, `exit`, `exits`, `inlet`, `relay`, `bond`, `outpost` (other cores) → `census`, `border`,
 //! `uplink`, `abroad` (other hosts) → `becoming`, `fsm/`, `router/`, `pattern/` (what is made of all that).
 //!
@@ -146,6 +146,7 @@ mod record;
 mod region;
 #[cfg(feature = "alloc")]
 mod relay;
+mod retiring;
 mod root;
 pub mod router;
 mod scope;

@@ -7,6 +7,7 @@ use crate::limits::STASH_DEFAULT;
 use crate::names::Name;
 use crate::pool::Handle;
 use crate::region::NONE;
+use crate::retiring::Retirement;
 use crate::supervise::Ward;
 use crate::time::Time;
 use crate::timers::Timer;
@@ -71,8 +72,9 @@ pub(crate) struct Side {
     pub(crate) bound: u32,
     pub(crate) waiting: u32,
     pub(crate) obituary: Handle<Obituary>,
-    /// Position in the group's queue that must be passed before the watchers are told.
+    /// Position in the group's queue that must be passed before the watchers are told, or before it retires.
     pub(crate) end: u64,
+    pub(crate) retirement: Retirement,
     pub(crate) ward: Ward,
 }
 
@@ -101,6 +103,7 @@ impl Side {
             waiting: 0,
             obituary: Handle::NONE,
             end: 0,
+            retirement: Retirement::None,
             ward: Ward::new(),
         }
     }

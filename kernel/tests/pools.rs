@@ -285,12 +285,11 @@ fn a_retired_routee_first_handles_what_it_was_told() {
         assert!(owner.pool.retire(ctx, first) && !owner.pool.retire(ctx, first));
         (4..6).for_each(|n| owner.pool.tell(ctx, Job::Note(n)));
     });
-    assert_eq!(world.events(), ["w-1 0", "w-2 1", "w-1 2", "w-2 3", "w-1 stopped", "w-2 4", "w-2 5"]);
+    assert_eq!(world.events(), ["w-1 0", "w-2 1", "w-1 2", "w-2 3", "w-2 4", "w-2 5", "w-1 stopped"]);
     // No more than the owner and the other one, and nobody was told of an end.
     assert_eq!((world.stats().actors, world.letters()), (2, vec![]));
 }
 
-/// Whoever helps a routee to retire is restarted and stopped along with it, over the failure of another.
 #[test]
 fn a_routee_retires_also_if_its_siblings_are_restarted_or_stopped_meanwhile() {
     let all = Strategy::all_for_one();

@@ -76,6 +76,7 @@ impl Kernel {
         }
         if let Some(side) = self.side_of(cell) {
             self.unlist_restart(cell);
+            self.forget_retirement(cell);
             self.stop_holding(cell);
             self.sides.get_mut(side).ward.step = None;
             self.drop_attachments(side);
@@ -120,7 +121,7 @@ impl Kernel {
         let header = self.memory.header(cell);
         header.identity.set(header.identity.get().with_gate(Gate::Dead));
         header.next.set(NONE);
-        self.mourners += 1;
+        self.queue_waiters += 1;
         let (first, last) = self.mourned[group];
         if last == NONE {
             self.mourned[group] = (cell, cell);
@@ -143,7 +144,7 @@ impl Kernel {
                     break;
                 }
                 let next = self.memory.header(cell).next.get();
-                self.mourners -= 1;
+                self.queue_waiters -= 1;
                 self.mourned[group] = if next == NONE { (NONE, NONE) } else { (next, self.mourned[group].1) };
                 self.notify_watchers(cell, side);
                 self.bury_cell(cell);

@@ -4,10 +4,8 @@
 //! from one factory and watched; they are ordinary children, supervised as such, and stop with their owner. A resizer,
 //! if there is one, looks at their load between messages.
 //!
-//! A routee that is to go is *retired*: no message is routed to it any more, it handles what it was told, then it stops.
-//! A stop overtakes messages, so it must not be sent before they have been handled. On the same core, a child of the owner
-//! that is spawned for it, in the routee's scheduling group, is told behind them, and stops the routee and itself; on
-//! another core, a call goes behind them in the same lane.
+//! A routee that is to go is *retired*: no message is routed to it any more, it handles what it was told, then it stops. On
+//! the owner's core that needs no memory (see `retiring`); to another core a call goes behind the messages in their lane.
 
 use core::fmt::{self, Write};
 
@@ -21,8 +19,8 @@ use crate::actor::Actor;
 use crate::address::{ActorRef, Address, Group};
 use crate::context::Ctx;
 use crate::error::{SpawnError, TellError};
-use crate::failure::Outcome;
 use crate::limits::{NAME_MAX, ROUTEES_DEFAULT};
+use crate::scope::Scope;
 
 /// Routees of one type, spawned and supervised by the actor that holds the pool; up to `N` of them.
 ///
@@ -311,14 +309,18 @@ where
         known
     }
 
-    /// Lets a routee go: it handles what this actor has told it, then it stops, of which nobody is told. What it has
-    /// stashed, and what waits behind a suspension or behind what it took back from its stash, becomes dead letters; so may
-    /// all that waits, if this actor restarts or stops other children meanwhile over a failure. Says whether it was a routee.
+    /// Lets a routee go: it handles what this actor has told it, then it stops, of which nobody is told. Also what waits at
+    /// one that is suspended is handled, when it goes on. What it has stashed then, and what others tell it meanwhile, may
+    /// become dead letters; so does all that waits, if it is stopped before, with this actor or by it. Says whether it was a
+    /// routee.
+    ///
+    /// On this core nothing is lost for want of memory. One on another core is stopped at once, and what waits for it
+    /// becomes dead letters, if the way there is full; so is one on another host.
     pub fn retire<B: Actor>(&mut self, ctx: &mut Ctx<'_, B>, routee: impl Into<Address>) -> bool {
         let routee = routee.into();
         let known = self.release(ctx, routee);
         if known {
-            stop_behind_messages(ctx, routee);
+            retire_behind_messages(ctx, routee);
         }
         known
     }
@@ -410,37 +412,14 @@ impl<A: Actor, S: fmt::Debug, F, const N: usize> fmt::Debug for Pool<A, S, F, N>
     }
 }
 
-/// Stops another actor at its own end, which is when its turn comes; or before, where it is stopped with its siblings over
-/// the failure of one of them.
-struct Retirement {
-    whom: Address,
-}
-
-struct Due;
-
-impl Actor for Retirement {
-    type Msg = Due;
-    fn receive(&mut self, _: Due, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        ctx.stop_self();
-        Ok(())
-    }
-    fn stopped(&mut self, ctx: &mut Ctx<'_, Self>) {
-        ctx.stop(self.whom);
-    }
-}
-
-/// Stops an actor once it has handled what this one has told it. At once where there is no room to wait.
-fn stop_behind_messages<B: Actor>(ctx: &mut Ctx<'_, B>, whom: Address) {
+/// Has an actor stop once it has handled what this one has told it.
+fn retire_behind_messages<B: Actor>(ctx: &mut Ctx<'_, B>, whom: Address) {
     let (here, there) = (ctx.scope().place(), whom.place());
-    let waits = if here == there {
-        let spawned = ctx.spawner().group(whom.group()).spawn(Retirement { whom });
-        spawned.is_ok_and(|retirement| ctx.try_tell(retirement, Due).is_ok())
-    } else if here.same_realm(there) {
-        ctx.scope().call_on(there.shard(), move |scope| scope.stop(whom)).is_ok()
-    } else {
-        false
-    };
-    if !waits {
+    if here == there {
+        return ctx.scope().kernel().retire(whom);
+    }
+    let behind = move |scope: &mut Scope<'_>| scope.kernel().retire(whom);
+    if !here.same_realm(there) || ctx.scope().call_on(there.shard(), behind).is_err() {
         ctx.stop(whom);
     }
 }

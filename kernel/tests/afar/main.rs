@@ -8,5 +8,6 @@ mod ends;
 mod failures;
 mod memory;
 mod restarts;
+mod retiring;
 mod rig;
 mod waiting;

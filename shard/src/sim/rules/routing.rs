@@ -142,7 +142,9 @@ impl Routing {
         for (owner, pool) in &self.pools {
             for id in &pool.retired {
                 let life = lives.of(*id);
-                check(!life.lives() || life.held, "who retires ends", || {
+                // Of one that is suspended what waits must be handled first.
+                let waits = life.suspended > 0 || life.held;
+                check(!life.lives() || waits, "who retires ends", || {
                     format!("{id}, retired by {owner}: {life:?}")
                 })?;
             }

@@ -65,7 +65,7 @@ pub(super) struct Life {
     pub(super) waits: u32,
     /// Children whose state is there.
     children: u32,
-    /// Something has come in the way of what it does: a failure, a stop, a wait.
+    /// Something has come in the way of what it does: a failure, a stop, a loss.
     pub(super) disturbed: bool,
 }
 
@@ -384,16 +384,8 @@ impl Lives {
                     self.at(id).ward.is_to_stop = true;
                 }
             }
-            Act::FutureBegun { id, waits: true, .. } => {
-                let life = self.at(id);
-                (life.waits, life.disturbed) = (life.waits + 1, true);
-            }
-            Act::Suspended { id } => {
-                let life = self.at(id);
-                (life.suspended, life.disturbed) = (life.suspended + 1, true);
-            }
-            // What it takes back waits, and what comes later waits behind that.
-            Act::Unstashed { by, .. } => self.at(by).disturbed = true,
+            Act::FutureBegun { id, waits: true, .. } => self.at(id).waits += 1,
+            Act::Suspended { id } => self.at(id).suspended += 1,
             Act::Resumed { id } => self.at(id).take_reason_away(false),
             _ => {}
         }

@@ -100,6 +100,10 @@ fn who_retires_handles_what_it_was_told_and_ends() {
         [&[telling, retires(5), Act::StopAsked { id: 5, by: OUTSIDE }][..], &ends(5), &[dropped]].concat();
     assert_eq!(story(&asked), None, "somebody stops it before");
     assert_eq!(story(&[retires(5)]), Some("who retires ends"));
+    let suspended = Act::Suspended { id: 5 };
+    assert_eq!(story(&[telling, suspended, retires(5)]), None, "it waits");
+    let ended = [&[telling, suspended, retires(5)][..], &ends(5), &[dropped]].concat();
+    assert_eq!(story(&ended), rule, "nor is what waits lost");
     assert_eq!(
         story(&[&[retires(5)][..], &ends(5), &[notice(1, 5)]].concat()),
         Some("each watch has one notice")
