@@ -1,11 +1,14 @@
 //! The contract's tests. Each runs against every backend: what one does, all do.
 
+mod bounds;
 mod conversations;
 mod faults;
+mod kinds;
 mod ownership;
 mod rig;
 #[cfg(target_os = "linux")]
 mod special;
+mod waiting;
 
 use super::sim::{Network, NetworkOptions};
 use super::{Choice, Reactor, ReactorConfig};

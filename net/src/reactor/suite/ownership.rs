@@ -6,7 +6,7 @@
 //! | 2: a completion of another generation is counted and dropped | `a_completion_of_an_earlier_use_…`, `a_connection_that_comes_with_a_stale_…` |
 //! | 3: nobody's disappearance frees; closing waits for operations | `ten_thousand_connections_…`, `a_descriptor_…`, `closing_a_listener_…` |
 //! | 4: who ends takes nothing up, cancels, drains, unmaps | `a_reactor_that_is_dropped_…`, `a_frame_that_is_held_…`; `buffers`: what is written after its time is found out |
-//! | 5: full queues, no chunk, interruptions, short sends are normal | `special`: `nothing_is_lost_of_what_the_completion_queue_…`; `conversations`: `more_than_the_queues_…`, `receiving_stops_without_chunks_…`, `large_writes_…`; `tests/interrupted.rs` |
+//! | 5: full queues, no chunk, interruptions, short sends are normal | `special`: `nothing_is_lost_of_what_the_completion_queue_…`; `bounds`: `more_than_the_queues_…`, `receiving_stops_without_chunks_…`, `large_writes_…`; `tests/interrupted.rs` |
 //! | 6: operations are tried, and a mebibyte is sent, at the start | `special`: `a_ring_of_which_any_operation_…`; `conversations`: `a_mebibyte_…`; `tests/denied.rs` |
 //!
 //! In debug builds every chunk that nobody owns is filled with a pattern, which is checked when it is used again; so each of these
