@@ -73,15 +73,28 @@ pub(in crate::workloads) fn answer(mut peer: TcpStream, rounds: u64) -> io::Resu
 pub(in crate::workloads) fn call(
     mut stream: TcpStream,
     rounds: u64,
-    mut times: Option<&mut Times>,
+    times: Option<&mut Times>,
 ) -> io::Result<Cost> {
-    let (mut bytes, mut wrong) = ([0; ECHO], 0);
-    let (mut began, mut sent) = (Instant::now(), Instant::now());
-    for round in 0..rounds {
+    let mut bytes = [0; ECHO];
+    time_rounds(rounds, times, |round| {
         bytes[..8].copy_from_slice(&round.to_le_bytes());
         write_all(&mut stream, &bytes)?;
         read_all(&mut stream, &mut bytes)?;
-        wrong += u64::from(bytes[..8] != round.to_le_bytes());
+        Ok(bytes)
+    })
+}
+
+/// Goes round trips, each of which gives what came back of its number, and counts and times them.
+#[inline]
+pub(super) fn time_rounds(
+    rounds: u64,
+    mut times: Option<&mut Times>,
+    mut go: impl FnMut(u64) -> io::Result<[u8; ECHO]>,
+) -> io::Result<Cost> {
+    let mut wrong = 0;
+    let (mut began, mut sent) = (Instant::now(), Instant::now());
+    for round in 0..rounds {
+        wrong += u64::from(go(round)?[..8] != round.to_le_bytes());
         // The first only shows that the other side is there.
         if round == 0 {
             (began, sent) = (Instant::now(), Instant::now());

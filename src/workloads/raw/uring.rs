@@ -11,12 +11,10 @@
 use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsRawFd;
-use std::time::Instant;
 
 use io_uring::{IoUring, opcode, types::Fd};
 
 use super::socket::{self, ECHO, Waiting};
-use crate::workloads::error::check;
 use crate::workloads::quantile::Times;
 use crate::workloads::{Cost, Plan, WorkloadError};
 
@@ -131,28 +129,15 @@ fn answer(peer: TcpStream, rounds: u64) -> io::Result<()> {
     Ok(())
 }
 
-fn call(stream: TcpStream, rounds: u64, mut times: Option<&mut Times>) -> io::Result<Cost> {
+fn call(stream: TcpStream, rounds: u64, times: Option<&mut Times>) -> io::Result<Cost> {
     let mut line = Line::new(stream)?;
-    let mut wrong = 0;
-    let (mut began, mut sent) = (Instant::now(), Instant::now());
-    for round in 0..rounds {
+    socket::time_rounds(rounds, times, |round| {
         line.buffers.out[..8].copy_from_slice(&round.to_le_bytes());
         line.send()?;
         line.want(0)?;
         line.turn()?;
-        wrong += u64::from(line.buffers.came[..8] != round.to_le_bytes());
-        // The first only shows that the other side is there.
-        if round == 0 {
-            (began, sent) = (Instant::now(), Instant::now());
-        } else if let Some(times) = &mut times {
-            let now = Instant::now();
-            times.add((now - sent).as_nanos() as u64);
-            sent = now;
-        }
-    }
-    let elapsed = began.elapsed();
-    check("the answers that were not the question", 0, wrong).map_err(io::Error::other)?;
-    Ok(Cost::time(elapsed, rounds - 1))
+        Ok(line.buffers.came)
+    })
 }
 
 /// Whether this process may have a ring.
