@@ -3,7 +3,6 @@
 //! Reads the files that are named and the variables of the environment, as a program that asks for them does, and decides
 //! nothing itself. What it prints is a configuration file again; programs read `--json`.
 
-use std::io::{self, ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -11,8 +10,7 @@ use corelane_net::{EndpointConfig, NetConfig};
 use corelane_shard::config::{Config, ConfigError, Origin, Setting, Sources, Value};
 use serde_json::{Map, json};
 
-/// The exit code for a configuration that is refused, as clap's own for arguments.
-const BAD_CONFIGURATION: u8 = 2;
+use super::process;
 
 /// Arguments of `corelane config`.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -36,18 +34,10 @@ pub(crate) fn run(args: &ConfigArgs) -> ExitCode {
             for problem in error.problems() {
                 eprintln!("error: {problem}");
             }
-            return ExitCode::from(BAD_CONFIGURATION);
+            return ExitCode::from(process::REFUSED);
         }
     };
-    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads it may have seen enough of it.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: cannot write to standard output: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    process::print(&text)
 }
 
 /// Everything that can be set: of the system, and of the layers above that come with it.

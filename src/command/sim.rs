@@ -8,12 +8,10 @@
 //! Standard output holds the result and nothing else; progress and complaints go to standard error. The exit code is 0 if
 //! every rule held, 1 if one was broken, 2 if the arguments make no sense, and 130 after an interruption.
 
-use std::io::{self, ErrorKind, Write};
 use std::num::NonZeroU64;
 use std::panic::catch_unwind;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use corelane_net::sim::random::RandomCluster;
 use corelane_shard::sim::random::RandomWorld;
@@ -21,10 +19,8 @@ use corelane_shard::sim::{SimError, Trace};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
 
-/// The exit code for arguments that make no sense, as clap's own.
-const BAD_ARGUMENTS: u8 = 2;
-/// The exit code of a process that an interrupt ended, by convention 128 and the signal's number.
-const EXIT_INTERRUPTED: u8 = 130;
+use super::process;
+
 /// Run random systems in simulations where everything goes wrong, and check that every rule holds.
 ///
 /// Each seed is a world of its own: a system of one to four shards (or, with --hosts, two to four systems in a network),
@@ -73,14 +69,10 @@ struct Totals {
 /// Runs the command; see the module for the exit codes.
 pub(crate) fn run(args: &SimArgs) -> ExitCode {
     let Some(end) = args.first.checked_add(args.seeds.get()) else {
-        eprintln!("error: {} seeds from {} on are more than there are", args.seeds, args.first);
-        return ExitCode::from(BAD_ARGUMENTS);
+        let (seeds, first) = (args.seeds, args.first);
+        return process::refuse(format_args!("{seeds} seeds from {first} on are more than there are"));
     };
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&interrupted);
-    if let Err(error) = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)) {
-        eprintln!("warning: an interruption will not end in order: {error}");
-    }
+    let interrupted = process::interruption();
 
     // Drawn to standard error, and not at all where that is no terminal.
     let bar = ProgressBar::new(args.seeds.get());
@@ -92,7 +84,7 @@ pub(crate) fn run(args: &SimArgs) -> ExitCode {
         if interrupted.load(Ordering::Relaxed) {
             bar.finish_and_clear();
             eprintln!("interrupted after {} seeds", totals.seeds);
-            return ExitCode::from(EXIT_INTERRUPTED);
+            return ExitCode::from(process::INTERRUPTED);
         }
         totals.failed = totals.take(seed, args).err();
         totals.seeds += 1;
@@ -109,16 +101,8 @@ pub(crate) fn run(args: &SimArgs) -> ExitCode {
         eprintln!("this makes it happen again: {}", replay(failed.seed, args));
     }
     let text = if args.json { format!("{:#}\n", totals.as_json(args)) } else { totals.summary(args) };
-    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
-        Ok(()) => {}
-        // Whoever reads it may have seen enough.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
-        Err(error) => {
-            eprintln!("error: cannot write to standard output: {error}");
-            return ExitCode::FAILURE;
-        }
-    }
-    if totals.failed.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    let printed = process::print(&text);
+    if totals.failed.is_some() { ExitCode::FAILURE } else { printed }
 }
 
 /// The command that runs one seed again.

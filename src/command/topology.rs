@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use corelane_shard::topology::{
@@ -14,8 +13,7 @@ use corelane_shard::topology::{
 };
 use serde_json::{Value, json};
 
-/// The exit code for arguments that cannot be met, as clap's own.
-const BAD_ARGUMENTS: u8 = 2;
+use super::process;
 
 /// The page shows so many groups of cores that share a like cache; `--json` shows all.
 const SHARERS_SHOWN: usize = 8;
@@ -54,20 +52,9 @@ impl TopologyArgs {
 pub(crate) fn run(args: &TopologyArgs) -> ExitCode {
     let text = match render(args, &Topology::read()) {
         Ok(text) => text,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::from(BAD_ARGUMENTS);
-        }
+        Err(error) => return process::refuse(error),
     };
-    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads the page may have seen enough of it.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: cannot write to standard output: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    process::print(&text)
 }
 
 fn render(args: &TopologyArgs, topology: &Topology) -> Result<String, PlanError> {
@@ -354,7 +341,7 @@ mod tests {
             (&["--colour"], "--colour"),
         ] {
             let error = parsed(words).expect_err("bad arguments");
-            assert_eq!(error.exit_code(), i32::from(BAD_ARGUMENTS), "{words:?}");
+            assert_eq!(error.exit_code(), i32::from(process::REFUSED), "{words:?}");
             assert!(error.to_string().contains(message), "{words:?}: {error}");
         }
     }

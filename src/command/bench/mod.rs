@@ -20,8 +20,6 @@ mod table;
 use std::io::{self, Write};
 use std::num::NonZeroU32;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use corelane::workloads::{Plan, Scale, WORKLOADS};
 use corelane_shard::topology::{self, CoreList, Request, Topology};
@@ -29,13 +27,12 @@ use corelane_shard::topology::{self, CoreList, Request, Topology};
 use self::conditions::Conditions;
 use self::figures::Row;
 use self::runner::{Outcome, Runner};
+use super::process;
 
 /// Runs of each workload at full scale: odd, so that the median is one of them.
 const RUNS_FULL: u32 = 5;
 /// Runs of each workload with `--quick`.
 const RUNS_QUICK: u32 = 3;
-/// The exit code of a process that an interrupt ended, by convention 128 and the signal's number.
-const EXIT_INTERRUPTED: u8 = 130;
 
 /// Measure every workload beside the raw loop that bounds it.
 ///
@@ -83,29 +80,24 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     };
     let placement = match topology::plan(&topology, &request) {
         Ok(placement) => placement,
-        Err(error) => return refuse(&error.to_string()),
+        Err(error) => return process::refuse(error),
     };
     let plan = match Plan::new(args.scale(), placement.cores()) {
         Ok(plan) => plan,
-        Err(error) => return refuse(&error.to_string()),
+        Err(error) => return process::refuse(error),
     };
     if let Some(name) = &args.measure {
         return child::serve(name, &plan);
     }
     let chosen = match select::select(WORKLOADS, &args.only) {
         Ok(chosen) => chosen,
-        Err(error) => return refuse(&error.to_string()),
+        Err(error) => return process::refuse(error),
     };
     for warning in placement.warnings() {
         eprintln!("warning: {warning}");
     }
 
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&interrupted);
-    if let Err(error) = ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)) {
-        eprintln!("warning: an interruption will not end in order: {error}");
-    }
-
+    let interrupted = process::interruption();
     let runner = Runner::new(&plan, args.runs(), chosen.len(), &interrupted);
     let mut stdout = io::stdout().lock();
     let written = if args.json {
@@ -129,7 +121,7 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         Ok(Ok(Outcome::Complete)) => ExitCode::SUCCESS,
         Ok(Ok(Outcome::Interrupted)) => {
             eprintln!("interrupted");
-            ExitCode::from(EXIT_INTERRUPTED)
+            ExitCode::from(process::INTERRUPTED)
         }
         Ok(Err(error)) => {
             eprintln!("error: {error}");
@@ -140,10 +132,4 @@ pub(crate) fn run(args: &Args) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Complains about the arguments.
-fn refuse(message: &str) -> ExitCode {
-    eprintln!("error: {message}");
-    ExitCode::from(2)
 }
