@@ -1,10 +1,8 @@
 //! Nothing allocates on the way of a fixed-layout message, from the actor of one host to that of another: neither writing it
 //! into the send buffer, nor reading it in place and telling it, nor what keeps the link going meanwhile.
 
-#![allow(unsafe_code)]
+mod counting;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
@@ -17,34 +15,6 @@ use corelane_net::codec::bytemuck::{Pod, Zeroable};
 use corelane_net::codec::{Crossing, Fixed, Home, Image, Imaged, Peer, Registry, Wire, WireAddress};
 use corelane_net::link::{Action, Connection, Inbound, Link, LinkConfig, LinkTo, Me, Verdict, greet};
 use corelane_net::wire::{MessageHead, Room, Signal, Target};
-
-thread_local! {
-    /// Allocations of this thread; tests run in parallel.
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: all is passed on to the system's allocator; counting touches a thread-local number without a destructor.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: the caller's.
-        unsafe { System.dealloc(at, layout) }
-    }
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's.
-        unsafe { System.realloc(at, layout, bytes) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// What is leaked on purpose stays reachable from here, so that a leak checker sees only what really leaks.
 static KEPT: Mutex<Vec<usize>> = Mutex::new(Vec::new());
@@ -218,12 +188,12 @@ fn no_fixed_layout_message_allocates_on_its_way_to_another_host() {
         now = now + std::time::Duration::from_millis(100);
         round(&mut a, &mut b, now, &mut out, &mut back);
     }
-    let (handled, before) = (b.kernel.stats().handled, ALLOCATIONS.get());
+    let (handled, before) = (b.kernel.stats().handled, counting::allocations());
     for _ in 0..3000 {
         now = now + std::time::Duration::from_millis(100);
         round(&mut a, &mut b, now, &mut out, &mut back);
     }
-    assert_eq!(ALLOCATIONS.get() - before, 0);
+    assert_eq!(counting::allocations() - before, 0);
     assert_eq!(b.kernel.stats().handled - handled, 300_000);
     assert_eq!(b.link.stats().messages_in, 330_000);
 }

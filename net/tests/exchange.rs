@@ -1,10 +1,9 @@
 //! Nothing allocates on the way of a fixed-layout message between two hosts: from one actor's tell over sockets to the other's
 //! handler, on either side, whether one message is under way or thousands are. Counted over both processes' worth of threads.
 //! Under TLS, `rustls` allocates for each record at either end, and nobody for a message.
-#![allow(unsafe_code)]
 
-use std::alloc::{GlobalAlloc, Layout, System as Heap};
-use std::sync::atomic::{AtomicU64, Ordering};
+mod counting;
+
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -15,32 +14,6 @@ use corelane_net::link::LinkConfig;
 use corelane_net::reactor::{Choice, Reactor, ReactorConfig};
 use corelane_net::{Endpoint, EndpointConfig, Net, NetConfig, Pem, TlsConfig};
 use corelane_shard::{Idle, On, System};
-
-/// Of all threads: the shards of both systems are what is counted, and nobody else does anything meanwhile.
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-struct Counting;
-
-// SAFETY: passes on to the system's allocator, and counts.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: as the caller promises.
-        unsafe { Heap.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promises.
-        unsafe { Heap.dealloc(at, layout) }
-    }
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: as the caller promises.
-        unsafe { Heap.realloc(at, layout, bytes) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 const LONG: Duration = Duration::from_secs(60);
 /// How many messages are under way; how many go each way until what grows at first has grown; how many then, which are counted.
@@ -103,10 +76,10 @@ impl Actor for Rally {
             assert_eq!(number, self.back, "a message is missing, or came twice");
             self.back += 1;
             if self.back == self.load.warm {
-                self.before = ALLOCATIONS.load(Ordering::Relaxed);
+                self.before = counting::allocations_of_all();
             }
             if self.back == self.load.warm + self.load.counted {
-                let _ = self.done.send(ALLOCATIONS.load(Ordering::Relaxed) - self.before);
+                let _ = self.done.send(counting::allocations_of_all() - self.before);
             }
         }
         for _ in 0..if first { self.load.window } else { 1 } {

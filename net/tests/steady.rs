@@ -1,33 +1,9 @@
 //! In the steady state a reactor allocates nothing: neither to send nor to receive, nor for what it remembers.
-#![allow(unsafe_code)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod counting;
 
 use corelane_net::buffers::Buffer;
 use corelane_net::reactor::{Choice, EventKind, Options, Reactor, ReactorConfig};
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: passes on to the system's allocator, and counts.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promises.
-        unsafe { System.dealloc(at, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 /// Sends a buffer to and fro; gives how many allocations the last rounds took.
 fn allocations(mut reactor: Reactor) -> u64 {
@@ -62,11 +38,11 @@ fn allocations(mut reactor: Reactor) -> u64 {
         if heard == 1000 {
             (heard, rounds, under_way) = (0, rounds + 1, false);
             if rounds == 1_000 {
-                before = ALLOCATIONS.get();
+                before = counting::allocations();
             }
         }
     }
-    ALLOCATIONS.get() - before
+    counting::allocations() - before
 }
 
 #[test]
