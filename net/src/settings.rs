@@ -188,6 +188,7 @@ impl Section for EndpointConfig {
                     vec!["remote.public"]
                 }
                 EndpointError::BeyondLoopback(_) => vec!["remote.bind"],
+                EndpointError::Tls(error) => secure::keys_of(self, &error),
                 _ => named_in(&reason),
             };
             Conflict { keys, reason }
@@ -195,12 +196,13 @@ impl Section for EndpointConfig {
     }
 }
 
-/// The keys of the table `[remote]` that a text calls by their own names.
+/// The keys of the table `[remote]` that a text calls by their own names, and behind them those in tables that it names.
 fn named_in(text: &str) -> Vec<&'static str> {
-    let words = text.split(|c: char| !c.is_alphanumeric() && !"._".contains(c));
+    let words =
+        || text.split(|c: char| !c.is_alphanumeric() && !"._".contains(c)).filter(|word| !word.is_empty());
     let keys = EndpointConfig::KEYS.iter().map(|key| key.name);
-    let names = |word: &str, key: &str| {
-        key.strip_suffix(word).is_some_and(|before| before.ends_with('.')) && !word.is_empty()
-    };
-    words.filter_map(|word| keys.clone().find(|key| names(word, key))).collect()
+    let names = |word: &str, key: &str| key.strip_suffix(word).is_some_and(|before| before.ends_with('.'));
+    let holds = |word: &str, key: &str| key.split('.').rev().skip(1).any(|table| table == word);
+    let own = words().filter_map(|word| keys.clone().find(|key| names(word, key)));
+    own.chain(keys.clone().filter(|key| words().any(|word| holds(word, key)))).collect()
 }

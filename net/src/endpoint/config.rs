@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use crate::link::{LinkConfig, LinkConfigError};
 use crate::named::Resolver;
-use crate::tls::{TlsConfig, TlsConfigError};
+use crate::tls::{PeerName, TlsConfig, TlsConfigError};
 use crate::trust::Untrusted;
 
 /// How a system is reached by others, and reaches them.
@@ -154,13 +154,22 @@ impl EndpointConfig {
         if self.tls.as_ref().is_some_and(TlsConfig::lacks_some) {
             return Err(EndpointError::Config("tls wants certificates, a key and roots"));
         }
-        if let Some(Err(what)) = self.untrusted.as_ref().map(Untrusted::check) {
-            return Err(EndpointError::Config(what));
+        if let Some(tls) = &self.tls {
+            tls.check().map_err(EndpointError::Tls)?;
+        }
+        if let Some(untrusted) = &self.untrusted {
+            untrusted.check().map_err(EndpointError::Config)?;
+            PeerName::parse_all(&untrusted.except).map_err(EndpointError::Tls)?;
         }
         for address in std::iter::once(self.bind).chain(self.public) {
             if !self.permits(address) {
                 return Err(EndpointError::BeyondLoopback(address));
             }
+        }
+        if self.public.unwrap_or(self.bind).ip().is_unspecified() {
+            return Err(EndpointError::Config(
+                "public must be a host's address, as bind is all of this machine's",
+            ));
         }
         Ok(())
     }
@@ -181,8 +190,11 @@ mod tests {
         let config = EndpointConfig { bind, ..EndpointConfig::default() };
         assert!(matches!(config.check(), Err(EndpointError::BeyondLoopback(refused)) if refused == bind));
         let config = EndpointConfig { insecure_plaintext_beyond_loopback: true, ..config };
-        assert!(config.check().is_ok());
+        // Nobody can be told to reach it there.
+        let error = config.check().unwrap_err().to_string();
+        assert!(error.starts_with("public must be a host's address"), "{error}");
         let public = Some("192.0.2.7:2552".parse().unwrap());
+        assert!(EndpointConfig { public, ..config }.check().is_ok());
         let config = EndpointConfig { public, ..EndpointConfig::default() };
         assert!(matches!(config.check(), Err(EndpointError::BeyondLoopback(_))));
     }

@@ -242,9 +242,6 @@ impl Endpoint {
         if public.port() == 0 || last.is_none() {
             return Err(EndpointError::Config("there is no port for each shard from this one on").into());
         }
-        if public.ip().is_unspecified() {
-            return Err(EndpointError::Config("public must be given where bind is no host's address").into());
-        }
         let drawn = || RandomState::new().hash_one(std::time::SystemTime::now()).max(1);
         let me = Me {
             system: config.system.clone(),

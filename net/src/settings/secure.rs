@@ -4,7 +4,7 @@ use corelane_shard::config::Value;
 
 use super::OFF;
 use crate::endpoint::EndpointConfig;
-use crate::tls::{PeerNames, Pem, TlsConfig};
+use crate::tls::{PeerNames, Pem, TlsConfig, TlsConfigError};
 use crate::trust::{Export, Untrusted};
 
 pub(super) const ADDRESS: &str = "address";
@@ -99,4 +99,25 @@ pub(super) fn set_except(remote: &mut EndpointConfig, value: &Value) {
             remote.untrusted.get_or_insert_default().except = names;
         }
     });
+}
+
+/// The keys that list a name that is none, or no names at all.
+pub(super) fn keys_of(remote: &EndpointConfig, error: &TlsConfigError) -> Vec<&'static str> {
+    let listed = |names: &[String]| match error {
+        TlsConfigError::NoName(name) => names.contains(name),
+        _ => names.is_empty(),
+    };
+    let of_peers = |of: fn(&TlsConfig) -> &PeerNames| match remote.tls.as_ref().map(of) {
+        Some(PeerNames::OneOf(names)) => listed(names),
+        _ => false,
+    };
+    let excepted = remote.untrusted.as_ref().is_some_and(|untrusted| listed(&untrusted.except));
+    [
+        ("remote.tls.dialed", of_peers(|tls| &tls.dialed)),
+        ("remote.tls.dialing", of_peers(|tls| &tls.dialing)),
+        ("remote.untrusted.except", excepted),
+    ]
+    .into_iter()
+    .filter_map(|(key, has_part)| has_part.then_some(key))
+    .collect()
 }

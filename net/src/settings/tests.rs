@@ -120,6 +120,30 @@ fn what_does_not_go_together_is_refused_with_the_place_of_one_of_it() {
         ),
         ("[remote.link]\nchunk = 1025", "shop.toml:2: remote.link.chunk: chunk must be a multiple of 8"),
         (
+            "[remote]\nbind = \"0.0.0.0:2552\"\ninsecure_plaintext_beyond_loopback = true",
+            "shop.toml:2: remote.bind: public must be a host's address",
+        ),
+        (
+            "[remote]\npublic = \"[::]:2552\"\ninsecure_plaintext_beyond_loopback = true",
+            "shop.toml:2: remote.public: public must be a host's address",
+        ),
+        (
+            "[remote.tls]\n\ndialed = \"any\"",
+            "shop.toml:3: remote.tls.dialed: tls wants certificates, a key and roots",
+        ),
+        (
+            "[remote.tls]\ncertificates = \"a\"\nkey = \"b\"\nroots = \"c\"\ndialing = [\"any host\"]",
+            "shop.toml:5: remote.tls.dialing: tls: \"any host\" is no DNS name, IP address or URI",
+        ),
+        (
+            "[remote.tls]\ncertificates = \"a\"\nkey = \"b\"\nroots = \"c\"\ndialed = []",
+            "shop.toml:5: remote.tls.dialed: tls: a list of peers' names is empty",
+        ),
+        (
+            "[remote.untrusted]\nexcept = [\"shop.example\", \"a b\"]",
+            "shop.toml:2: remote.untrusted.except: tls: \"a b\" is no DNS name",
+        ),
+        (
             "[remote.tls]\nkey = \"host.key\"",
             "shop.toml:2: remote.tls.key: tls wants certificates, a key and roots",
         ),

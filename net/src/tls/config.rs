@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::names::PeerNames;
+use super::names::{Allowed, PeerNames};
 
 /// Text in PEM form: what stands between `-----BEGIN …-----` and `-----END …-----`, once or several times.
 #[derive(Clone)]
@@ -114,6 +114,11 @@ impl TlsConfig {
     /// Whether something is missing that TLS does not do without.
     pub(crate) fn lacks_some(&self) -> bool {
         self.needed().into_iter().any(Pem::is_nothing)
+    }
+
+    /// Checks what can be checked without reading files: the names of peers.
+    pub(crate) fn check(&self) -> Result<(), TlsConfigError> {
+        [&self.dialed, &self.dialing].into_iter().try_for_each(|names| Allowed::parse(names).map(|_| ()))
     }
 
     /// Whether all of it is.

@@ -121,7 +121,7 @@ fn hosts_under_tls_tell_ask_and_watch_as_in_the_clear() {
 #[test]
 fn beyond_loopback_tls_is_enough() {
     let authority = Authority::new("ours");
-    let bind = "0.0.0.0:2552".parse().unwrap();
+    let bind = "192.0.2.7:2552".parse().unwrap();
     assert!(EndpointConfig { bind, ..secure_config(authority.config()) }.check().is_ok());
 }
 
