@@ -165,6 +165,27 @@ another seed: the same trace: false
     assert_eq!(one, other, "{stdout}");
 }
 
+#[test]
+fn two_hosts_are_one_system_until_one_is_lost() {
+    let output = run("8_two_hosts", [""; 0]);
+    let expected = "\
+waiter: the kitchen has 12 eggs
+waiter: orders for 2
+waiter: serves omelette number 1
+waiter: serves omelette number 2
+waiter: orders for 40
+waiter: orders for 1
+waiter: the cook fails, and begins anew: error: no table is for 40
+waiter: serves omelette number 1
+--- the kitchen is killed
+waiter: pantry and cook are lost: [Unreachable, Unreachable]
+waiter: has no answer from there: the question could not be sent
+ended cleanly: true
+";
+    assert_eq!((text(&output.stdout).as_str(), text(&output.stderr).as_str()), (expected, ""));
+    assert_eq!(output.status.code(), Some(0));
+}
+
 // --- word frequencies: the reference -----------------------------------------------------------------------------
 
 /// What the example promises to print, made by other programs.
