@@ -8,7 +8,6 @@
 //! Standard output holds the result and nothing else; progress and complaints go to standard error. The exit code is 0 if
 //! every rule held, 1 if one was broken, 2 if the arguments make no sense, and 130 after an interruption.
 
-use std::num::NonZeroU64;
 use std::panic::catch_unwind;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
@@ -28,8 +27,8 @@ use super::process;
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct SimArgs {
     /// How many seeds
-    #[arg(long, value_name = "N", default_value = "2000")]
-    seeds: NonZeroU64,
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(1..))]
+    seeds: u64,
     /// The first of them
     #[arg(long, value_name = "S", default_value_t = 0)]
     first: u64,
@@ -68,14 +67,14 @@ struct Totals {
 
 /// Runs the command; see the module for the exit codes.
 pub(crate) fn run(args: &SimArgs) -> ExitCode {
-    let Some(end) = args.first.checked_add(args.seeds.get()) else {
+    let Some(end) = args.first.checked_add(args.seeds) else {
         let (seeds, first) = (args.seeds, args.first);
         return process::refuse(format_args!("{seeds} seeds from {first} on are more than there are"));
     };
     let interrupted = process::interruption();
 
     // Drawn to standard error, and not at all where that is no terminal.
-    let bar = ProgressBar::new(args.seeds.get());
+    let bar = ProgressBar::new(args.seeds);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} seeds, {eta} left") {
         bar.set_style(style);
     }

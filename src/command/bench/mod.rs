@@ -18,7 +18,6 @@ mod select;
 mod table;
 
 use std::io::{self, Write};
-use std::num::NonZeroU32;
 use std::process::ExitCode;
 
 use corelane::workloads::{Plan, Scale, WORKLOADS};
@@ -54,8 +53,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LIST")]
     cores: Option<CoreList>,
     /// Runs of each workload [default: 5, or 3 with --quick]
-    #[arg(long, value_name = "N")]
-    runs: Option<NonZeroU32>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    runs: Option<u32>,
     /// Measure one workload once in this process; how the command measures itself in a child process
     #[arg(long, hide = true, value_name = "NAME", conflicts_with_all = ["json", "only", "runs"])]
     measure: Option<String>,
@@ -67,7 +66,7 @@ impl Args {
     }
 
     fn runs(&self) -> u32 {
-        self.runs.map_or(if self.quick { RUNS_QUICK } else { RUNS_FULL }, NonZeroU32::get)
+        self.runs.unwrap_or(if self.quick { RUNS_QUICK } else { RUNS_FULL })
     }
 }
 
