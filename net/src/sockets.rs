@@ -24,7 +24,7 @@ use crate::credit::{Credit, Received};
 use crate::net::Net;
 use crate::reactor::sim::Network;
 use crate::reactor::{
-    Address, Backend, Counters, EventKind, Options, Reactor, SocketError, SocketId, Waker, WriteError,
+    Address, Backend, Counters, EventKind, Options, Reactor, SocketError, SocketId, Taken, Waker, WriteError,
 };
 
 /// Hears what happens at a socket, on the shard's thread between turns. Must not block.
@@ -96,6 +96,14 @@ impl Sockets {
     ) -> Result<SocketId, SocketError> {
         let mut inner = self.get();
         let socket = inner.reactor.listen(address, options)?;
+        inner.take_seat(socket, Some(Box::new(sink)));
+        Ok(socket)
+    }
+
+    /// Listens at an address that was taken before; see [`Reactor::listen_on`].
+    pub(crate) fn listen_on(&self, taken: Taken, sink: impl Sink) -> Result<SocketId, SocketError> {
+        let mut inner = self.get();
+        let socket = inner.reactor.listen_on(taken)?;
         inner.take_seat(socket, Some(Box::new(sink)));
         Ok(socket)
     }

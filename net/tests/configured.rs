@@ -103,3 +103,14 @@ fn what_the_program_sets_is_checked_at_the_start() {
     let error = refused.err().unwrap().to_string();
     assert!(error.starts_with("extension \"endpoint\": 0.0.0.0:0 is not a loopback address"), "{error}");
 }
+
+#[test]
+fn a_port_that_another_has_is_refused_and_named() {
+    let first = builder(&sources().load().unwrap()).start().unwrap();
+    let at = first.extension::<Endpoint>().unwrap().address();
+    let second =
+        builder(&sources().load().unwrap()).configure::<EndpointConfig>(move |remote| remote.bind = at);
+    let error = second.start().err().unwrap().to_string();
+    assert!(error.starts_with(&format!("extension \"endpoint\": cannot listen at {at}: ")), "{error}");
+    end(first);
+}

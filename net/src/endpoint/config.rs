@@ -14,7 +14,7 @@ pub struct EndpointConfig {
     /// The system's name. Hosts of one system can be joined. From 1 to 255 bytes.
     pub system: String,
     /// Where the system listens: shard `n` at the port that is `n` above this one. Port 0 takes as many free ports in a row as
-    /// there are shards. Default 127.0.0.1:0.
+    /// there are shards. They are taken when the system starts, which fails if somebody else has one. Default 127.0.0.1:0.
     pub bind: SocketAddr,
     /// Where others reach it, if that is not where it listens (behind a translation of addresses, say). The system's
     /// identity: two processes that follow each other at one public address are two lives of one host.
@@ -93,11 +93,13 @@ pub enum EndpointError {
     Tls(TlsConfigError),
     /// An address is not one of loopback, and there is neither TLS nor the word that this is meant.
     BeyondLoopback(SocketAddr),
-    /// So many ports in a row could not be had.
+    /// The port of each shard could not be had.
     Ports {
-        /// How many.
+        /// Where the system was to listen; port 0 is any.
+        bind: SocketAddr,
+        /// How many shards it has.
         count: usize,
-        /// The last error.
+        /// Why the last of them could not be had.
         error: std::io::Error,
     },
     /// Actors were spawned on the shard before the endpoint was there, so that their addresses cannot be checked.
@@ -116,7 +118,14 @@ impl fmt::Display for EndpointError {
                 f,
                 "{address} is not a loopback address: set tls, or insecure_plaintext_beyond_loopback if messages may leave this machine in the clear"
             ),
-            EndpointError::Ports { count, error } => write!(f, "no {count} free ports in a row: {error}"),
+            EndpointError::Ports { bind, count, error } => {
+                write!(f, "cannot listen at {bind}")?;
+                match (bind.port(), count) {
+                    (0, _) => write!(f, ", with {count} free ports in a row: {error}"),
+                    (_, 1) => write!(f, ": {error}"),
+                    _ => write!(f, " and the {} ports above it, one for each shard: {error}", count - 1),
+                }
+            }
             EndpointError::NoCensus => {
                 f.write_str("actors were spawned on the shard before the endpoint was there")
             }
@@ -206,5 +215,18 @@ mod tests {
         let link = LinkConfig { streams_max: 0, ..LinkConfig::default() };
         let config = EndpointConfig { link, ..EndpointConfig::default() };
         assert_eq!(config.check().unwrap_err().to_string(), "streams_max must be at least 1");
+    }
+
+    #[test]
+    fn ports_that_cannot_be_had_are_named() {
+        let text = |port, count| {
+            let error = std::io::ErrorKind::AddrInUse.into();
+            EndpointError::Ports { bind: ([127, 0, 0, 1], port).into(), count, error }.to_string()
+        };
+        assert!(text(2552, 1).starts_with("cannot listen at 127.0.0.1:2552: "));
+        assert!(
+            text(2552, 4).starts_with("cannot listen at 127.0.0.1:2552 and the 3 ports above it, one for")
+        );
+        assert!(text(0, 4).starts_with("cannot listen at 127.0.0.1:0, with 4 free ports in a row: "));
     }
 }

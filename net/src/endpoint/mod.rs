@@ -17,7 +17,6 @@ use std::time::Duration;
 pub use config::{EndpointConfig, EndpointError};
 use corelane_kernel::{ActorRef, Address, Census, Scope, UplinkRefusal, Wire};
 use corelane_shard::{Beyond, BoxError, Extension, Handle, Loading};
-use socket2::{Domain, Socket, Type};
 
 use crate::codec::{Codec, Home, Registry, RegistryError};
 use crate::gate::{Gate, GateStats};
@@ -25,6 +24,7 @@ use crate::link::Me;
 use crate::named::AnyUrl;
 use crate::net::Net;
 use crate::peer::{Peers, node_of};
+use crate::reactor::Taken;
 use crate::resolve::RemoteLookupError;
 use crate::sockets::Sockets;
 use crate::tls::{Identity, TlsConfig, TlsConfigError};
@@ -50,8 +50,8 @@ pub(crate) struct Shared {
     pub(crate) trust: Option<Arc<Trust>>,
     censuses: Mutex<Vec<Option<Arc<Census>>>>,
     home: OnceLock<Arc<Home>>,
-    /// Ports that are kept until a shard listens there.
-    kept: Mutex<Vec<Option<Socket>>>,
+    /// Each shard's port, until its reactor is there to accept what comes.
+    ports: Mutex<Vec<Option<Taken>>>,
 }
 
 impl Shared {
@@ -83,12 +83,10 @@ impl Shared {
         u16::try_from(shard).unwrap_or(0)
     }
 
-    /// Lets go of a shard's port, now that it listens there.
-    pub(crate) fn let_go(&self, shard: usize) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(socket) = kept.get_mut(shard) {
-            *socket = None;
-        }
+    /// The port of a shard, which is taken. `None` in a simulated network.
+    pub(crate) fn take_port(&self, shard: u16) -> Option<Taken> {
+        let mut ports = self.ports.lock().unwrap_or_else(PoisonError::into_inner);
+        ports.get_mut(usize::from(shard))?.take()
     }
 }
 
@@ -235,12 +233,12 @@ impl Endpoint {
         register_plain(&mut registry)?;
         let net = loading.require::<Net>()?;
         let shards = loading.handle().shards();
-        let (bind, kept) =
-            if net.is_simulated() { (config.bind, Vec::new()) } else { keep_ports(config.bind, shards)? };
+        let (bind, ports) =
+            if net.is_simulated() { (config.bind, Vec::new()) } else { take_ports(config.bind, shards)? };
         let public = config.public.unwrap_or(bind);
         let last = u16::try_from(shards - 1).ok().and_then(|last| port_of(public, last));
         if public.port() == 0 || last.is_none() {
-            return Err(EndpointError::Config("there is no port for each shard from this one on").into());
+            return Err(EndpointError::Config("public, or bind, leaves no port for each shard").into());
         }
         let drawn = || RandomState::new().hash_one(std::time::SystemTime::now()).max(1);
         let me = Me {
@@ -262,7 +260,7 @@ impl Endpoint {
             children: AtomicUsize::new(0),
             censuses: Mutex::new(vec![None; shards]),
             home: OnceLock::new(),
-            kept: Mutex::new(kept),
+            ports: Mutex::new(ports),
             config,
         };
         let shared = Arc::new(shared);
@@ -402,7 +400,6 @@ impl Extension for Endpoint {
         let sockets = Sockets::of(scope).ok_or(EndpointError::NoSockets)?;
         self.shared.add_census(shard, census.clone())?;
         let gate = Gate::open(self.shared.clone(), shard as u16, census, sockets)?;
-        self.shared.let_go(shard);
         scope.uplink_by(gate.uplink()).map_err(|_| "the region is too small for an endpoint")?;
         tracing::info!(shard, endpoint = ?self, "listening");
         Ok(gate)
@@ -442,38 +439,26 @@ fn register_plain(registry: &mut Registry) -> Result<(), RegistryError> {
     registry.register::<String>()
 }
 
-/// A port for each shard, one above the other, kept so that nobody else takes them before the shards listen there.
-fn keep_ports(bind: SocketAddr, shards: usize) -> Result<(SocketAddr, Vec<Option<Socket>>), EndpointError> {
+/// A port for each shard, one above the other. From here on nobody else has them.
+fn take_ports(bind: SocketAddr, shards: usize) -> Result<(SocketAddr, Vec<Option<Taken>>), EndpointError> {
     let mut last = std::io::Error::other("no attempt");
     for _ in 0..if bind.port() == 0 { PORT_TRIES } else { 1 } {
         match try_ports(bind, shards) {
-            Ok(kept) => return Ok(kept),
+            Ok(ports) => return Ok(ports),
             Err(error) => last = error,
         }
     }
-    Err(EndpointError::Ports { count: shards, error: last })
+    Err(EndpointError::Ports { bind, count: shards, error: last })
 }
 
-fn try_ports(bind: SocketAddr, shards: usize) -> std::io::Result<(SocketAddr, Vec<Option<Socket>>)> {
-    let keep = |address: SocketAddr| {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-        // Kept and listened on at once.
-        #[cfg(unix)]
-        socket.set_reuse_port(true)?;
-        socket.set_reuse_address(true)?;
-        socket.bind(&address.into())?;
-        Ok::<_, std::io::Error>(socket)
-    };
-    let first = keep(bind)?;
-    let base = first
-        .local_addr()?
-        .as_socket()
-        .ok_or_else(|| std::io::Error::other("an address that is no Internet address"))?;
-    let mut kept = vec![Some(first)];
+fn try_ports(bind: SocketAddr, shards: usize) -> std::io::Result<(SocketAddr, Vec<Option<Taken>>)> {
+    let first = Taken::at(bind)?;
+    let base = first.address;
+    let mut ports = vec![Some(first)];
     for shard in 1..shards {
         let address = u16::try_from(shard).ok().and_then(|shard| port_of(base, shard));
         let address = address.ok_or_else(|| std::io::Error::other("the ports end before"))?;
-        kept.push(Some(keep(address)?));
+        ports.push(Some(Taken::at(address)?));
     }
-    Ok((base, kept))
+    Ok((base, ports))
 }

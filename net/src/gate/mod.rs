@@ -227,9 +227,11 @@ impl Gate {
         });
         {
             let mut inner = gate.inner.borrow_mut();
-            let options = Options { reuse_port: true, ..Options::default() };
-            let door = Door { gate: gate.this.clone() };
-            let listener = inner.sockets.listen(&SocketAddress::Ip(at), &options, door)?;
+            let (taken, door) = (inner.shared.take_port(shard), Door { gate: gate.this.clone() });
+            let listener = match taken {
+                Some(taken) => inner.sockets.listen_on(taken, door)?,
+                None => inner.sockets.listen(&SocketAddress::Ip(at), &Options::default(), door)?,
+            };
             inner.sockets.resume(listener);
             inner.listener = Some(listener);
             let rider: Weak<Gate> = gate.this.clone();

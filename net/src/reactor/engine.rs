@@ -6,13 +6,14 @@ use std::fmt;
 use std::io;
 
 use super::address::Address;
-use super::backend::{Completion, Drive, Waker};
+use super::backend::{Completion, Descriptor, Drive, Waker};
 use super::config::{Backend, Options, ReactorConfig};
 use super::counters::Counters;
 use super::error::{SocketError, WriteError};
 use super::event::{Event, EventKind, SocketId};
 use super::slab::Key;
 use super::store::{Finish, Life, Outgoing, SocketKind, Store, Work};
+use super::taken::Taken;
 use crate::buffers::Buffer;
 
 /// A core's sockets. Lives on one thread. See the [module](super).
@@ -84,9 +85,23 @@ impl Reactor {
     /// [`SocketError`].
     pub fn listen(&mut self, address: &Address, options: &Options) -> Result<SocketId, SocketError> {
         let key = self.make(SocketKind::Listener, address, options)?;
-        self.store.sockets[key].wanted = true;
-        self.await_input(key);
-        Ok(SocketId(key))
+        Ok(self.listens(key))
+    }
+
+    fn listens(&mut self, listener: Key) -> SocketId {
+        self.store.sockets[listener].wanted = true;
+        self.await_input(listener);
+        SocketId(listener)
+    }
+
+    /// Accepts what comes to an address that was taken before this reactor was there.
+    ///
+    /// # Errors
+    /// [`SocketError`]; also where sockets are simulated.
+    pub(crate) fn listen_on(&mut self, taken: Taken) -> Result<SocketId, SocketError> {
+        let (address, backend) = (taken.address.into(), self.backend.kind());
+        let key = self.add(SocketKind::Listener, &address, |_| taken.fit(backend))?;
+        Ok(self.listens(key))
     }
 
     /// Connects to an address: [`EventKind::Connected`] or [`EventKind::Failed`] follows. What is written meanwhile waits.
@@ -112,12 +127,19 @@ impl Reactor {
     }
 
     fn make(&mut self, kind: SocketKind, address: &Address, options: &Options) -> Result<Key, SocketError> {
+        self.add(kind, address, |backend| backend.make(kind, address, options))
+    }
+
+    fn add(
+        &mut self,
+        kind: SocketKind,
+        address: &Address,
+        make: impl FnOnce(&mut dyn Drive) -> io::Result<Descriptor>,
+    ) -> Result<Key, SocketError> {
         if self.store.sockets.len() >= self.sockets_max {
             return Err(SocketError::TooMany);
         }
-        let descriptor = self
-            .backend
-            .make(kind, address, options)
+        let descriptor = make(&mut *self.backend)
             .map_err(|error| SocketError::Refused { address: address.clone(), error })?;
         let life = if kind == SocketKind::Stream { Life::Connecting } else { Life::Open };
         let key = self.store.sockets.take();
@@ -156,7 +178,7 @@ impl Reactor {
     fn ask(
         &self,
         socket: SocketId,
-        ask: impl FnOnce(&dyn Drive, &super::backend::Descriptor) -> io::Result<Address>,
+        ask: impl FnOnce(&dyn Drive, &Descriptor) -> io::Result<Address>,
     ) -> Result<Address, SocketError> {
         let socket = self.store.sockets.get(socket.0).ok_or(SocketError::NoSuch)?;
         let descriptor = socket.descriptor.as_ref().ok_or(SocketError::NoSuch)?;

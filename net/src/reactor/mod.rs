@@ -84,6 +84,7 @@ mod slab;
 mod store;
 #[cfg(test)]
 mod suite;
+mod taken;
 #[cfg(target_os = "linux")]
 mod uring;
 mod work;
@@ -96,3 +97,4 @@ pub use counters::Counters;
 pub use engine::Reactor;
 pub use error::{SocketError, WriteError};
 pub use event::{Event, EventKind, SocketId};
+pub(crate) use taken::Taken;

@@ -89,7 +89,7 @@ impl fmt::Display for RemoteLookupError {
             }
             NoSuchActor { path } => write!(f, "no actor lives at {path}"),
             OtherProtocol { path, speaks } => write!(f, "the messages of {path} are of type {speaks}"),
-            Rejected(reason) => write!(f, "the host rejects this one: {reason:?}"),
+            Rejected(reason) => write!(f, "the host rejects this one: {reason}"),
             Tls(refusal) => write!(f, "no secure connection to the host: {refusal}"),
             Unresolved { host, reason } => write!(f, "the host {host} has no address: {reason}"),
             NotConnected(host) => write!(f, "nobody could be reached at {host}"),

@@ -15,6 +15,8 @@
 //! Credit and acknowledgements count from the beginning (of the connection, of the association), so one that is repeated or
 //! overtaken does no harm. A goodbye has its reason in the frame's head.
 
+use core::fmt;
+
 use super::cursor::{Reader, Room};
 use super::frame::{Frame, FrameError, Kind, emit};
 use super::hello::TEXT_MAX;
@@ -75,6 +77,26 @@ impl Reason {
             9 => Reason::Abuse,
             number => Reason::Other(number),
         }
+    }
+}
+
+/// As whoever is sent it is to understand it.
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::Leaving => "its system is ending",
+            Reason::Protocol => "what came is not the protocol",
+            Reason::Incompatible => "no version of the protocol is common, or a capability is missing",
+            Reason::WrongAddress => {
+                "another system, host or shard was called: a host is called by its system's name and the public address that it has itself"
+            }
+            Reason::Quarantined => "this life of the host was given up there, and is not listened to again",
+            Reason::Forgotten => "what was between the hosts was given up there",
+            Reason::Superseded => "another connection has taken this one's place",
+            Reason::TooLate => "the hello did not come in time",
+            Reason::Abuse => "more came of what should not than is put up with",
+            Reason::Other(number) => return write!(f, "a reason of a later version, {number}"),
+        })
     }
 }
 

@@ -1,0 +1,53 @@
+//! Addresses that are listened at before there is a reactor to accept what comes: so that nobody else has them meanwhile, and
+//! an address that somebody has is known before anything else is begun.
+
+use std::io;
+use std::net::SocketAddr;
+
+use socket2::Socket;
+
+use super::backend::Descriptor;
+use super::config::Backend;
+
+/// Listens at an address, for a [reactor](super::Reactor::listen_on) to come. Who connects waits for it.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    listener: Socket,
+    /// With the port that the operating system chose.
+    pub(crate) address: SocketAddr,
+}
+
+#[cfg(unix)]
+impl Taken {
+    /// Takes an address; port 0 is any that is free.
+    pub(crate) fn at(address: SocketAddr) -> io::Result<Taken> {
+        use super::config::Options;
+        use super::store::SocketKind::Listener;
+        let listener = super::descriptor::make(Listener, &address.into(), &Options::default(), true)?;
+        let address = listener.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
+        Ok(Taken { listener, address })
+    }
+
+    /// As a backend needs it, which knows no such thing where it is simulated.
+    pub(super) fn fit(self, backend: Backend) -> io::Result<Descriptor> {
+        match backend {
+            // An operation that cannot be done yet waits in the kernel instead of failing.
+            Backend::Uring => self.listener.set_nonblocking(false)?,
+            Backend::Poll => {}
+            Backend::Simulated => return Err(io::ErrorKind::Unsupported.into()),
+        }
+        Ok(Descriptor::System(self.listener))
+    }
+}
+
+/// Elsewhere sockets are simulated ones.
+#[cfg(not(unix))]
+impl Taken {
+    pub(crate) fn at(_: SocketAddr) -> io::Result<Taken> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(super) fn fit(self, _: Backend) -> io::Result<Descriptor> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
