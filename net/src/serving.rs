@@ -9,7 +9,8 @@ use std::time::Duration;
 use corelane_kernel::{Actor, ActorRef, Ctx, Outcome, Scope, SpawnError};
 use corelane_shard::{CallError, Handle};
 
-use crate::reactor::{Address, SocketError};
+use crate::net::Net;
+use crate::reactor::{Address, Options, SocketError, Taken};
 use crate::sockets::Sockets;
 use crate::stream::{
     Accepted, Accepting, ListenEvent, Listener, SocketCtx, Stream, StreamEvent, StreamOptions,
@@ -24,7 +25,7 @@ const RETRY: Duration = Duration::from_millis(100);
 pub enum ServeError {
     /// A shard could not be reached.
     Call(CallError),
-    /// The system has not loaded [`Net`](crate::Net).
+    /// The system has not loaded [`Net`].
     NoNet,
     /// A shard has no room for its listener's actor.
     Spawn(SpawnError),
@@ -89,6 +90,9 @@ impl Service {
 ///
 /// A Unix socket is listened to by the first shard alone: the operating system does not spread connections over several.
 ///
+/// An address at which somebody listens already is refused, unless [`Options::reuse_port`] says that it is to be shared, as by
+/// two processes of which one takes over from the other.
+///
 /// ```
 /// use corelane_kernel::{Actor, Ctx, Outcome};
 /// use corelane_net::{Net, NetConfig, Stream, StreamEvent, StreamOptions, serve};
@@ -134,7 +138,11 @@ where
 {
     let mut options = options.clone();
     let shards = if address.ip().is_some() { system.shards() } else { 1 };
-    options.socket.reuse_port |= shards > 1;
+    if shards > 1 && !options.socket.reuse_port {
+        // The shards share the address, and so would whoever listens there already.
+        find_free(system, address, &options.socket).map_err(ServeError::Socket)?;
+        options.socket.reuse_port = true;
+    }
     let mut service = Service { system: system.clone(), address: address.clone(), listeners: Vec::new() };
     for shard in 0..shards {
         let (address, options, factory) = (service.address.clone(), options.clone(), factory.clone());
@@ -152,6 +160,18 @@ where
         }
     }
     Ok(service)
+}
+
+/// Finds out whether nobody listens at an address of this machine's.
+fn find_free(system: &Handle, address: &Address, options: &Options) -> Result<(), SocketError> {
+    let simulated = system.extension::<Net>().is_none_or(|net| net.is_simulated());
+    match address.ip() {
+        Some(ip) if !simulated && ip.port() != 0 => match Taken::at(ip, options) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(SocketError::Refused { address: address.clone(), error }),
+        },
+        _ => Ok(()),
+    }
 }
 
 fn listen<A: Actor>(

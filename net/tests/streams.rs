@@ -356,6 +356,28 @@ fn a_service_without_sockets_or_at_an_impossible_address_is_refused() {
     end(system);
 }
 
+#[test]
+fn an_address_is_served_once_unless_it_is_to_be_shared() {
+    with_each(|backend| {
+        let (one, other) = (system(2, backend), system(2, backend));
+        let service = serve(&one, &nearby(), &StreamOptions::default(), Echo).unwrap();
+        let address = service.address().clone();
+        let error = serve(&other, &address, &StreamOptions::default(), Echo).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("cannot listen: {address}: ")), "{error}");
+        let mut shared = StreamOptions::default();
+        shared.socket.reuse_port = true;
+        let successor = serve(&other, &address, &shared, Echo).unwrap();
+        service.stop();
+        end(one);
+        let mut client = connect(&successor);
+        client.write_all(b"hello").unwrap();
+        let mut heard = [0; 5];
+        client.read_exact(&mut heard).unwrap();
+        assert_eq!(&heard, b"hello");
+        end(other);
+    });
+}
+
 /// Sends datagrams back, and says where it is.
 struct DatagramEcho {
     socket: Option<Datagrams>,

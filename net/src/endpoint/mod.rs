@@ -24,7 +24,7 @@ use crate::link::Me;
 use crate::named::AnyUrl;
 use crate::net::Net;
 use crate::peer::{Peers, node_of};
-use crate::reactor::Taken;
+use crate::reactor::{Options, Taken};
 use crate::resolve::RemoteLookupError;
 use crate::sockets::Sockets;
 use crate::tls::{Identity, TlsConfig, TlsConfigError};
@@ -452,13 +452,13 @@ fn take_ports(bind: SocketAddr, shards: usize) -> Result<(SocketAddr, Vec<Option
 }
 
 fn try_ports(bind: SocketAddr, shards: usize) -> std::io::Result<(SocketAddr, Vec<Option<Taken>>)> {
-    let first = Taken::at(bind)?;
+    let first = Taken::at(bind, &Options::default())?;
     let base = first.address;
     let mut ports = vec![Some(first)];
     for shard in 1..shards {
         let address = u16::try_from(shard).ok().and_then(|shard| port_of(base, shard));
         let address = address.ok_or_else(|| std::io::Error::other("the ports end before"))?;
-        ports.push(Some(Taken::at(address)?));
+        ports.push(Some(Taken::at(address, &Options::default())?));
     }
     Ok((base, ports))
 }

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use socket2::Socket;
 
 use super::backend::Descriptor;
-use super::config::Backend;
+use super::config::{Backend, Options};
 
 /// Listens at an address, for a [reactor](super::Reactor::listen_on) to come. Who connects waits for it.
 #[derive(Debug)]
@@ -20,10 +20,9 @@ pub(crate) struct Taken {
 #[cfg(unix)]
 impl Taken {
     /// Takes an address; port 0 is any that is free.
-    pub(crate) fn at(address: SocketAddr) -> io::Result<Taken> {
-        use super::config::Options;
-        use super::store::SocketKind::Listener;
-        let listener = super::descriptor::make(Listener, &address.into(), &Options::default(), true)?;
+    pub(crate) fn at(address: SocketAddr, options: &Options) -> io::Result<Taken> {
+        let kind = super::store::SocketKind::Listener;
+        let listener = super::descriptor::make(kind, &address.into(), options, true)?;
         let address = listener.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
         Ok(Taken { listener, address })
     }
@@ -43,7 +42,7 @@ impl Taken {
 /// Elsewhere sockets are simulated ones.
 #[cfg(not(unix))]
 impl Taken {
-    pub(crate) fn at(_: SocketAddr) -> io::Result<Taken> {
+    pub(crate) fn at(_: SocketAddr, _: &Options) -> io::Result<Taken> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
