@@ -52,7 +52,7 @@ impl Section for NetConfig {
         bytes!("net.chunk_bytes", reactor.chunk_bytes, 1, MIB),
         number!("net.sockets", reactor.sockets, 1, 1 << 24),
         bytes!("net.send_bytes", reactor.send_bytes, 4 * KIB, GIB),
-        number!("net.ring_entries", reactor.ring_entries, 1, 4096),
+        number!("net.ring_entries", reactor.ring_entries, 16, 4096),
         time!("net.coalesce", reactor.coalesce, Duration::ZERO, MILLISECOND),
         NetKey {
             name: "net.zero_copy_from",

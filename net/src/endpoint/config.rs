@@ -16,8 +16,9 @@ pub struct EndpointConfig {
     /// Where the system listens: shard `n` at the port that is `n` above this one. Port 0 takes as many free ports in a row as
     /// there are shards. They are taken when the system starts, which fails if somebody else has one. Default 127.0.0.1:0.
     pub bind: SocketAddr,
-    /// Where others reach it, if that is not where it listens (behind a translation of addresses, say). The system's
-    /// identity: two processes that follow each other at one public address are two lives of one host.
+    /// Where others reach it, if that is not where it listens: behind a translation of addresses, or where it listens at all
+    /// addresses of its machine, which are no host's. Shard `n` is reached at the port that is `n` above this one. The system's
+    /// identity: two processes that follow each other at one public address are two lives of one host. Default where it listens.
     pub public: Option<SocketAddr>,
     /// The number of this life; drawn at random unless given, which only a simulation wants.
     pub incarnation: Option<u64>,

@@ -41,16 +41,19 @@ pub struct ReactorConfig {
     /// Which backend to use. [`Choice::Automatic`] by default.
     pub backend: Choice,
     /// Chunks to receive into, of `chunk_bytes` each. With them the reactor's memory for what was
-    /// received is bounded. 256 by default, at most 32,768; a power of two, else it is rounded up.
+    /// received is bounded. 256 by default, from 1 to 32,768 (what is outside is taken for the nearest); a power of two, else it
+    /// is rounded up.
     pub chunks: u16,
     /// Bytes of a chunk, rounded up to whole pages of 4 KiB. 16 KiB by default, at most 1 MiB.
     pub chunk_bytes: usize,
-    /// Sockets at most. A connection that comes beyond is closed at once, and counted. 65,536 by default.
+    /// Sockets at most. A connection that comes beyond is closed at once, and counted. 65,536 by default. Memory is taken for
+    /// those that are there.
     pub sockets: usize,
-    /// Bytes that may wait to be sent at one socket; what is in flight counts. 1 MiB by default.
+    /// Bytes that may wait to be sent at one socket; what is in flight counts. With more, a write is
+    /// [refused](super::WriteError::Full); but one buffer of any size is taken where nothing waits. 1 MiB by default.
     pub send_bytes: usize,
     /// Entries of io_uring's submission queue: operations begun in one turn, until they are passed on early. Its
-    /// completion queue has eight times as many. 256 by default, at most 4,096.
+    /// completion queue has eight times as many. 256 by default, from 16 to 4,096: what is outside is taken for the nearest.
     pub ring_entries: u16,
     /// How long a core that sleeps goes on sleeping for more to come, if several things came since it slept last: fewer
     /// and larger turns, for less work in all, as a network card moderates its interrupts. Things that come one at a time

@@ -23,7 +23,7 @@ const SAMPLES: [(&str, [&str; 2]); 48] = [
     ("net.chunk_bytes", ["\"1 bytes\"", "\"1 MiB\""]),
     ("net.sockets", ["1", "16777216"]),
     ("net.send_bytes", ["\"4 KiB\"", "\"1 GiB\""]),
-    ("net.ring_entries", ["1", "4096"]),
+    ("net.ring_entries", ["16", "4096"]),
     ("net.coalesce", ["\"0 ns\"", "\"1 ms\""]),
     ("net.zero_copy_from", ["\"1 bytes\"", "\"1 GiB\""]),
     ("net.linger", ["\"0 ns\"", "\"1 h\""]),
