@@ -200,13 +200,20 @@ impl Shared {
         }
     }
 
-    /// The shard with the fewest actors, as last published.
-    pub(crate) fn least_loaded(&self) -> usize {
-        let load = |post: &CachePadded<Post>| post.gauges.actors.load(Ordering::Relaxed);
-        self.posts.iter().enumerate().min_by_key(|(_, post)| load(post)).map_or(0, |(shard, _)| shard)
+    /// Whether a shard takes no requests any more: it is lost, or the system is at its end.
+    pub(crate) fn is_lost(&self, shard: usize) -> bool {
+        self.posts.get(shard).is_some_and(|post| post.inbox.is_closed())
     }
 
-    /// The shards in turn.
+    /// The shard with the fewest actors, as last published, of those that are not lost. (What such a one published last
+    /// stands for ever.)
+    pub(crate) fn least_loaded(&self) -> usize {
+        let load = |post: &CachePadded<Post>| post.gauges.actors.load(Ordering::Relaxed);
+        let there = self.posts.iter().enumerate().filter(|(shard, _)| !self.is_lost(*shard));
+        there.min_by_key(|(_, post)| load(post)).map_or(0, |(shard, _)| shard)
+    }
+
+    /// The shards in turn, but for those that are lost.
     pub(crate) fn next_in_turn(&self) -> usize {
         self.next_of(&self.next)
     }
@@ -218,6 +225,10 @@ impl Shared {
     }
 
     fn next_of(&self, turn: &AtomicU64) -> usize {
-        (turn.fetch_add(1, Ordering::Relaxed) % self.posts.len() as u64) as usize
+        let next = || (turn.fetch_add(1, Ordering::Relaxed) % self.posts.len() as u64) as usize;
+        let first = next();
+        // Where all are lost, any is as good.
+        let others = (1..self.posts.len()).map(|_| next());
+        std::iter::once(first).chain(others).find(|shard| !self.is_lost(*shard)).unwrap_or(first)
     }
 }

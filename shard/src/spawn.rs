@@ -10,11 +10,11 @@ use crate::shared::Shared;
 pub enum On {
     /// This one.
     Shard(usize),
-    /// One after the other.
+    /// One after the other, but for shards that are lost.
     Spread,
-    /// The one with the fewest actors.
+    /// The one with the fewest actors, of those that are not lost.
     LeastLoaded,
-    /// The one that a key belongs to, always the same for the same number of shards; see [`On::key`].
+    /// The one that a key belongs to, always the same for the same number of shards, lost or not; see [`On::key`].
     Key(u64),
 }
 

@@ -105,6 +105,9 @@ impl<'s, M: Send + 'static> ShardSpawner<'s, M> {
         if shard >= handle.shards() {
             return scope.answer(by, then(Err(CallError::NoSuchShard.into())));
         }
+        if shard != scope.place().shard() && handle.shared.is_lost(shard) {
+            return scope.answer(by, then(Err(handle.shared.refusal().into())));
+        }
         let name = name.map(str::to_owned);
         let spawn = move |scope: &mut Scope<'_>| {
             let spawner = scope.spawner().group(group).mailbox(mailbox);

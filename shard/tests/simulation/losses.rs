@@ -2,7 +2,7 @@
 
 use corelane_kernel::{Actor, ActorRef, Ctx, Outcome, ReplyTo, TellError};
 use corelane_shard::sim::{Fault, Options, Sim, note};
-use corelane_shard::{CallError, GatewayAskError};
+use corelane_shard::{CallError, GatewayAskError, On, ShardCtx};
 
 use crate::rig::{Job, Puppet, SECOND, calm, job};
 
@@ -68,6 +68,45 @@ fn a_shard_that_is_lost_takes_those_who_live_there_along_and_all_others_hear_of_
     assert_eq!(trace.faults.count(Fault::ShardLoss), 1);
     assert_eq!(trace.report.unfinished, [1]);
     assert_eq!(trace.report.shards.iter().map(|shard| shard.actors_left).sum::<u64>(), 0);
+}
+
+#[test]
+fn a_shard_that_is_lost_gets_nobody_and_who_names_it_is_told() {
+    let trace = calm(3).shards(3).run(|sim| {
+        // The one that is lost had the fewest, and has none now.
+        let spawner = sim.spawn_on(0, || Puppet)?;
+        sim.spawn_on(2, || Puppet)?;
+        sim.run_until_idle();
+        assert!(sim.lose_shard(1));
+        sim.run_until_idle();
+        let spawn = |on: On| {
+            job(move |ctx| {
+                ctx.spawn_on(
+                    on,
+                    || Puppet,
+                    |spawned| {
+                        job(move |_| match spawned {
+                            Ok(actor) => note(format_args!("on {}", actor.place().shard())),
+                            Err(error) => note(error),
+                        })
+                    },
+                );
+            })
+        };
+        for on in [On::LeastLoaded, On::Spread, On::Spread, On::Spread, On::Spread, On::Shard(1)] {
+            sim.tell(spawner, spawn(on));
+            sim.run_until_idle();
+        }
+        Ok(())
+    });
+    let trace = trace.expect("it runs");
+    let notes: Vec<_> = trace.notes().collect();
+    assert_eq!(notes.len(), 6, "{trace}");
+    assert!(["on 0", "on 2"].contains(&notes[0]), "{notes:?}");
+    let mut spread = notes[1..5].to_vec();
+    spread.sort_unstable();
+    assert!(!spread.contains(&"on 1") && spread[0] == "on 0" && spread[3] == "on 2", "{notes:?}");
+    assert_eq!(notes[5], "the shard is lost");
 }
 
 #[test]
