@@ -106,6 +106,7 @@ impl Section for EndpointConfig {
         bytes!("remote.pending_bytes", pending_bytes, 0, GIB),
         number!("remote.watches_max", watches_max, 0, MANY),
         number!("remote.children_max", children_max, 0, MANY),
+        time!("remote.spawn_within", spawn_within, MILLISECOND, HOUR),
         number!("remote.lookups_max", lookups_max, 0, MANY),
         RemoteKey {
             name: "remote.tls.certificates",

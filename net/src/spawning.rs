@@ -12,9 +12,6 @@ use crate::gate::Wanted;
 use crate::resolve::{RemoteHost, RemoteLookupError};
 use crate::wire::SPAWN_PROPS_MAX;
 
-/// How long a host may be waited for that is not reached, unless told otherwise.
-const WITHIN: Duration = Duration::from_secs(10);
-
 /// Why there is no child on another host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -62,6 +59,9 @@ pub enum RemoteSpawnError {
     TooMany,
     /// The host was lost before it was known what became of the child. If the child was there, it stops.
     Lost,
+    /// The host was reached, and did not say in time what became of the child. If the child is there, or comes later, it is
+    /// stopped as soon as the host says so.
+    NoAnswer,
 }
 
 impl fmt::Display for RemoteSpawnError {
@@ -82,6 +82,7 @@ impl fmt::Display for RemoteSpawnError {
             OutOfMemory => f.write_str("the host has no memory left for the child"),
             TooMany => f.write_str("as many children of this host's actors live there as may"),
             Lost => f.write_str("the host was lost before it was known what became of the child"),
+            NoAnswer => f.write_str("the host did not say in time what became of the child"),
         }
     }
 }
@@ -113,7 +114,7 @@ pub struct RemoteChildSpawner<'k, O> {
     name: Option<&'k str>,
     group: Group,
     mailbox: u32,
-    within: Duration,
+    within: Option<Duration>,
 }
 
 impl<'k, O> RemoteChildSpawner<'k, O> {
@@ -132,7 +133,7 @@ impl<'k, O> RemoteChildSpawner<'k, O> {
             name: None,
             group: Group::Normal,
             mailbox: 0,
-            within: WITHIN,
+            within: None,
         }
     }
 
@@ -163,9 +164,11 @@ impl<'k, O> RemoteChildSpawner<'k, O> {
         self
     }
 
-    /// How long the host may be waited for if it is not reached at once. Default 10 s.
+    /// How long the child may be waited for: until its host is reached, and has said what became of it. Unless told otherwise
+    /// as long as the endpoint says, [`EndpointConfig::spawn_within`](crate::EndpointConfig::spawn_within). After that there is
+    /// no child, which is told as any other refusal; this actor's end waits for it no longer than that.
     pub fn within(mut self, within: Duration) -> Self {
-        self.within = within;
+        self.within = Some(within);
         self
     }
 

@@ -254,6 +254,8 @@ impl Kernel {
                 }
             }
             ChildNews::Ended => bond.due = Due::End,
+            // It was given up, and came all the same before that was heard.
+            ChildNews::Unborn(_) if !first => return,
             ChildNews::Unborn(error) => {
                 bond.due = Due::End;
                 born = Err(error);

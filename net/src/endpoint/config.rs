@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::link::{LinkConfig, LinkConfigError};
 use crate::named::Resolver;
@@ -43,6 +44,10 @@ pub struct EndpointConfig {
     /// Children here of a peer's actors, for each link. One more is refused:
     /// [`RemoteSpawnError::TooMany`](crate::RemoteSpawnError::TooMany). Default 100,000.
     pub children_max: usize,
+    /// How long a child on another host is waited for, until its host is reached and has said what became of it, unless the
+    /// code says otherwise ([`RemoteChildSpawner::within`](crate::RemoteChildSpawner::within)). Its parent's end waits for it
+    /// as long. A round trip and the time to connect at least; so long that a host under load is not given up. Default 10 s.
+    pub spawn_within: Duration,
     /// Look-ups that each shard waits for at once. Default 1024.
     pub lookups_max: usize,
     /// Who knows the addresses of hosts that URLs call by names. Default the operating system.
@@ -73,6 +78,7 @@ impl Default for EndpointConfig {
             pending_bytes: 4 << 20,
             watches_max: 1_000_000,
             children_max: 100_000,
+            spawn_within: Duration::from_secs(10),
             lookups_max: 1024,
             resolver: Resolver::default(),
             tls: None,

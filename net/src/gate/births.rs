@@ -1,7 +1,8 @@
 //! Births: children of this shard's actors that are to be spawned on other hosts, until it is known what became of them.
 //!
 //! An outpost stands for each among its parent's children from the beginning. Who is not known yet, or not reached, is waited
-//! for, for a time; then the child is sent for by a signal, which arrives once and is answered once, or the host is lost.
+//! for, then the child is sent for by a signal, which arrives once and is answered once, or the host is lost. All that is
+//! bounded by one deadline.
 
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
@@ -23,7 +24,8 @@ use crate::wire::{NoChild, SPAWN_PROPS_MAX, Signal, Spawn};
 pub(crate) struct Wanted<'a> {
     pub(crate) host: &'a RemoteHost,
     pub(crate) shard: Option<u16>,
-    pub(crate) within: Duration,
+    /// How long the child may be waited for; what the endpoint says unless told otherwise.
+    pub(crate) within: Option<Duration>,
     pub(crate) name: Option<&'a str>,
     pub(crate) group: corelane_kernel::Group,
     pub(crate) mailbox: u32,
@@ -48,10 +50,10 @@ struct Birth {
     protocol: u64,
     encode: Encode,
     why: Why,
-    /// How long the host may be waited for.
-    within: Duration,
-    /// Until when it is; `None` once the child was sent for.
-    deadline: Option<Time>,
+    /// Until when the child is waited for.
+    deadline: Time,
+    /// It was sent for, and the host has not said yet what became of it.
+    sent: bool,
 }
 
 #[derive(Default)]
@@ -67,7 +69,7 @@ impl Births {
         self.last += 1;
         let number = self.last;
         self.by_outpost.insert(birth.outpost.address(), number);
-        self.deadlines.extend(birth.deadline.map(|deadline| (deadline, number)));
+        self.deadlines.insert((birth.deadline, number));
         self.waiting.insert(number, birth);
         number
     }
@@ -75,9 +77,7 @@ impl Births {
     fn remove(&mut self, number: u64) -> Option<Birth> {
         let birth = self.waiting.remove(&number)?;
         self.by_outpost.remove(&birth.outpost.address());
-        if let Some(deadline) = birth.deadline {
-            self.deadlines.remove(&(deadline, number));
-        }
+        self.deadlines.remove(&(birth.deadline, number));
         Some(birth)
     }
 
@@ -144,7 +144,7 @@ impl Gate {
         {
             let mut inner = self.inner.borrow_mut();
             inner.now = inner.sockets.now();
-            let deadline = inner.now + wanted.within;
+            let deadline = inner.now + wanted.within.unwrap_or(inner.shared.config.spawn_within);
             let number = inner.births.insert(Birth {
                 slot,
                 host: wanted.host.address(),
@@ -156,8 +156,8 @@ impl Gate {
                 protocol: codec::envelope::<P::Msg>().type_hash,
                 encode: Box::new(move |to| codec::encode(&props, to)),
                 why,
-                within: wanted.within,
-                deadline: Some(deadline),
+                deadline,
+                sent: false,
             });
             inner.start(slot);
             inner.todo.push(Todo::Bear(number));
@@ -219,7 +219,7 @@ impl Inner {
 
     /// Where a child is to live that was not sent for yet, once the link to there is open.
     fn birth_place(&mut self, number: u64) -> Option<(Address, Place)> {
-        let birth = self.births.waiting.get(&number).filter(|birth| birth.deadline.is_some())?;
+        let birth = self.births.waiting.get(&number).filter(|birth| !birth.sent)?;
         let of = self.slots.get(birth.slot).filter(|of| !of.lost && of.link.open().is_some())?;
         Some((birth.outpost.address(), place_of(of.peer.as_ref()?, of.shard)?))
     }
@@ -247,9 +247,7 @@ impl Inner {
         };
         let (outpost, parent) = (birth.outpost.address().to_raw(), birth.outpost.parent().to_raw());
         let signalled = of.link.signal(self.now, Signal::Spawn { outpost, parent, spawn });
-        if let Some(deadline) = birth.deadline.take() {
-            self.births.deadlines.remove(&(deadline, number));
-        }
+        birth.sent = true;
         let slot = birth.slot;
         // Of whom the props name.
         self.introduce(slot);
@@ -283,7 +281,7 @@ impl Inner {
     pub(super) fn unborn(&mut self, slot: usize, outpost: Address, why: NoChild) {
         let Some(number) = self.births.by_outpost.get(&outpost).copied() else { return };
         let Some(birth) = self.births.waiting.get(&number) else { return };
-        if birth.slot != slot || birth.deadline.is_some() {
+        if birth.slot != slot || !birth.sent {
             return;
         }
         let name = birth.props;
@@ -308,9 +306,7 @@ impl Inner {
         let slot = peer.and_then(|peer| self.slot_with(peer, shard));
         match (slot, self.births.waiting.get_mut(&number)) {
             (Some(slot), Some(birth)) => {
-                let deadline = self.now + birth.within;
-                (birth.slot, birth.anywhere, birth.deadline) = (slot, false, Some(deadline));
-                self.births.deadlines.insert((deadline, number));
+                (birth.slot, birth.anywhere, birth.sent) = (slot, false, false);
                 self.start(slot);
                 self.todo.push(Todo::Bear(number));
             }
@@ -320,38 +316,45 @@ impl Inner {
 
     /// A link is open: who waited for it is sent for.
     pub(super) fn bear_waiting(&mut self, slot: usize) {
-        let waits = |birth: &Birth| birth.slot == slot && birth.deadline.is_some();
+        let waits = |birth: &Birth| birth.slot == slot && !birth.sent;
         self.todo.extend(self.births.which(waits).into_iter().map(Todo::Bear));
     }
 
     /// A host is lost. Parents of those who were sent for hear of it from the kernel.
     pub(super) fn forget_births(&mut self, slot: usize) {
-        for number in self.births.which(|birth| birth.slot == slot && birth.deadline.is_none()) {
+        for number in self.births.which(|birth| birth.slot == slot && birth.sent) {
             self.births.remove(number);
         }
     }
 
     /// A host does not want this one.
     pub(super) fn reject_births(&mut self, slot: usize, error: &RemoteLookupError) {
-        for number in self.births.which(|birth| birth.slot == slot && birth.deadline.is_some()) {
+        for number in self.births.which(|birth| birth.slot == slot && !birth.sent) {
             self.refuse_birth(number, error.clone().into());
         }
     }
 
+    /// Gives up whom nobody has heard of in time. Should such a child be there all the same, or come later, it is told to stop
+    /// when its host says so: by the kernel, to which its outpost is nobody's by then.
     pub(super) fn expire_births(&mut self) {
-        let ends = self.shared.handle.is_shutting_down();
+        if self.shared.handle.is_shutting_down() {
+            // Who was sent for is waited for: its host is there, and stops it at once.
+            for number in self.births.which(|birth| !birth.sent) {
+                self.refuse_birth(number, RemoteLookupError::ShuttingDown.into());
+            }
+        }
         while let Some((_, number)) =
-            self.births.deadlines.first().copied().filter(|(deadline, _)| ends || *deadline <= self.now)
+            self.births.deadlines.first().copied().filter(|(deadline, _)| *deadline <= self.now)
         {
             let Some(birth) = self.births.waiting.get(&number) else { return };
             let of = &self.slots[birth.slot];
             let error = match (of.rejected, of.refusal) {
-                _ if ends => RemoteLookupError::ShuttingDown,
-                (Some(reason), _) => RemoteLookupError::Rejected(reason),
-                (None, Some(refusal)) => RemoteLookupError::Tls(refusal),
-                (None, None) => RemoteLookupError::NotConnected(birth.host),
+                _ if birth.sent => RemoteSpawnError::NoAnswer,
+                (Some(reason), _) => RemoteLookupError::Rejected(reason).into(),
+                (None, Some(refusal)) => RemoteLookupError::Tls(refusal).into(),
+                (None, None) => RemoteLookupError::NotConnected(birth.host).into(),
             };
-            self.refuse_birth(number, error.into());
+            self.refuse_birth(number, error);
         }
     }
 }

@@ -290,6 +290,14 @@ impl Office {
         next(&self.hired).unwrap()
     }
 
+    /// Has the boss hire where nobody answers, for as long as is said nowhere.
+    pub(crate) fn hire_by_default(&self, host: &Host, at: &'static str) -> RemoteSpawnError {
+        self.have(host, move |_, ctx| {
+            Ok(ctx.child_at(at).name("nobody").spawn(Hire::of("nobody"), Command::Hired)?)
+        });
+        next(&self.hired).unwrap_err()
+    }
+
     /// Has the boss hire where nobody answers.
     pub(crate) fn hire_in_vain(&self, host: &Host, at: &str, within: Duration) -> RemoteSpawnError {
         let at = at.to_owned();

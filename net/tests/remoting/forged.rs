@@ -1,9 +1,12 @@
-//! A peer that makes up what families say to each other.
+//! A peer that makes up what families say to each other, or says nothing.
+
+use std::time::Duration;
 
 use corelane_kernel::{Group, RawAddress, Strategy};
 use corelane_net::codec::{self, Wire};
 use corelane_net::reactor::Choice;
-use corelane_net::wire::{Envelope, News, Ordered, Signal, Spawn};
+use corelane_net::wire::{Envelope, News, NoChild, Ordered, Signal, Spawn};
+use corelane_net::{EndpointConfig, RemoteCtx, RemoteSpawnError};
 use corelane_shard::On;
 
 use crate::common::*;
@@ -79,4 +82,34 @@ fn families_that_a_peer_makes_up_make_nobody_stop_nobody_and_the_link_goes_on() 
     assert_eq!(peer.next_report(), (child, "Ended".to_owned()));
     log.expect(&["w stopped"]);
     far.end();
+}
+
+/// A live host that does not say what became of a child keeps neither its parent nor that one's end for ever.
+#[test]
+fn a_child_of_which_a_host_says_nothing_is_waited_for_so_long_and_stopped_when_it_comes_too_late() {
+    let log = Log::new();
+    let soon = Duration::from_millis(50);
+    let near = log.host(1, Choice::Poll, EndpointConfig { spawn_within: soon, ..config() });
+    let office = log.office(&near, Strategy::one_for_one());
+    let mut peer = Forger::new(near.address, "127.0.0.1:9");
+    let at = "corelane://test@127.0.0.1:9";
+    // As long as the endpoint says, and as long as the code says.
+    assert_eq!(office.hire_by_default(&near, at), RemoteSpawnError::NoAnswer);
+    let outpost = peer.next_spawn();
+    assert_eq!(office.hire_in_vain(&near, at, soon / 2), RemoteSpawnError::NoAnswer);
+    let second = peer.next_spawn();
+    assert_ne!(outpost, second);
+    // What comes now has no parent, and what is said of nobody means nothing.
+    peer.signal(Signal::Report { child: OWN, outpost, round: 0, news: News::Born });
+    assert_eq!(peer.next_stop(), OWN);
+    let news = News::Unborn(NoChild::TooMany);
+    peer.signal(Signal::Report { child: RawAddress::default(), outpost: second, round: 0, news });
+    // A parent that is stopped meanwhile has ended when its child has been waited for.
+    office.have(&near, move |_, ctx| {
+        Ok(ctx.child_at(at).name("nobody").spawn(Hire::of("nobody"), Command::Hired)?)
+    });
+    peer.next_spawn();
+    office.stop(&near);
+    log.expect(&["boss stopped"]);
+    near.end();
 }

@@ -77,6 +77,9 @@ struct Heard {
     ends: Vec<(RawAddress, EndReason)>,
     /// What was reported of children, and in words.
     reports: Vec<(RawAddress, String)>,
+    /// Outposts of those that are to be spawned.
+    spawns: Vec<RawAddress>,
+    stops: Vec<RawAddress>,
     numbers: Vec<u64>,
 }
 
@@ -94,6 +97,8 @@ impl Inbound for Heard {
         match signal {
             Signal::Ended { target, reason, .. } => self.ends.push((target, reason)),
             Signal::Report { child, news, .. } => self.reports.push((child, format!("{news:?}"))),
+            Signal::Spawn { outpost, .. } => self.spawns.push(outpost),
+            Signal::Stop { target } => self.stops.push(target),
             _ => {}
         }
     }
@@ -204,6 +209,24 @@ impl Forger {
             self.flush();
         }
         self.heard.reports.remove(0)
+    }
+
+    /// The outpost of a child that it is to have.
+    pub(crate) fn next_spawn(&mut self) -> RawAddress {
+        while self.heard.spawns.is_empty() {
+            self.read();
+            self.flush();
+        }
+        self.heard.spawns.remove(0)
+    }
+
+    /// Who is told to stop.
+    pub(crate) fn next_stop(&mut self) -> RawAddress {
+        while self.heard.stops.is_empty() {
+            self.read();
+            self.flush();
+        }
+        self.heard.stops.remove(0)
     }
 
     /// What was said before is done with when this returns.
