@@ -34,6 +34,12 @@ pub trait Driver: 'static {
     /// Whether something has come that was not handed out. Called while the shard spins, so it must be cheap.
     fn has_input(&mut self) -> bool;
 
+    /// Whether [`Driver::park`] would have nothing to wait for. Asked before it is called: what a wait would find by itself, it
+    /// may leave to that, and so to a wait that goes on until more of it can be handed out at once.
+    fn has_pending(&mut self) -> bool {
+        self.has_input()
+    }
+
     /// Waits until something comes, the waker is used, or the time is over; for ever without one. Must return at once if the
     /// waker was used since it last returned. May return early.
     fn park(&mut self, timeout: Option<Duration>);
@@ -143,6 +149,10 @@ impl Worker {
 
     pub(crate) fn driver_has_input(&mut self) -> bool {
         self.driver.as_mut().is_some_and(|driver| driver.has_input())
+    }
+
+    pub(crate) fn driver_has_pending(&mut self) -> bool {
+        self.driver.as_mut().is_some_and(|driver| driver.has_pending())
     }
 
     pub(crate) fn driver_is_quiet(&self) -> bool {

@@ -215,7 +215,8 @@ impl Worker {
 
     /// Whether a shard that is idle may sleep: nothing has come since its last step, and nothing else is asked of it.
     pub(crate) fn may_sleep(&mut self, phase: Phase) -> bool {
-        !(self.has_input()
+        !(self.has_own_input()
+            || self.driver_has_pending()
             || self.shared.phase() != phase
             || (phase == Phase::Stopping && self.post().was_told_since()))
     }
@@ -233,10 +234,11 @@ impl Worker {
     }
 
     fn has_input(&mut self) -> bool {
-        self.kernel.has_input()
-            || self.executor.has_ready()
-            || self.post().inbox.has_requests()
-            || self.driver_has_input()
+        self.has_own_input() || self.driver_has_input()
+    }
+
+    fn has_own_input(&mut self) -> bool {
+        self.kernel.has_input() || self.executor.has_ready() || self.post().inbox.has_requests()
     }
 
     /// Sleeps until something comes, a timer is due, or the phase is no longer the one last looked at.

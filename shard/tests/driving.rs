@@ -31,6 +31,10 @@ struct State {
     parks: u64,
     submits: u64,
     parked: bool,
+    /// How many a wait goes on for.
+    gathers: usize,
+    /// Comes while a turn is at work.
+    late: Option<u64>,
 }
 
 impl Source {
@@ -64,18 +68,27 @@ impl Driver for Tap {
     }
 
     fn submit(&mut self) {
-        self.source.state.lock().unwrap().submits += 1;
+        let mut state = self.source.state.lock().unwrap();
+        state.submits += 1;
+        let late = state.late.take();
+        state.input.extend(late);
     }
 
     fn has_input(&mut self) -> bool {
         !self.source.state.lock().unwrap().input.is_empty()
     }
 
+    fn has_pending(&mut self) -> bool {
+        let state = self.source.state.lock().unwrap();
+        state.input.len() >= state.gathers.max(1)
+    }
+
     fn park(&mut self, timeout: Option<Duration>) {
         let mut state = self.source.state.lock().unwrap();
         (state.parks, state.parked) = (state.parks + 1, true);
         let woken = &self.woken;
-        let waits = |state: &mut State| !woken.load(Ordering::Relaxed) && state.input.is_empty();
+        let waits =
+            |state: &mut State| !woken.load(Ordering::Relaxed) && state.input.len() < state.gathers.max(1);
         let mut state = match timeout {
             Some(timeout) => self.source.changed.wait_timeout_while(state, timeout, waits).unwrap().0,
             None => self.source.changed.wait_while(state, waits).unwrap(),
@@ -178,6 +191,26 @@ fn input_of_a_driver_and_messages_both_wake_a_shard_that_sleeps_in_it() {
         assert_eq!(rig.seen.lock().unwrap().0, (1..50).sum::<u64>());
         end(system);
     }
+}
+
+#[test]
+fn a_driver_may_leave_what_has_come_to_a_wait_that_gathers_more() {
+    let (rig, make) = taps(false);
+    let system = builder(1).idle(Idle::Frugal).extension(move |_| Ok(make())).start().unwrap();
+    await_parked(&rig.source);
+    let mut state = rig.source.state.lock().unwrap();
+    (state.gathers, state.late) = (3, Some(4));
+    drop(state);
+    rig.source.put(1..=3);
+    // What came while the three were handed out waits for others, and no turn hands it out.
+    await_some(|| {
+        let state = rig.source.state.lock().unwrap();
+        (state.parked && state.input == [4]).then_some(())
+    });
+    assert_eq!(*rig.seen.lock().unwrap(), (6, 3));
+    rig.source.put([5, 6]);
+    await_some(|| (*rig.seen.lock().unwrap() == (21, 6)).then_some(()));
+    end(system);
 }
 
 #[test]

@@ -88,6 +88,15 @@ impl Reactor {
             || (!self.starved.is_empty() && self.backend.has_chunks())
     }
 
+    /// Whether [`Reactor::park`] would return at once, as far as is known: less than [`Reactor::has_input`] says where a wait
+    /// finds by itself what the operating system has put off.
+    pub fn has_pending(&mut self) -> bool {
+        !self.store.events.is_empty()
+            || self.has_output()
+            || self.backend.has_pending(&mut self.store)
+            || (!self.starved.is_empty() && self.backend.has_chunks())
+    }
+
     /// Whether something waits for [`Reactor::submit`].
     pub fn has_output(&self) -> bool {
         !self.dirty.is_empty()
@@ -99,10 +108,7 @@ impl Reactor {
     /// [`Waker`]: super::Waker
     pub fn park(&mut self, timeout: Option<Duration>) {
         self.begin_all();
-        let comes = !self.store.events.is_empty()
-            || self.backend.has_pending(&mut self.store)
-            || (!self.starved.is_empty() && self.backend.has_chunks());
-        if comes {
+        if self.has_pending() {
             self.backend.submit(&mut self.store, &mut self.completions);
             return self.complete_all();
         }

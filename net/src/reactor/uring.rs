@@ -121,12 +121,22 @@ impl Uring {
         unsafe { self.ring.submission().push(entry) }.is_ok()
     }
 
-    /// Passes on what is queued, and has the kernel do what it put off.
+    /// Passes on what is queued, and has the kernel do what it put off, unless that is left to a wait.
     fn enter(&mut self, store: &mut Store) {
         loop {
-            store.counters.enters += 1;
-            if let Err(error) = self.ring.submit() {
-                count_refusal(&error, store);
+            let queue = self.ring.submission();
+            let (queued, overflows) = (queue.len(), queue.cq_overflow());
+            drop(queue);
+            let entered = if self.coalesce.is_zero() || overflows {
+                self.harvest(store)
+            } else {
+                store.counters.enters += 1;
+                // SAFETY: so many entries are in the queue, and `try_push` says what they point to; no argument is passed.
+                unsafe { self.ring.submitter().enter::<libc::sigset_t>(queued as u32, 0, 0, None) }
+                    .map(drop)
+                    .map_err(|error| count_refusal(&error, store))
+            };
+            if entered.is_err() {
                 return;
             }
             let mut some = false;
@@ -141,6 +151,12 @@ impl Uring {
                 return;
             }
         }
+    }
+
+    /// Passes on what is in the submission queue, and has the kernel do what it put off.
+    fn harvest(&mut self, store: &mut Store) -> Result<(), ()> {
+        store.counters.enters += 1;
+        self.ring.submit().map(drop).map_err(|error| count_refusal(&error, store))
     }
 
     /// Takes what has ended out of the completion queue.
@@ -162,7 +178,8 @@ impl Uring {
         !self.ring.completion().is_empty()
     }
 
-    /// The kernel has put something off until we enter it.
+    /// The kernel has put something off until we enter it; or it has said so just after it was done, and says so until there
+    /// is something again. So this is a reason to look, and none to stay awake: a wait begins with what was put off.
     fn has_deferred(&mut self) -> bool {
         let queue = self.ring.submission();
         queue.taskrun() || queue.cq_overflow()
@@ -289,7 +306,9 @@ impl Drive for Uring {
 
     fn submit(&mut self, store: &mut Store, out: &mut VecDeque<Completion>) {
         self.arm_bell(store);
-        if !self.ring.submission().is_empty() || !self.waiting.is_empty() || self.has_deferred() {
+        // Where waits coalesce, what was put off is left to them: each turn would find a little of it, and be a small one.
+        let some = !self.ring.submission().is_empty() || !self.waiting.is_empty();
+        if some || (self.coalesce.is_zero() && self.has_deferred()) {
             self.enter(store);
             self.collect(store, out);
         }
@@ -297,15 +316,20 @@ impl Drive for Uring {
 
     fn reap(&mut self, store: &mut Store, out: &mut VecDeque<Completion>) {
         if !self.has_completions() && self.has_deferred() {
-            self.enter(store);
+            // Refused, it is asked for again in the next turn.
+            let _ = self.harvest(store);
         }
         self.collect(store, out);
         self.rung = false;
     }
 
     fn has_input(&mut self, _: &mut Store) -> bool {
-        // A bell that was heard as something was passed on keeps from waiting, too.
         self.rung || self.has_completions() || self.has_deferred()
+    }
+
+    fn has_pending(&mut self, _: &mut Store) -> bool {
+        // A bell that was heard as something was passed on keeps from waiting; what was put off the wait finds.
+        self.rung || self.has_completions() || self.ring.submission().cq_overflow()
     }
 
     fn has_chunks(&mut self) -> bool {

@@ -78,15 +78,11 @@ impl Driver for NetDriver {
 
     fn has_input(&mut self) -> bool {
         // First what is awaited most often.
-        let mut inner = self.sockets.get();
-        if inner.reactor.has_input()
-            || inner.lagging.iter().any(|(_, credit)| credit.has_caught_up())
-            || self.sockets.left.has_some()
-        {
-            return true;
-        }
-        drop(inner);
-        self.sockets.rider().is_some_and(|rider| rider.has_input())
+        self.sockets.get().reactor.has_input() || self.sockets.has_other_input()
+    }
+
+    fn has_pending(&mut self) -> bool {
+        self.sockets.get().reactor.has_pending() || self.sockets.has_other_input()
     }
 
     fn park(&mut self, timeout: Option<Duration>) {
@@ -113,6 +109,16 @@ impl Driver for NetDriver {
 }
 
 impl Sockets {
+    /// Whether something else than the reactor's events has come.
+    fn has_other_input(&self) -> bool {
+        let inner = self.get();
+        if inner.lagging.iter().any(|(_, credit)| credit.has_caught_up()) || self.left.has_some() {
+            return true;
+        }
+        drop(inner);
+        self.rider().is_some_and(|rider| rider.has_input())
+    }
+
     /// Does what is due.
     fn do_due(&self, now: Time, shard: &mut Scope<'_>) {
         loop {

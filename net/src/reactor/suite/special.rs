@@ -150,6 +150,40 @@ fn what_is_asked_for_is_passed_on_and_waited_for_in_one_system_call() {
     rig.end();
 }
 
+/// A receive is put off by the kernel, and so many of them come with one wait.
+#[test]
+fn what_has_come_is_left_to_the_wait_where_waits_coalesce() {
+    let config = ReactorConfig { coalesce: Duration::from_micros(50), ..small() };
+    let Some(mut rig) = Rig::new(open_uring, &config) else { return };
+    if !io_uring::IoUring::new(2).unwrap().params().is_feature_min_timeout() {
+        println!("SKIPPED: this kernel's waits do not coalesce");
+        return;
+    }
+    let (listener, address) = rig.listen();
+    let clients: Vec<_> = (0..8).map(|_| rig.connect(&address)).collect();
+    rig.until("all are accepted", |rig| rig.of(listener).accepted.len() == 8 && !rig.reactor.has_input());
+    let servers = rig.of(listener).accepted.clone();
+    for round in 1..=20 {
+        for client in &clients {
+            let Descriptor::System(socket) = rig.reactor.store.sockets[client.0].descriptor.as_ref().unwrap()
+            else {
+                unreachable!("a real socket")
+            };
+            assert_eq!({ socket }.write(b"question").unwrap(), 8);
+        }
+        rig.reactor.write(servers[0], b"answer", None).unwrap();
+        rig.reactor.submit();
+        // The answer has left; of the questions nothing was taken, and they keep nobody from waiting.
+        assert_eq!(rig.reactor.unsent(servers[0]), 0);
+        assert!(rig.reactor.next_event().is_none() && !rig.reactor.has_pending());
+        rig.reactor.park(None);
+        rig.until("all have come", |rig| {
+            servers.iter().all(|server| rig.of(*server).received.len() == round * 8)
+        });
+    }
+    rig.end();
+}
+
 /// Reliability 30: of so many completions that their queue cannot hold them the kernel keeps the rest, and each is told once.
 #[test]
 fn nothing_is_lost_of_what_the_completion_queue_cannot_hold() {
