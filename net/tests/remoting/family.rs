@@ -207,6 +207,13 @@ impl Log {
         assert_eq!(heard, lines);
     }
 
+    /// Hands on what is said from here on, from a thread of its own.
+    pub(crate) fn each(self, mut take: impl FnMut(String) + Send + 'static) {
+        let Log { said, heard } = self;
+        drop(said);
+        std::thread::spawn(move || heard.iter().for_each(&mut take));
+    }
+
     #[track_caller]
     pub(crate) fn expect_nothing(&self) {
         assert_eq!(self.heard.try_recv().ok(), None);

@@ -2,17 +2,25 @@
 
 mod asking;
 mod bounds;
+#[cfg(target_os = "linux")]
+mod cable;
 mod common;
 mod families;
 mod family;
 mod forged;
 mod gateways;
 mod names;
+#[cfg(unix)]
+mod other;
+#[cfg(target_os = "linux")]
+mod parted;
 mod pki;
 #[cfg(unix)]
 mod processes;
 mod routing;
 mod secure;
+#[cfg(unix)]
+mod slow;
 mod untrusted;
 
 use std::sync::mpsc::channel;

@@ -1,124 +1,26 @@
-//! Two real processes: the test starts itself once more as the other host, and treats it badly.
+//! Two real processes: one is killed, stopped or followed by another.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 
-use corelane_kernel::{Actor, ActorRef, AskError, Ctx, Outcome, Strategy};
-use corelane_net::EndpointConfig;
+use corelane_kernel::{ActorRef, AskError, Strategy};
 use corelane_net::reactor::Choice;
 use corelane_shard::On;
 
 use crate::common::*;
 use crate::family::*;
-
-/// The address at which the child listens; set in a child only.
-const BIND: &str = "CORELANE_TEST_REMOTE_BIND";
-
-/// What the child does: runs until its standard input ends.
-#[test]
-fn child_of_another_test() {
-    let Ok(bind) = std::env::var(BIND) else { return };
-    let config = EndpointConfig {
-        system: "test".into(),
-        bind: bind.parse().unwrap(),
-        link: impatient(),
-        ..EndpointConfig::default()
-    };
-    let log = Log::new();
-    let host = log.host(1, Choice::Automatic, config);
-    let office = log.office(&host, Strategy::one_for_one());
-    let (adder, _seen) = Adder::spawn(&host, On::Shard(0), "adder");
-    host.system.spawn_named(On::Shard(0), "mirror", || Mirror).unwrap();
-    println!("\nlistens {}", host.address);
-    let mut line = String::new();
-    while std::io::stdin().read_line(&mut line).unwrap() > 0 {
-        if line.trim() == "stop" {
-            host.system.call(0, move |scope| scope.stop(adder)).unwrap();
-        } else if let Some(at) = line.trim().strip_prefix("hire ") {
-            office.try_hire(&host, at, "w", Hire::of("w")).unwrap();
-        }
-        line.clear();
-    }
-    host.end();
-}
-
-/// Answers each tick with nothing but its count.
-struct Mirror;
-
-impl Actor for Mirror {
-    type Msg = Tick;
-    fn receive(&mut self, _: Tick, _: &mut Ctx<'_, Self>) -> Outcome {
-        Ok(())
-    }
-}
-
-/// The other process, killed when it is dropped.
-struct Other {
-    child: Child,
-    address: std::net::SocketAddr,
-}
-
-impl Other {
-    fn start(bind: &str) -> Other {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "processes::child_of_another_test", "--nocapture", "--test-threads=1"])
-            .env(BIND, bind)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = lines
-            .find_map(|line| line.unwrap().strip_prefix("listens ").map(str::to_owned))
-            .expect("the child listens")
-            .parse()
-            .unwrap();
-        // What it says later is of no interest, but must not block it.
-        std::thread::spawn(move || lines.for_each(drop));
-        Other { child, address }
-    }
-
-    fn url(&self, name: &str) -> String {
-        format!("{}/user/{name}", self.at())
-    }
-
-    fn at(&self) -> String {
-        format!("corelane://test@{}", self.address)
-    }
-
-    /// Tells it what to do.
-    fn say(&mut self, line: &str) {
-        let stdin = self.child.stdin.as_mut().unwrap();
-        stdin.write_all(format!("{line}\n").as_bytes()).unwrap();
-    }
-
-    fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
-    }
-
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Other {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::other::{Ground, Other, Patience};
 
 fn near() -> Host {
-    let config = EndpointConfig { system: "test".into(), link: impatient(), ..EndpointConfig::default() };
-    host_at(1, Choice::Automatic, config)
+    Ground::loopback().near(&Log::new(), Patience::Short)
+}
+
+fn other() -> Other {
+    Ground::loopback().other(Patience::Short)
 }
 
 #[test]
 fn an_actor_of_another_process_is_told_asked_and_watched() {
-    let (near, mut other) = (near(), Other::start("127.0.0.1:0"));
+    let (near, mut other) = (near(), other());
     let adder = near.lookup::<Order>(&other.url("adder")).unwrap();
     for n in 1..=100 {
         near.tell(0, adder, Order::Add(n));
@@ -136,19 +38,22 @@ fn an_actor_of_another_process_is_told_asked_and_watched() {
 /// Conformance 38, 40: between processes.
 #[test]
 fn a_process_that_is_killed_is_lost_once_and_its_successor_is_welcome_at_once() {
-    let (near, other) = (near(), Other::start("127.0.0.1:0"));
+    is_killed_and_followed(&Ground::loopback());
+}
+
+pub(crate) fn is_killed_and_followed(ground: &Ground<'_>) {
+    let (near, mut other) = (ground.near(&Log::new(), Patience::Short), ground.other(Patience::Short));
     let (watcher, heard) = Watcher::spawn(&near, 0);
     let adder = near.lookup::<Order>(&other.url("adder")).unwrap();
     near.have(watcher, Watching::Watch(adder));
     near.tell(0, adder, Order::Add(7));
     assert_eq!(near.ask(0, adder), Ok(7));
-    let (bind, url) = (other.address.to_string(), other.url("adder"));
+    let (address, url) = (other.address, other.url("adder"));
     other.kill();
     assert_eq!(next(&heard), "Unreachable");
     assert_eq!(near.ask(0, adder), Err(AskError::NotSent));
 
-    let again = Other::start(&bind);
-    assert_eq!(again.address.to_string(), bind);
+    let _again = ground.again(address, Patience::Short);
     let new = near.lookup::<Order>(&url).unwrap();
     assert_ne!(new, adder);
     near.tell(0, new, Order::Add(1));
@@ -165,15 +70,15 @@ fn a_process_that_is_killed_is_lost_once_and_its_successor_is_welcome_at_once() 
 #[test]
 fn a_process_that_is_followed_before_anybody_missed_it_is_lost_all_the_same() {
     // The detector is patient here: the next life's hello is what says so.
-    let config = EndpointConfig { system: "test".into(), link: link_config(), ..EndpointConfig::default() };
-    let (near, other) = (host_at(1, Choice::Automatic, config), Other::start("127.0.0.1:0"));
+    let ground = Ground::loopback();
+    let (near, mut other) = (ground.near(&Log::new(), Patience::Long), ground.other(Patience::Long));
     let (watcher, heard) = Watcher::spawn(&near, 0);
     let adder = near.lookup::<Order>(&other.url("adder")).unwrap();
     near.have(watcher, Watching::Watch(adder));
     assert_eq!(near.ask(0, adder), Ok(0));
-    let bind = other.address.to_string();
+    let address = other.address;
     other.kill();
-    let again = Other::start(&bind);
+    let again = ground.again(address, Patience::Long);
     assert_eq!(next(&heard), "Unreachable");
     let new = near.lookup::<Order>(&again.url("adder")).unwrap();
     assert_eq!((near.ask(0, new), near.ask(0, adder)), (Ok(0), Err(AskError::NotSent)));
@@ -183,7 +88,11 @@ fn a_process_that_is_followed_before_anybody_missed_it_is_lost_all_the_same() {
 /// Conformance 38: and whoever only hung is not refused for it.
 #[test]
 fn a_process_that_hangs_is_lost_and_may_come_back() {
-    let (near, other) = (near(), Other::start("127.0.0.1:0"));
+    hangs_and_comes_back(&Ground::loopback());
+}
+
+pub(crate) fn hangs_and_comes_back(ground: &Ground<'_>) {
+    let (near, other) = (ground.near(&Log::new(), Patience::Short), ground.other(Patience::Short));
     let (watcher, heard) = Watcher::spawn(&near, 0);
     let adder = near.lookup::<Order>(&other.url("adder")).unwrap();
     near.have(watcher, Watching::Watch(adder));
@@ -221,7 +130,13 @@ fn employer(log: &Log, other: &Other) -> (Host, Office, ActorRef<String>, ActorR
     (near, office, reporter, worker)
 }
 
-fn employ(log: &Log, near: &Host, office: &Office, at: &Other, reporter: ActorRef<String>) -> ActorRef<Job> {
+pub(crate) fn employ(
+    log: &Log,
+    near: &Host,
+    office: &Office,
+    at: &Other,
+    reporter: ActorRef<String>,
+) -> ActorRef<Job> {
     let hire = Hire { name: "w".into(), log: reporter };
     let worker = office.try_hire(near, &at.at(), "w", hire).unwrap();
     office.have(near, move |me, ctx| {
@@ -235,7 +150,7 @@ fn employ(log: &Log, near: &Host, office: &Office, at: &Other, reporter: ActorRe
 
 #[test]
 fn a_child_in_another_process_is_restarted_and_stopped_by_its_parent() {
-    let (log, other) = (Log::new(), Other::start("127.0.0.1:0"));
+    let (log, other) = (Log::new(), other());
     let (near, office, _, worker) = employer(&log, &other);
     near.give(worker, Job::Fail("oops".into()));
     near.give(worker, Job::Note(1));
@@ -251,12 +166,12 @@ fn a_child_in_another_process_is_restarted_and_stopped_by_its_parent() {
 /// Conformance 38.
 #[test]
 fn the_end_of_a_child_whose_process_is_killed_is_heard_once_and_its_successor_makes_another() {
-    let (log, other) = (Log::new(), Other::start("127.0.0.1:0"));
+    let (log, mut other) = (Log::new(), other());
     let (near, office, reporter, old) = employer(&log, &other);
-    let bind = other.address.to_string();
+    let address = other.address;
     other.kill();
     log.expect(&["boss hears Unreachable"]);
-    let again = Other::start(&bind);
+    let again = Ground::loopback().again(address, Patience::Short);
     // The name is free again.
     let new = employ(&log, &near, &office, &again, reporter);
     assert_ne!(old, new);
@@ -268,19 +183,19 @@ fn the_end_of_a_child_whose_process_is_killed_is_heard_once_and_its_successor_ma
 
 #[test]
 fn a_child_whose_parents_process_is_killed_stops_by_itself() {
-    let (log, mut other) = (Log::new(), Other::start("127.0.0.1:0"));
+    let (log, mut other) = (Log::new(), other());
     let near = log.host(1, Choice::Automatic, config());
-    other.say(&format!("hire {}", near.at()));
-    log.expect(&["w started"]);
+    other.say(format_args!("hire {}", near.at()));
+    log.expect(&["v started"]);
     other.kill();
-    log.expect(&["w stopped"]);
+    log.expect(&["v stopped"]);
     near.end();
     log.expect_nothing();
 }
 
 #[test]
 fn a_child_and_its_parent_are_parted_by_a_process_that_hangs_and_not_joined_again() {
-    let (log, other) = (Log::new(), Other::start("127.0.0.1:0"));
+    let (log, other) = (Log::new(), other());
     let (near, office, reporter, old) = employer(&log, &other);
     other.signal("-STOP");
     log.expect(&["boss hears Unreachable"]);

@@ -1,0 +1,180 @@
+//! A peer that reads too little: its process is stopped, or a handler holds up one of its shards. Who tells it is held back at
+//! a bound, and heartbeats decide whether it is waited for or given up.
+
+use corelane_kernel::{ActorRef, TellError};
+use corelane_net::EndpointConfig;
+
+#[cfg(target_os = "linux")]
+use crate::cable::Cable;
+use crate::common::*;
+use crate::family::Log;
+use crate::other::{Ground, LAST, Patience};
+use crate::until;
+
+/// Ticks that may be under way to an actor that takes none: what the link's credit allows, and what may wait before it.
+fn bound() -> u64 {
+    let config = EndpointConfig::default();
+    let credit = config.link.credit_messages;
+    credit + config.pending_bytes as u64 / size_of::<Tick>() as u64
+}
+
+/// Tells ticks, from this number on, until one is refused, or there are more than may be. Gives the next number, and whether
+/// the peer is out of reach.
+fn flood(near: &Host, to: ActorRef<Tick>, from: u64) -> (u64, bool) {
+    let end = bound() + 1;
+    near.system
+        .call(0, move |scope| {
+            let refused = (from..end).find_map(|number| {
+                let refused = scope.try_tell(to, Tick::new(0, number)).err()?;
+                Some((number, refused))
+            });
+            match refused {
+                Some((number, TellError::Full(_))) => (number, false),
+                Some((number, TellError::Unreachable(_))) => (number, true),
+                other => panic!("not refused as it should be: {other:?}"),
+            }
+        })
+        .unwrap()
+}
+
+/// Tells the last tick, as soon as there is room.
+fn tell_last(near: &Host, to: ActorRef<Tick>, number: u64) {
+    until("there is room", || {
+        let tick = Tick { from: LAST, ..Tick::new(0, number) };
+        match near.system.call(0, move |scope| scope.try_tell(to, tick)).unwrap() {
+            Ok(()) => true,
+            Err(TellError::Full(_)) => false,
+            Err(other) => panic!("{other:?}"),
+        }
+    });
+}
+
+fn a_stopped_process_is_waited_for(ground: &Ground<'_>) {
+    let (near, other) = (ground.near(&Log::new(), Patience::Long), ground.other(Patience::Long));
+    let adder = near.lookup::<Order>(&other.url("adder")).unwrap();
+    let counter = near.lookup::<Tick>(&other.url("counter")).unwrap();
+    let (watcher, heard) = Watcher::spawn(&near, 0);
+    near.have(watcher, Watching::Watch(adder));
+    assert_eq!(near.ask(0, adder), Ok(0));
+    other.freeze();
+    let mut told = 0;
+    // What leaves makes no room for more.
+    for _ in 0..200 {
+        (told, _) = flood(&near, counter, told);
+    }
+    assert!(told > 0 && near.gate().pending > 0);
+    other.signal("-CONT");
+    tell_last(&near, counter, told);
+    other.expect(&format!("counted to {told}, 0 missing"));
+    assert_eq!((near.ask(0, adder), near.gate().lost), (Ok(0), 0));
+    near.have(watcher, Watching::Speak);
+    assert_eq!(next(&heard), "here");
+    near.end();
+}
+
+fn a_stopped_process_is_given_up(ground: &Ground<'_>) {
+    let (near, other) = (ground.near(&Log::new(), Patience::Short), ground.other(Patience::Short));
+    let adder = near.lookup::<Order>(&other.url("adder")).unwrap();
+    let counter = near.lookup::<Tick>(&other.url("counter")).unwrap();
+    let (watcher, heard) = Watcher::spawn(&near, 0);
+    near.have(watcher, Watching::Watch(adder));
+    assert_eq!(near.ask(0, adder), Ok(0));
+    other.freeze();
+    let mut told = 0;
+    until("it is given up", || {
+        let (next, lost) = flood(&near, counter, told);
+        told = next;
+        lost
+    });
+    assert_eq!(next(&heard), "Unreachable");
+    // What waited is gone with it.
+    assert_eq!(near.gate().pending, 0);
+    other.signal("-CONT");
+    assert_eq!(near.lookup::<Tick>(&other.url("counter")), Ok(counter));
+    tell_last(&near, counter, told);
+    // Some have arrived, in order and none twice.
+    let counted = next(&other.said);
+    assert!(counted.starts_with(&format!("counted to {told}, ")), "{counted}");
+    near.have(watcher, Watching::Watch(adder));
+    near.have(watcher, Watching::Stop(adder));
+    assert_eq!(next(&heard), "Stopped");
+    near.end();
+}
+
+/// Reliability 19: over a link.
+#[test]
+fn a_process_that_stands_still_holds_its_sender_back_and_loses_nothing_if_it_is_waited_for() {
+    a_stopped_process_is_waited_for(&Ground::loopback());
+}
+
+#[cfg(target_os = "linux")]
+/// Reliability 19: over a link between networks.
+#[test]
+fn a_process_in_another_network_that_stands_still_holds_its_sender_back() {
+    Cable::with(|cable| a_stopped_process_is_waited_for(&Ground::of(cable)));
+}
+
+#[test]
+fn a_process_that_stands_still_for_too_long_is_given_up_with_what_waits_for_it() {
+    a_stopped_process_is_given_up(&Ground::loopback());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_in_another_network_that_stands_still_for_too_long_is_given_up_with_what_waits_for_it() {
+    Cable::with(|cable| a_stopped_process_is_given_up(&Ground::of(cable)));
+}
+
+#[test]
+fn a_shard_that_is_held_up_holds_its_senders_back_and_no_other_shards() {
+    let ground = Ground::loopback();
+    let (near, mut other) = (ground.near(&Log::new(), Patience::Long), ground.other_of(2, Patience::Long));
+    let adder = near.lookup::<Order>(&other.url("adder")).unwrap();
+    let sleeper = near.lookup::<Tick>(&other.url("sleeper")).unwrap();
+    assert_ne!(adder.place(), sleeper.place());
+    near.system.call(0, move |scope| scope.tell(sleeper, Tick::new(0, 0))).unwrap();
+    other.expect("sleeps");
+    let mut told = 1;
+    for round in 0..200 {
+        (told, _) = flood(&near, sleeper, told);
+        near.tell(0, adder, Order::Add(1));
+        assert_eq!(near.ask(0, adder), Ok(round + 1));
+    }
+    other.say("wake");
+    tell_last(&near, sleeper, told);
+    other.expect(&format!("counted to {told}, 0 missing"));
+    assert_eq!(near.gate().lost, 0);
+    near.end();
+}
+
+/// Conformance 38: a shard is what is given up, as far as others live.
+#[test]
+fn a_shard_that_is_held_up_for_too_long_is_given_up_alone() {
+    let ground = Ground::loopback();
+    let (near, mut other) = (ground.near(&Log::new(), Patience::Short), ground.other_of(2, Patience::Short));
+    let adder = near.lookup::<Order>(&other.url("adder")).unwrap();
+    let neighbour = near.lookup::<Order>(&other.url("neighbour")).unwrap();
+    let sleeper = near.lookup::<Tick>(&other.url("sleeper")).unwrap();
+    let (of_adder, adder_heard) = Watcher::spawn(&near, 0);
+    let (of_neighbour, neighbour_heard) = Watcher::spawn(&near, 0);
+    near.have(of_adder, Watching::Watch(adder));
+    near.have(of_neighbour, Watching::Watch(neighbour));
+    assert_eq!((near.ask(0, adder), near.ask(0, neighbour)), (Ok(0), Ok(0)));
+    near.system.call(0, move |scope| scope.tell(sleeper, Tick::new(0, 0))).unwrap();
+    other.expect("sleeps");
+    assert_eq!(next(&neighbour_heard), "Unreachable");
+    near.tell(0, adder, Order::Add(7));
+    assert_eq!(near.ask(0, adder), Ok(7));
+    near.have(of_adder, Watching::Speak);
+    assert_eq!(next(&adder_heard), "here");
+    other.say("wake");
+    // The same actors, which have lost nothing.
+    assert_eq!(near.lookup::<Order>(&other.url("neighbour")), Ok(neighbour));
+    until("the shard is met again", || near.ask(0, neighbour) == Ok(0));
+    tell_last(&near, sleeper, 1);
+    other.expect("counted to 1, 0 missing");
+    near.have(of_neighbour, Watching::Watch(neighbour));
+    near.have(of_neighbour, Watching::Stop(neighbour));
+    assert_eq!(next(&neighbour_heard), "Stopped");
+    near.end();
+}
