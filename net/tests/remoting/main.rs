@@ -21,6 +21,8 @@ mod routing;
 mod secure;
 #[cfg(unix)]
 mod slow;
+#[cfg(target_os = "linux")]
+mod storm;
 mod untrusted;
 
 use std::sync::mpsc::channel;

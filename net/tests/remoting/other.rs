@@ -20,6 +20,7 @@ use crate::cable::{Cable, End};
 use crate::common::*;
 use crate::family::{Hire, Log, Office};
 use crate::pki::{Authority, Shown};
+use crate::until;
 
 /// The address at which the child listens; set in a child only.
 const BIND: &str = "CORELANE_TEST_REMOTE_BIND";
@@ -356,6 +357,15 @@ impl Servant {
                 let numbers = first.parse().unwrap()..=last.parse().unwrap();
                 numbers.for_each(|number| self.host.tell(0, to, Order::Add(number)));
                 report("told");
+            }
+            ["meet", url] => {
+                // Whoever was known there may be no more.
+                until("it is met", || {
+                    let Ok(there) = self.host.lookup(url) else { return false };
+                    self.met.insert(url.to_owned(), there);
+                    self.host.ask(0, there).is_ok()
+                });
+                report("met");
             }
             ["seen"] => report(runs(&self.seen)),
             ["wake"] => self.wake.send(()).unwrap(),
