@@ -1,10 +1,13 @@
 //! Actors of one system tell, ask, watch and stop those of another, over sockets of this machine.
 
 mod asking;
+mod bombs;
 mod bounds;
 #[cfg(target_os = "linux")]
 mod cable;
 mod common;
+#[cfg(target_os = "linux")]
+mod crowds;
 mod families;
 mod family;
 mod forged;

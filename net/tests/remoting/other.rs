@@ -69,6 +69,11 @@ impl<'a> Ground<'a> {
         Ground { near, far, authority: None, again: Box::new(again) }
     }
 
+    /// On this machine, under TLS.
+    pub(crate) fn loopback_under_tls() -> Ground<'a> {
+        Ground { authority: Some(Authority::new("ours")), ..Ground::loopback() }
+    }
+
     /// In two networks, under TLS, as is meant beyond one machine.
     #[cfg(target_os = "linux")]
     pub(crate) fn of(cable: &'a Cable) -> Ground<'a> {
@@ -196,6 +201,14 @@ impl Other {
             assert!(std::time::Instant::now() < end, "it stands still");
             std::thread::yield_now();
         }
+    }
+
+    /// What it has in memory, in KiB.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn resident(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// Kills it, as `kill -9` does.

@@ -46,7 +46,7 @@ impl Wire for Lookup {
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-enum NotFound {
+pub(crate) enum NotFound {
     UnknownType,
     NoSuchActor(String),
 }
@@ -150,6 +150,11 @@ impl Forger {
         let _ = self.socket.read_to_end(&mut self.came);
     }
 
+    /// Sends bytes as they are, until the other end has closed.
+    pub(crate) fn throw(&mut self, bytes: &[u8]) {
+        let _ = self.socket.write_all(bytes);
+    }
+
     fn flush(&mut self) {
         let mut bytes = vec![0; 64 << 10];
         let mut room = Room::new(&mut bytes);
@@ -183,7 +188,7 @@ impl Forger {
         self.flush();
     }
 
-    fn look_up(&mut self, path: &str) -> Result<RawAddress, NotFound> {
+    pub(crate) fn look_up(&mut self, path: &str) -> Result<RawAddress, NotFound> {
         let lookup = Lookup { number: 7, type_hash: codec::type_hash(Order::NAME), path: path.into() };
         self.tell(Target { identity: 0, index: 0 }, &lookup);
         while self.heard.found.is_empty() {
