@@ -256,6 +256,9 @@ impl Incoming<'_, '_> {
             match codec::decode::<Found>(envelope, body) {
                 Ok(Found { number, result }) => {
                     if let (Some(waiting), Some(peer)) = (self.lookups.take(number, self.slot), self.peer) {
+                        if let Some(found) = result.as_ref().ok().and_then(|raw| peer.realm().address(*raw)) {
+                            self.todo.push(Todo::Recall(found.place()));
+                        }
                         let found = waiting.conclude(result.and_then(|raw| {
                             peer.realm().admit_as(raw, waiting.kind).ok_or(NotFound::ShuttingDown)
                         }));

@@ -99,6 +99,8 @@ enum Todo {
     Unreachable(u64),
     /// A watch by a link's peer, of these numbers, that is refused.
     Refuse(usize, RawAddress, RawAddress, EndReason),
+    /// Somebody was found at a place of a peer.
+    Recall(Place),
     Answer(Then, Result<corelane_kernel::Admitted, RemoteLookupError>),
     /// Nobody was reached over this link: what is asked there may be asked elsewhere.
     PassOver(usize),
@@ -360,6 +362,7 @@ impl Gate {
                     Todo::Refuse(slot, watcher, target, reason) => {
                         self.inner.borrow_mut().refuse_watch(slot, watcher, target, reason);
                     }
+                    Todo::Recall(place) => self.inner.borrow_mut().recall(place),
                     Todo::Answer(then, found) => then(scope, found),
                     Todo::PassOver(slot) => self.inner.borrow_mut().pass_over(slot),
                     Todo::Bear(number) => self.bear(number, scope),

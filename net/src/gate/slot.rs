@@ -380,6 +380,18 @@ impl Inner {
         self.slots[slot].lost = true;
     }
 
+    /// Somebody was found at a place of a peer. If the link there was lost and has not been dialed again yet, what is told and
+    /// watched there waits for it from now on, as before the first time: another link has said that the peer is alive.
+    pub(super) fn recall(&mut self, place: Place) {
+        let Some(slot) = self.by_place.get(&key(place.realm(), place.shard() as u16)).copied() else {
+            return;
+        };
+        if std::mem::take(&mut self.slots[slot].lost) {
+            self.slots[slot].link.hurry(self.now);
+            self.settle(slot);
+        }
+    }
+
     /// Writes what is due over all links that have something.
     pub(super) fn flush(&mut self) {
         // The same two rows in turn, so that nothing is allocated: what is flushed may be soiled again.

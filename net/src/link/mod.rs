@@ -5,8 +5,8 @@
 //!
 //! - **Inputs**: [`Link::dialed`], [`Link::dial_failed`], [`Link::accept`], [`Link::received`], [`Link::disconnected`],
 //!   [`Link::tick`].
-//! - **Commands**: [`Link::start`], [`Link::tell`], [`Link::signal`], [`Link::introduce`], [`Link::release`],
-//!   [`Link::quarantine`], [`Link::leave`].
+//! - **Commands**: [`Link::start`], [`Link::hurry`], [`Link::tell`], [`Link::signal`], [`Link::introduce`],
+//!   [`Link::release`], [`Link::quarantine`], [`Link::leave`].
 //! - **Outputs**: [`Link::poll`], until it is `None`, after any of the above; [`Link::flush`], once a turn, into the send
 //!   buffer of the connection that is open; [`Link::next_time`], by which [`Link::tick`] wants to be called.
 //!
@@ -279,6 +279,17 @@ impl Link {
         }
         self.started = true;
         if let Line::Silent(None) = self.line {
+            self.line = Line::Silent(Some(now));
+            self.tick(now);
+        }
+    }
+
+    /// The peer is known to be there: what is to be dialed again after a wait is dialed now.
+    pub fn hurry(&mut self, now: Time) {
+        if let Line::Silent(Some(at)) = self.line
+            && at > now
+        {
+            self.wait = self.config.redial_first;
             self.line = Line::Silent(Some(now));
             self.tick(now);
         }

@@ -297,3 +297,28 @@ fn waits_between_dials_grow_and_end_with_a_connection() {
         assert!(*wait <= full && *wait >= full * 4 / 5, "{waits:?}");
     }
 }
+
+#[test]
+fn a_link_whose_peer_is_known_to_be_there_does_not_wait_for_its_next_dial() {
+    let mut link = link();
+    // Nobody dials yet.
+    link.hurry(at(0));
+    assert_eq!(actions(&mut link), []);
+    link.start(at(0));
+    for now in [0, 1000, 2000, 3000] {
+        link.tick(at(now));
+        assert_eq!(actions(&mut link), [Action::Dial]);
+        link.hurry(at(now));
+        assert_eq!(actions(&mut link), [], "it is dialed already");
+        link.dial_failed(at(now));
+    }
+    link.hurry(at(3001));
+    assert_eq!(actions(&mut link), [Action::Dial]);
+    // And if nobody answers, waits are short again.
+    link.dial_failed(at(3001));
+    assert!(link.next_time().unwrap() <= at(3051));
+    link.leave();
+    actions(&mut link);
+    link.hurry(at(9000));
+    assert_eq!(actions(&mut link), []);
+}
