@@ -1,17 +1,17 @@
 //! Messages: in one piece or many, as far as the credit goes, and what becomes of those that are wrong.
 
 use corelane_net::codec::{DecodeError, Undelivered};
-use corelane_net::link::{Action, Connection, Link, LinkConfig, LinkTellError, Verdict, cost};
+use corelane_net::link::{Action, Connection, Link, LinkConfig, LinkTellError, Verdict, cost, greet};
 use corelane_net::wire::{
     Allowance, Chunk, Hello, Introduction, Meaning, Reason, Room, Run, Target, capability,
 };
 
 use crate::peer::*;
 
-/// Reliability 27: in whatever two pieces four KiB come, the same is handed over.
+/// Reliability 27: in whatever two pieces a hello and four KiB come, the same is handed over.
 #[test]
 fn every_split_of_a_stream_hands_over_the_same() {
-    let mut sent = bytes(&[BEAT]);
+    let mut sent = bytes(&[Meaning::Hello(hello(200, 1, 1)), BEAT]);
     for n in 0..30_u64 {
         let filling = vec![n as u8; (n * 7) as usize];
         sent.extend(bytes(&[
@@ -23,11 +23,16 @@ fn every_split_of_a_stream_hands_over_the_same() {
     assert!(sent.len() > 4096);
     let run = |cut: usize| {
         let mut link = link();
-        accept(&mut link, at(0), FIRST, &hello(200, 1, 1)).unwrap();
         let mut notes = Notes::default();
-        let mut kept: Vec<u8> = Vec::new();
+        let (mut kept, mut welcomed): (Vec<u8>, bool) = (Vec::new(), false);
         for piece in [&sent[..cut], &sent[cut..]] {
             kept.extend_from_slice(piece);
+            if !welcomed {
+                let Some((hello, size)) = greet(&me(10, 100), &kept).unwrap() else { continue };
+                accept(&mut link, at(0), FIRST, &hello).unwrap();
+                welcomed = true;
+                kept.drain(..size);
+            }
             loop {
                 let received = link.received(at(1), FIRST, &kept, &mut notes);
                 kept.drain(..received.bytes);
