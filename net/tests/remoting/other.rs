@@ -24,9 +24,11 @@ use crate::until;
 
 /// The address at which the child listens; set in a child only.
 const BIND: &str = "CORELANE_TEST_REMOTE_BIND";
-/// The rest of what it is: how many shards it has, how patient it is, and what it shows and believes under TLS.
+/// The rest of what it is: how many shards it has, how patient it is, what drives its sockets, and what it shows and believes
+/// under TLS.
 const SHARDS: &str = "CORELANE_TEST_REMOTE_SHARDS";
 const PATIENCE: &str = "CORELANE_TEST_REMOTE_PATIENCE";
+const BACKEND: &str = "CORELANE_TEST_REMOTE_BACKEND";
 const TLS: [&str; 3] =
     ["CORELANE_TEST_REMOTE_CERTIFICATE", "CORELANE_TEST_REMOTE_KEY", "CORELANE_TEST_REMOTE_ROOTS"];
 
@@ -57,6 +59,8 @@ pub(crate) struct Ground<'a> {
     far: Ipv4Addr,
     /// Whom both believe under TLS.
     authority: Option<Authority>,
+    /// What drives the sockets of both.
+    backend: Choice,
     /// Starts this program where the other process is to be.
     again: Box<dyn Fn() -> Command + 'a>,
 }
@@ -66,7 +70,7 @@ impl<'a> Ground<'a> {
     pub(crate) fn loopback() -> Ground<'a> {
         let again = || Command::new(std::env::current_exe().unwrap());
         let (near, far) = (Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST);
-        Ground { near, far, authority: None, again: Box::new(again) }
+        Ground { near, far, authority: None, backend: Choice::Automatic, again: Box::new(again) }
     }
 
     /// On this machine, under TLS.
@@ -78,14 +82,20 @@ impl<'a> Ground<'a> {
     #[cfg(target_os = "linux")]
     pub(crate) fn of(cable: &'a Cable) -> Ground<'a> {
         let again = || cable.far_command(&std::env::current_exe().unwrap());
-        let authority = Some(Authority::new("ours"));
-        Ground { near: End::Near.address(), far: End::Far.address(), authority, again: Box::new(again) }
+        let (near, far) = (End::Near.address(), End::Far.address());
+        Ground { near, far, again: Box::new(again), ..Ground::loopback_under_tls() }
+    }
+
+    /// The same with these sockets.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn on(self, backend: Choice) -> Ground<'a> {
+        Ground { backend, ..self }
     }
 
     /// This process's host.
     pub(crate) fn near(&self, log: &Log, patience: Patience) -> Host {
         let tls = self.shown(self.near).map(|shown| self.authority.as_ref().unwrap().trusted_by(&shown));
-        log.host(1, Choice::Automatic, config(SocketAddr::from((self.near, 0)), patience, tls))
+        log.host(1, self.backend, config(SocketAddr::from((self.near, 0)), patience, tls))
     }
 
     /// The other process.
@@ -107,7 +117,7 @@ impl<'a> Ground<'a> {
     fn start(&self, bind: SocketAddr, shards: usize, patience: Patience) -> Other {
         let mut command = (self.again)();
         command.env(BIND, bind.to_string()).env(SHARDS, shards.to_string());
-        command.env(PATIENCE, format!("{patience:?}"));
+        command.env(PATIENCE, format!("{patience:?}")).env(BACKEND, format!("{:?}", self.backend));
         if let Some(shown) = self.shown(self.far) {
             let roots = self.authority.as_ref().unwrap().roots();
             command.envs(TLS.into_iter().zip([shown.certificate, shown.key, roots]));
@@ -292,6 +302,10 @@ fn child_of_another_test() {
         Some("Long") => Patience::Long,
         _ => Patience::Short,
     };
+    let backend = match variable(BACKEND).as_deref() {
+        Some("Poll") => Choice::Poll,
+        _ => Choice::Automatic,
+    };
     let tls = match TLS.map(variable) {
         [Some(certificate), Some(key), Some(roots)] => {
             Some(TlsConfig::new(Pem::text(certificate), Pem::text(key), Pem::text(roots)))
@@ -300,7 +314,7 @@ fn child_of_another_test() {
     };
     let config = config(bind.parse().unwrap(), patience, tls);
     let log = Log::new();
-    let host = log.host(variable(SHARDS).unwrap().parse().unwrap(), Choice::Automatic, config);
+    let host = log.host(variable(SHARDS).unwrap().parse().unwrap(), backend, config);
     let last = On::Shard(host.system.shards() - 1);
     let office = log.office(&host, Strategy::one_for_one());
     let (adder, seen) = Adder::spawn(&host, On::Shard(0), "adder");

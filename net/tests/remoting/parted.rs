@@ -1,11 +1,13 @@
 //! Two processes in two networks, whose cable is pulled out: for a while, for too long, and before one of them dies.
 //!
 //! In each case both are asked what they have noticed: who watches is told once or not at all, questions end, families are
-//! parted, messages arrive in order and at most once, and whatever is alive when the cable is back goes on.
+//! parted, messages arrive in order and at most once, and whatever is alive when the cable is back goes on. Some of it is done
+//! on io_uring, where that is permitted, and some by readiness.
 
 use std::sync::mpsc::{Receiver, channel};
 
 use corelane_kernel::{ActorRef, AskError, Strategy};
+use corelane_net::reactor::Choice;
 use corelane_shard::On;
 
 use crate::cable::{Cable, End};
@@ -33,8 +35,8 @@ struct Pair<'a> {
 
 impl<'a> Pair<'a> {
     /// Two that have met. The connection is made by the first.
-    fn meet(cable: &'a Cable, patience: Patience, first: End) -> Pair<'a> {
-        let (ground, log) = (Ground::of(cable), Log::new());
+    fn meet(ground: Ground<'a>, patience: Patience, first: End) -> Pair<'a> {
+        let log = Log::new();
         let (near, mut other) = (ground.near(&log, patience), ground.other(patience));
         let office = log.office(&near, Strategy::one_for_one());
         let said = log.said.clone();
@@ -148,7 +150,7 @@ const CUTS: [&[End]; 3] = [&[End::Near], &[End::Far], &[End::Near, End::Far]];
 #[test]
 fn a_cut_that_heals_in_time_costs_no_message_and_nobody_is_lost() {
     Cable::with(|cable| {
-        let mut pair = Pair::meet(cable, Patience::Long, End::Near);
+        let mut pair = Pair::meet(Ground::of(cable), Patience::Long, End::Near);
         pair.watch_each_other();
         let worker = pair.hire_each_other();
         pair.tell_each_other(1, 100);
@@ -179,8 +181,8 @@ fn a_cut_that_heals_in_time_costs_no_message_and_nobody_is_lost() {
 }
 
 /// A cut for so long that both give each other up, whoever has made the connection.
-fn outlasts(cable: &Cable, cut: &[End], first: End) {
-    let mut pair = Pair::meet(cable, Patience::Short, first);
+fn outlasts(cable: &Cable, backend: Choice, cut: &[End], first: End) {
+    let mut pair = Pair::meet(Ground::of(cable).on(backend), Patience::Short, first);
     pair.watch_each_other();
     let worker = pair.hire_each_other();
     pair.tell_each_other(1, 100);
@@ -209,24 +211,24 @@ fn outlasts(cable: &Cable, cut: &[End], first: End) {
 /// Conformance 38, reliability 31.
 #[test]
 fn a_cut_at_this_end_for_too_long_is_a_loss_told_once_at_both_and_both_go_on() {
-    Cable::with(|cable| outlasts(cable, &[End::Near], End::Near));
+    Cable::with(|cable| outlasts(cable, Choice::Automatic, &[End::Near], End::Near));
 }
 
 /// Conformance 38, reliability 31.
 #[test]
 fn a_cut_at_the_other_end_for_too_long_is_a_loss_told_once_at_both_and_both_go_on() {
-    Cable::with(|cable| outlasts(cable, &[End::Far], End::Far));
+    Cable::with(|cable| outlasts(cable, Choice::Poll, &[End::Far], End::Far));
 }
 
 /// Conformance 38, reliability 31.
 #[test]
 fn a_cut_at_both_ends_for_too_long_is_a_loss_told_once_at_both_and_both_go_on() {
-    Cable::with(|cable| outlasts(cable, &[End::Near, End::Far], End::Near));
+    Cable::with(|cable| outlasts(cable, Choice::Automatic, &[End::Near, End::Far], End::Near));
 }
 
 /// The other dies behind a cut, so that its connections stay half open here, and is followed.
-fn dies_behind(cable: &Cable, cut: &[End], first: End, patience: Patience) {
-    let mut pair = Pair::meet(cable, patience, first);
+fn dies_behind(ground: Ground<'_>, cable: &Cable, cut: &[End], first: End, patience: Patience) {
+    let mut pair = Pair::meet(ground, patience, first);
     pair.watch_each_other();
     pair.hire_each_other();
     pair.tell_each_other(1, 100);
@@ -258,25 +260,35 @@ fn dies_behind(cable: &Cable, cut: &[End], first: End, patience: Patience) {
 /// Conformance 38, 40, reliability 31.
 #[test]
 fn a_process_that_dies_behind_a_cut_is_missed_for_its_silence_and_its_successor_is_welcome() {
-    Cable::with(|cable| dies_behind(cable, &[End::Far], End::Near, Patience::Short));
+    Cable::with(|cable| dies_behind(Ground::of(cable), cable, &[End::Far], End::Near, Patience::Short));
 }
 
 /// Conformance 38, 40, reliability 31: and was the one that had made the connection.
 #[test]
 fn a_process_that_had_dialed_and_dies_behind_a_cut_is_missed_for_its_silence() {
-    Cable::with(|cable| dies_behind(cable, &[End::Near], End::Far, Patience::Short));
+    Cable::with(|cable| {
+        dies_behind(Ground::of(cable).on(Choice::Poll), cable, &[End::Near], End::Far, Patience::Short)
+    });
 }
 
 /// Conformance 38, 40, reliability 31.
 #[test]
 fn a_process_that_is_followed_behind_a_cut_is_lost_when_its_successor_speaks() {
-    Cable::with(|cable| dies_behind(cable, &[End::Far], End::Near, Patience::Long));
+    Cable::with(|cable| dies_behind(Ground::of(cable), cable, &[End::Far], End::Near, Patience::Long));
 }
 
 /// Conformance 38, 40, reliability 31.
 #[test]
 fn a_process_that_had_dialed_and_is_followed_behind_a_cut_is_lost_when_its_successor_speaks() {
-    Cable::with(|cable| dies_behind(cable, &[End::Near, End::Far], End::Far, Patience::Long));
+    Cable::with(|cable| {
+        dies_behind(
+            Ground::of(cable).on(Choice::Poll),
+            cable,
+            &[End::Near, End::Far],
+            End::Far,
+            Patience::Long,
+        )
+    });
 }
 
 /// Conformance 38, 40: between networks.
