@@ -82,13 +82,13 @@ impl Gate {
         let name = (!name.is_empty()).then_some(name.as_str());
         let from = Parentage { outpost, parent, path: &path, name, group, mailbox };
         // Counted before it can end.
-        self.inner.borrow_mut().slots[slot].children += 1;
+        self.enter().slots[slot].children += 1;
         if let Err(error) = adopt(scope, &from) {
             let why = match error {
                 SpawnError::OutOfMemory => NoChild::OutOfMemory,
                 _ => NoChild::Refused,
             };
-            let mut inner = self.inner.borrow_mut();
+            let mut inner = self.enter();
             inner.slots[slot].end_child();
             inner.refuse_child(slot, outpost.to_raw(), why);
         }

@@ -122,7 +122,7 @@ impl Gate {
         props: P,
         then: impl FnOnce(Result<ActorRef<P::Msg>, RemoteSpawnError>, &mut Scope<'_>) + 'static,
     ) -> Result<(), RemoteSpawnError> {
-        let slot = self.inner.borrow_mut().begin_birth::<P>(wanted)?;
+        let slot = self.enter().begin_birth::<P>(wanted)?;
         let why = Why::default();
         let kept = why.clone();
         let then = move |born: Result<ActorRef<P::Msg>, SpawnError>, scope: &mut Scope<'_>| {
@@ -142,7 +142,7 @@ impl Gate {
         };
         let outpost = spawner.outpost(then)?;
         {
-            let mut inner = self.inner.borrow_mut();
+            let mut inner = self.enter();
             inner.now = inner.sockets.now();
             let deadline = inner.now + wanted.within.unwrap_or(inner.shared.config.spawn_within);
             let number = inner.births.insert(Birth {
@@ -190,9 +190,9 @@ impl Gate {
 
     /// Binds an outpost and sends for its child, if its host is known.
     pub(super) fn bear(&self, number: u64, scope: &mut Scope<'_>) {
-        let Some((outpost, place)) = self.inner.borrow_mut().birth_place(number) else { return };
+        let Some((outpost, place)) = self.enter().birth_place(number) else { return };
         let wanted = scope.bind_outpost(outpost, place);
-        let mut inner = self.inner.borrow_mut();
+        let mut inner = self.enter();
         let sent = if wanted { inner.send_birth(number) } else { Err(SpawnError::Stopping.into()) };
         if let Err(error) = sent {
             inner.refuse_birth(number, error);

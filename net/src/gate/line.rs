@@ -128,6 +128,12 @@ impl Line {
         Room::behind(&mut self.out, self.so_far)
     }
 
+    /// So much of the send buffer, from a place on that is behind all that is written.
+    #[inline]
+    pub(super) fn behind(&mut self, at: usize, bytes: usize) -> Option<&mut [u8]> {
+        self.out.get_mut(at..at + bytes)
+    }
+
     /// It was written so far.
     #[inline]
     pub(super) fn keep(&mut self, so_far: Written) {

@@ -12,6 +12,7 @@
 
 mod adoptions;
 mod births;
+mod course;
 mod inbound;
 mod line;
 mod lines;
@@ -21,7 +22,7 @@ mod secure;
 mod slot;
 mod uplink;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
@@ -38,11 +39,12 @@ use corelane_kernel::{
     Address, Census, ChildNews, ChildOrder, Place, RawAddress, Scope, SpawnError, StopReason, Time,
 };
 use corelane_shard::BoxError;
+use course::Course;
 use line::{Line, Spares};
 use lines::Lines;
 use lookups::{Lookups, Mail, Then};
 use slot::Slot;
-use uplink::{Course, GateUplink};
+use uplink::GateUplink;
 
 use crate::codec::{Reader, Take};
 use crate::endpoint::{Shared, port_of};
@@ -228,7 +230,7 @@ impl Gate {
             }),
         });
         {
-            let mut inner = gate.inner.borrow_mut();
+            let mut inner = gate.enter();
             let (taken, door) = (inner.shared.take_port(shard), Door { gate: gate.this.clone() });
             let listener = match taken {
                 Some(taken) => inner.sockets.listen_on(taken, door)?,
@@ -246,9 +248,16 @@ impl Gate {
         GateUplink { gate: self.this.upgrade() }
     }
 
+    /// What is behind the gate, to be changed: no course is open.
+    fn enter(&self) -> RefMut<'_, Inner> {
+        let mut inner = self.inner.borrow_mut();
+        inner.close_course();
+        inner
+    }
+
     /// What the shard's links have done so far.
     pub fn stats(&self) -> GateStats {
-        let inner = self.inner.borrow();
+        let inner = self.enter();
         let mut stats = GateStats {
             links: inner.slots.len() as u64,
             lost: inner.lost,
@@ -282,7 +291,7 @@ impl Gate {
         then: impl FnOnce(&mut Scope<'_>, Result<corelane_kernel::ActorRef<M>, RemoteLookupError>) + 'static,
     ) {
         {
-            let mut inner = self.inner.borrow_mut();
+            let mut inner = self.enter();
             inner.now = inner.sockets.now();
             let then: Then = Box::new(move |scope, found| {
                 // It was checked against `M`.
@@ -297,7 +306,7 @@ impl Gate {
     /// Something has happened at a connection.
     fn hear(&self, connection: Connection, event: EventKind, scope: &mut Scope<'_>) {
         {
-            let mut inner = self.inner.borrow_mut();
+            let mut inner = self.enter();
             inner.now = inner.sockets.now();
             match event {
                 EventKind::Connected => inner.connected(connection),
@@ -313,7 +322,7 @@ impl Gate {
 
     /// A connection has come in.
     fn accepted(&self, socket: SocketId) {
-        let mut inner = self.inner.borrow_mut();
+        let mut inner = self.enter();
         inner.now = inner.sockets.now();
         let from = match inner.sockets.peer_address(socket) {
             Ok(SocketAddress::Ip(address)) => Some(address.ip().to_canonical()),
@@ -346,7 +355,7 @@ impl Gate {
     fn work_off(&self, scope: &mut Scope<'_>) {
         // What is done may leave more to be done.
         for _ in 0..64 {
-            let todo = std::mem::take(&mut self.inner.borrow_mut().todo);
+            let todo = std::mem::take(&mut self.enter().todo);
             if todo.is_empty() {
                 return;
             }
@@ -360,23 +369,23 @@ impl Gate {
                     Todo::Lose(place) => scope.lose_place(place),
                     Todo::Unreachable(count) => (0..count).for_each(|_| scope.count_unreachable()),
                     Todo::Refuse(slot, watcher, target, reason) => {
-                        self.inner.borrow_mut().refuse_watch(slot, watcher, target, reason);
+                        self.enter().refuse_watch(slot, watcher, target, reason);
                     }
-                    Todo::Recall(place) => self.inner.borrow_mut().recall(place),
+                    Todo::Recall(place) => self.enter().recall(place),
                     Todo::Answer(then, found) => then(scope, found),
-                    Todo::PassOver(slot) => self.inner.borrow_mut().pass_over(slot),
+                    Todo::PassOver(slot) => self.enter().pass_over(slot),
                     Todo::Bear(number) => self.bear(number, scope),
                     Todo::Childless(outpost, error) => {
                         if scope.refuse_outpost(outpost, error).is_err() {
                             return rest.later(Todo::Childless(outpost, error));
                         }
                     }
-                    Todo::Unborn(slot, outpost, why) => self.inner.borrow_mut().unborn(slot, outpost, why),
+                    Todo::Unborn(slot, outpost, why) => self.enter().unborn(slot, outpost, why),
                     Todo::Report(outpost, child, round, news) => {
                         if scope.report_for(outpost, child, round, news.clone()).is_err() {
                             return rest.later(Todo::Report(outpost, child, round, news));
                         }
-                        self.inner.borrow_mut().known(outpost, child.place());
+                        self.enter().known(outpost, child.place());
                     }
                     Todo::Order(outpost, child, round, order) => {
                         if scope.order_for(outpost, child, round, order.clone()).is_err() {
@@ -385,7 +394,7 @@ impl Gate {
                     }
                     Todo::Adopt(adoption) => self.adopt(*adoption, scope),
                     Todo::NoChild(slot, outpost, why) => {
-                        self.inner.borrow_mut().refuse_child(slot, outpost, why);
+                        self.enter().refuse_child(slot, outpost, why);
                     }
                 }
             }
@@ -404,14 +413,14 @@ impl Rest<'_> {
     fn later(self, todo: Todo) {
         let gate = self.gate;
         drop(self);
-        gate.inner.borrow_mut().todo.insert(0, todo);
+        gate.enter().todo.insert(0, todo);
     }
 }
 
 impl Drop for Rest<'_> {
     fn drop(&mut self) {
         if self.todo.len() > 0 {
-            self.gate.inner.borrow_mut().todo.splice(0..0, self.todo.by_ref());
+            self.gate.enter().todo.splice(0..0, self.todo.by_ref());
         }
     }
 }
@@ -419,7 +428,7 @@ impl Drop for Rest<'_> {
 impl Rider for Gate {
     fn turn(&self, now: Time, scope: &mut Scope<'_>) {
         {
-            let mut inner = self.inner.borrow_mut();
+            let mut inner = self.enter();
             inner.now = now;
             inner.dismiss_strangers();
             inner.deliver_held(scope);
@@ -440,7 +449,7 @@ impl Rider for Gate {
     }
 
     fn submit(&self) {
-        self.inner.borrow_mut().flush();
+        self.enter().flush();
     }
 
     fn has_input(&self) -> bool {

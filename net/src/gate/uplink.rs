@@ -1,15 +1,13 @@
 //! What the kernel offers, in the middle of its turn.
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::cell::RefMut;
 use std::rc::Rc;
 
-use corelane_kernel::{Address, ChildNews, ChildOrder, Failure, StopReason, Uplink, UplinkRefusal, within};
+use corelane_kernel::{Address, ChildNews, ChildOrder, Failure, StopReason, Uplink, UplinkRefusal};
 
 use super::{Gate, Inner};
-use crate::codec::{EncodeError, Writer};
-use crate::link::LinkTellError;
-use crate::wire::{EndReason, Fault, MessageHead, News, NoChild, Ordered, Signal, Target};
+use crate::wire::{EndReason, Fault, News, NoChild, Ordered, Signal};
 
 /// The gate as the kernel knows it. Keeps the gate as long as the kernel lives.
 pub(crate) struct GateUplink {
@@ -19,13 +17,17 @@ pub(crate) struct GateUplink {
 impl GateUplink {
     /// The gate, unless it is at work: what a message's own code does while it is written or read has no way out.
     fn inner(&self) -> Option<RefMut<'_, Inner>> {
-        self.gate.as_ref()?.inner.try_borrow_mut().ok()
+        let mut inner = self.gate.as_ref()?.inner.try_borrow_mut().ok()?;
+        inner.close_course();
+        Some(inner)
     }
 }
 
 impl Uplink for GateUplink {
     fn tell(&mut self, to: Address, message: &dyn Any) -> Result<(), UplinkRefusal> {
-        self.inner().ok_or(UplinkRefusal::Full)?.tell(to, message)
+        // The only one that a course stays open for.
+        let inner = self.gate.as_ref().and_then(|gate| gate.inner.try_borrow_mut().ok());
+        inner.ok_or(UplinkRefusal::Full)?.tell(to, message)
     }
 
     fn watch(&mut self, watcher: Address, target: Address) -> bool {
@@ -111,69 +113,7 @@ fn fault(failure: &Failure) -> Fault<'_> {
     Fault { kind: failure.kind(), error: failure.error_hash(), text: failure.text() }
 }
 
-/// How messages of a type to an actor go out: looked up once for as long as nothing else is told.
-pub(super) struct Course {
-    to: Address,
-    of: TypeId,
-    slot: usize,
-    head: MessageHead,
-    writer: Writer,
-}
-
 impl Inner {
-    /// Settles how messages of a type to an actor go out.
-    #[cold]
-    fn set_course(&mut self, to: Address, of: TypeId) -> Result<(), UplinkRefusal> {
-        let writer = self.shared.registry.writer(of).ok_or(UplinkRefusal::NoWireForm)?;
-        let slot = self.slot_to(to).ok_or(UplinkRefusal::Unreachable)?;
-        let raw = to.to_raw();
-        let target = Target { identity: raw.identity, index: raw.index };
-        let head = MessageHead { target, envelope: writer.envelope };
-        self.course = Some(Course { to, of, slot, head, writer });
-        Ok(())
-    }
-
-    fn tell(&mut self, to: Address, message: &dyn Any) -> Result<(), UplinkRefusal> {
-        let of = message.type_id();
-        if !self.course.as_ref().is_some_and(|course| course.to == to && course.of == of) {
-            self.set_course(to, of)?;
-        }
-        let Some(Course { slot, head, writer, .. }) = &self.course else {
-            return Err(UplinkRefusal::Unreachable);
-        };
-        let (slot, head, Writer { addresses, encode, .. }) = (*slot, *head, *writer);
-        let encode = |to: &mut [u8]| encode(message, to);
-        if self.slots[slot].lost || self.left.get() {
-            return Err(UplinkRefusal::Unreachable);
-        }
-        // What waits goes first.
-        if self.slots[slot].pending.is_empty() {
-            match self.write(slot, head, addresses, &encode) {
-                Ok(()) => return Ok(()),
-                Err(LinkTellError::TooLarge) => return Err(UplinkRefusal::TooLarge),
-                Err(LinkTellError::Unwritable) => return Err(UplinkRefusal::NoWireForm),
-                Err(_) => {}
-            }
-        }
-        self.keep(slot, head, &encode)
-    }
-
-    /// Has a message wait for room, or for a connection.
-    #[inline(never)]
-    fn keep(
-        &mut self,
-        slot: usize,
-        head: MessageHead,
-        encode: impl FnMut(&mut [u8]) -> Result<usize, EncodeError>,
-    ) -> Result<(), UplinkRefusal> {
-        self.start(slot);
-        let of = &mut self.slots[slot];
-        let left = self.shared.config.pending_bytes.saturating_sub(of.pending.cost());
-        let Some(border) = of.border.clone() else { return Err(UplinkRefusal::Unreachable) };
-        let limit = usize::try_from(self.shared.config.link.message_max).unwrap_or(usize::MAX);
-        within(border, || of.pending.write(head, left, limit, encode))
-    }
-
     /// Says whether a way leads there.
     fn signal_to(&mut self, to: Address, signal: Signal<'_>) -> bool {
         let Some(slot) = self.slot_to(to) else { return false };

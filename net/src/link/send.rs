@@ -6,7 +6,8 @@ use super::action::LinkTellError;
 use super::{Line, Link};
 use crate::codec::{self, Codec, EncodeError};
 use crate::wire::{
-    Introduction, MESSAGE_FRAME, MessageHead, Room, Target, write_acknowledgement, write_heartbeat,
+    Introduction, Joint, MESSAGE_FRAME, MessageHead, Room, Target, padded, write_acknowledgement,
+    write_heartbeat,
 };
 
 impl Link {
@@ -68,6 +69,27 @@ impl Link {
                 Ok(())
             }
             Err(error) => self.not_inline(head, error, space, credit, &mut encode),
+        }
+    }
+
+    /// How many more messages like the last may join it in the room, by all that counts, and how long each is.
+    pub(crate) fn may_join(&self, room: &mut Room<'_>, head: MessageHead) -> Option<(Joint, usize)> {
+        let Line::Open(open) = &self.line else { return None };
+        if !open.runs || !open.outbox.is_empty() {
+            return None;
+        }
+        let joint = head.joint(room)?;
+        let whole = padded(joint.each());
+        let few = |many: u64| usize::try_from(many).unwrap_or(usize::MAX);
+        let by_credit = few(open.spending.messages_left()).min(few(open.spending.bytes_left()) / whole);
+        Some((joint, joint.more().min(by_credit).min(room.left() / whole)))
+    }
+
+    /// So many messages have been written behind the last, as [`Link::may_join`] allowed.
+    pub(crate) fn joined(&mut self, room: &mut Room<'_>, joint: Joint, count: usize) {
+        if let Line::Open(open) = &mut self.line {
+            open.spending.spend(joint.extend(room, count), count as u64);
+            self.stats.messages_out += count as u64;
         }
     }
 

@@ -49,6 +49,7 @@ pub use frame::{FRAME_MIN, Frame, FrameError, HEAD, Kind};
 pub(crate) use frame::{lacking, padded};
 pub use hello::{ASSOCIATION_MAX, Hello, MAGIC, NODE_FIRST, TEXT_MAX, VERSION, VERSION_OLDEST, capability};
 pub use message::{Envelope, MESSAGE_FRAME, MESSAGE_HEAD, MessageHead, Target};
+pub(crate) use run::Joint;
 pub use run::Run;
 pub use signal::{EndReason, SIGNAL_FRAME_MAX, SIGNAL_TEXT_MAX, Signal};
 

@@ -88,11 +88,34 @@ impl<'a> Run<'a> {
 }
 
 /// The frame that another message may join.
-struct Joint {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Joint {
     /// Bytes of its body, the last message's padding included.
     body: usize,
     /// Bytes of each of its messages.
     each: u16,
+}
+
+impl Joint {
+    /// Bytes of each of its messages, not 0.
+    pub(crate) fn each(self) -> usize {
+        usize::from(self.each)
+    }
+
+    /// How many more messages may join, as far as the length of a run goes.
+    pub(crate) fn more(self) -> usize {
+        RUN_MAX.saturating_sub(self.body).checked_div(padded(self.each())).unwrap_or_default()
+    }
+
+    /// Makes `count` messages part of the run that were written behind it, each with its padding. Gives their bytes.
+    pub(crate) fn extend(self, room: &mut Room<'_>, count: usize) -> usize {
+        let bytes = padded(self.each()).saturating_mul(count);
+        room.keep(bytes);
+        if let Some(front) = room.last_messages().and_then(|bytes| bytes.first_chunk_mut()) {
+            *front = head(self.body.saturating_add(bytes), Kind::Run, 0, self.each);
+        }
+        bytes
+    }
 }
 
 impl MessageHead {
@@ -114,25 +137,20 @@ impl MessageHead {
         let Some(most) = spare.len().checked_sub(MESSAGE_FRAME) else { return write(&mut []) };
         let offered = (most & !7).min(limit);
         let length = write(spare.get_mut(..offered).unwrap_or_default())?.min(offered);
-        let whole = padded(length);
-        let body = joint.body.saturating_add(whole);
-        if length != usize::from(joint.each) || body > RUN_MAX {
+        if length != joint.each() || joint.more() == 0 {
             spare.copy_within(..length, MESSAGE_FRAME);
             return Ok(self.keep(room, length));
         }
+        let whole = padded(length);
         if whole > length {
             spare.get_mut(length..whole).unwrap_or_default().fill(0);
         }
-        room.keep(whole);
-        if let Some(front) = room.last_messages().and_then(|bytes| bytes.first_chunk_mut()) {
-            *front = head(body, Kind::Run, 0, joint.each);
-        }
-        Ok(whole)
+        Ok(joint.extend(room, 1))
     }
 
     /// The last frame that was written, if it is of messages with this head.
     #[inline(always)]
-    fn joint(self, room: &mut Room<'_>) -> Option<Joint> {
+    pub(crate) fn joint(self, room: &mut Room<'_>) -> Option<Joint> {
         let bytes = room.last_messages()?;
         let written = bytes.len();
         let mut from = Reader::new(bytes);
@@ -228,7 +246,7 @@ mod tests {
     fn a_run_ends_before_it_is_longer_than_any_peer_takes() {
         let mut bytes = vec![0; 64 << 10];
         let mut room = Room::new(&mut bytes);
-        let told: Vec<_> = (0..300_u32).map(|number| (8, vec![number as u8; 64])).collect();
+        let told: Vec<_> = (0..=250_u8).map(|number| (8, vec![number; 64])).collect();
         for (index, message) in &told {
             assert!(join(&mut room, *index, message).is_ok());
         }
@@ -253,7 +271,6 @@ mod tests {
         let (good, _) = Frame::read(room.written(), 4096).unwrap().unwrap();
         let read = |frame: Frame<'_>| Run::read(&frame).map(|(_, run)| run.count());
         assert_eq!(read(good), Ok(2));
-        let wrong = |field| Err::<usize, _>(FrameError::malformed(Kind::Run, field));
         assert_eq!(read(Frame { detail: 13, ..good }), Ok(1));
         let wrong = |field| Err(FrameError::malformed(Kind::Run, field));
         assert_eq!(read(Frame { body: &good.body[..23], ..good }), wrong("length"));

@@ -6,6 +6,7 @@ mod bounds;
 #[cfg(target_os = "linux")]
 mod cable;
 mod common;
+mod courses;
 #[cfg(target_os = "linux")]
 mod crowds;
 mod families;

@@ -1,0 +1,155 @@
+//! How what is told to one actor goes out: looked up once for as long as nothing else is told.
+//!
+//! Where the last message may be joined by more of its kind ([`Link::may_join`]), these are written behind it without looking
+//! at anything else, and accounted for together. So a course is **open** while nothing but such messages comes: whoever else
+//! enters the gate closes it first ([`super::Gate::enter`]), and finds link and buffer as if each had been told by itself.
+//!
+//! [`Link::may_join`]: crate::link::Link::may_join
+
+use std::any::{Any, TypeId};
+
+use corelane_kernel::{Address, UplinkRefusal, within};
+
+use super::Inner;
+use crate::codec::{EncodeError, Writer};
+use crate::link::{Connection, LinkTellError};
+use crate::wire::{Joint, MessageHead, Target, padded};
+
+pub(super) struct Course {
+    to: Address,
+    of: TypeId,
+    slot: usize,
+    head: MessageHead,
+    writer: Writer,
+    open: Option<Open>,
+}
+
+/// What may still be written without a look at the link.
+struct Open {
+    connection: Connection,
+    joint: Joint,
+    /// Bytes of each message, without and with its padding.
+    each: usize,
+    whole: usize,
+    /// Where the next one goes, in the connection's send buffer.
+    at: usize,
+    /// So many more may.
+    left: usize,
+    /// So many have, and are not accounted for.
+    joined: usize,
+}
+
+impl Inner {
+    /// Takes a message that is told to an actor of another host.
+    #[inline]
+    pub(super) fn tell(&mut self, to: Address, message: &dyn Any) -> Result<(), UplinkRefusal> {
+        let of = message.type_id();
+        if let Some(course) = &mut self.course
+            && course.to == to
+            && course.of == of
+        {
+            if let Some(open) = &mut course.open
+                && open.left > 0
+                && let Some(line) = self.lines.get_mut(open.connection)
+                && let Some(room) = line.behind(open.at, open.whole)
+                && (course.writer.encode)(message, room) == Ok(open.each)
+            {
+                if open.whole > open.each {
+                    room.get_mut(open.each..).unwrap_or_default().fill(0);
+                }
+                open.at += open.whole;
+                open.left -= 1;
+                open.joined += 1;
+                return Ok(());
+            }
+            self.close_course();
+        } else {
+            self.close_course();
+            self.set_course(to, of)?;
+        }
+        self.tell_along(message)
+    }
+
+    /// Accounts for what was written without a look at the link.
+    pub(super) fn close_course(&mut self) {
+        let Some(course) = &mut self.course else { return };
+        let Some(Open { connection, joint, joined, .. }) = course.open.take() else { return };
+        if joined > 0
+            && let Some(line) = self.lines.get_mut(connection)
+        {
+            let mut room = line.room();
+            self.slots[course.slot].link.joined(&mut room, joint, joined);
+            let so_far = room.so_far();
+            line.keep(so_far);
+        }
+    }
+
+    /// Settles how messages of a type to an actor go out.
+    #[cold]
+    fn set_course(&mut self, to: Address, of: TypeId) -> Result<(), UplinkRefusal> {
+        let writer = self.shared.registry.writer(of).ok_or(UplinkRefusal::NoWireForm)?;
+        let slot = self.slot_to(to).ok_or(UplinkRefusal::Unreachable)?;
+        let raw = to.to_raw();
+        let target = Target { identity: raw.identity, index: raw.index };
+        let head = MessageHead { target, envelope: writer.envelope };
+        self.course = Some(Course { to, of, slot, head, writer, open: None });
+        Ok(())
+    }
+
+    /// Takes a message that goes as the course says, which is closed.
+    fn tell_along(&mut self, message: &dyn Any) -> Result<(), UplinkRefusal> {
+        let Some(Course { slot, head, writer, .. }) = &self.course else {
+            return Err(UplinkRefusal::Unreachable);
+        };
+        let (slot, head, Writer { addresses, encode, .. }) = (*slot, *head, *writer);
+        let encode = |to: &mut [u8]| encode(message, to);
+        if self.slots[slot].lost || self.left.get() {
+            return Err(UplinkRefusal::Unreachable);
+        }
+        // What waits goes first.
+        if self.slots[slot].pending.is_empty() {
+            match self.write(slot, head, addresses, &encode) {
+                Ok(()) => {
+                    if !addresses {
+                        self.open_course();
+                    }
+                    return Ok(());
+                }
+                Err(LinkTellError::TooLarge) => return Err(UplinkRefusal::TooLarge),
+                Err(LinkTellError::Unwritable) => return Err(UplinkRefusal::NoWireForm),
+                Err(_) => {}
+            }
+        }
+        self.keep(slot, head, &encode)
+    }
+
+    /// Lets more of what was just written be written behind it. Of what names actors, each is looked at by itself.
+    fn open_course(&mut self) {
+        let Some(course) = &mut self.course else { return };
+        let link = &self.slots[course.slot].link;
+        let Some(connection) = link.open() else { return };
+        let Some(line) = self.lines.get_mut(connection) else { return };
+        let mut room = line.room();
+        let at = room.used();
+        if let Some((joint, left)) = link.may_join(&mut room, course.head) {
+            let (each, whole) = (joint.each(), padded(joint.each()));
+            course.open = Some(Open { connection, joint, each, whole, at, left, joined: 0 });
+        }
+    }
+
+    /// Has a message wait for room, or for a connection.
+    #[inline(never)]
+    fn keep(
+        &mut self,
+        slot: usize,
+        head: MessageHead,
+        encode: impl FnMut(&mut [u8]) -> Result<usize, EncodeError>,
+    ) -> Result<(), UplinkRefusal> {
+        self.start(slot);
+        let of = &mut self.slots[slot];
+        let left = self.shared.config.pending_bytes.saturating_sub(of.pending.cost());
+        let Some(border) = of.border.clone() else { return Err(UplinkRefusal::Unreachable) };
+        let limit = usize::try_from(self.shared.config.link.message_max).unwrap_or(usize::MAX);
+        within(border, || of.pending.write(head, left, limit, encode))
+    }
+}
