@@ -90,7 +90,8 @@ impl Service {
 ///
 /// A Unix socket is listened to by the first shard alone: the operating system does not spread connections over several.
 ///
-/// An address at which somebody listens already is refused, unless [`Options::reuse_port`] says that it is to be shared, as by
+/// An address at which somebody listens already is refused after two seconds (a process that was killed may have it for a
+/// moment), unless [`Options::reuse_port`] says that it is to be shared, as by
 /// two processes of which one takes over from the other.
 ///
 /// ```
@@ -138,10 +139,10 @@ where
 {
     let mut options = options.clone();
     let shards = if address.ip().is_some() { system.shards() } else { 1 };
-    if shards > 1 && !options.socket.reuse_port {
-        // The shards share the address, and so would whoever listens there already.
+    if !options.socket.reuse_port {
+        // Several shards share the address, and so would whoever listens there already.
         find_free(system, address, &options.socket).map_err(ServeError::Socket)?;
-        options.socket.reuse_port = true;
+        options.socket.reuse_port = shards > 1;
     }
     let mut service = Service { system: system.clone(), address: address.clone(), listeners: Vec::new() };
     for shard in 0..shards {

@@ -15,7 +15,8 @@ pub struct EndpointConfig {
     /// The system's name. Hosts of one system can be joined. From 1 to 255 bytes.
     pub system: String,
     /// Where the system listens: shard `n` at the port that is `n` above this one. Port 0 takes as many free ports in a row as
-    /// there are shards. They are taken when the system starts, which fails if somebody else has one. Default 127.0.0.1:0.
+    /// there are shards. They are taken when the system starts, which fails if somebody else has one for two seconds (a process that
+    /// was killed may have it for a moment). Default 127.0.0.1:0.
     pub bind: SocketAddr,
     /// Where others reach it, if that is not where it listens: behind a translation of addresses, or where it listens at all
     /// addresses of its machine, which are no host's. Shard `n` is reached at the port that is `n` above this one. The system's

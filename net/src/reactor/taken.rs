@@ -3,11 +3,21 @@
 
 use std::io;
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::time::{Duration, Instant};
 
 use socket2::Socket;
 
 use super::backend::Descriptor;
 use super::config::{Backend, Options};
+
+/// How long an address that somebody has is waited for. A process that was killed is gone before its ring is: what that has in
+/// flight holds sockets until the operating system has ended it, some milliseconds later, or more on a busy machine. Who
+/// follows the process need not be started twice for it.
+#[cfg(unix)]
+const HELD_MAX: Duration = Duration::from_secs(2);
+#[cfg(unix)]
+const HELD_LOOK: Duration = Duration::from_millis(10);
 
 /// Listens at an address, for a [reactor](super::Reactor::listen_on) to come. Who connects waits for it.
 #[derive(Debug)]
@@ -19,10 +29,18 @@ pub(crate) struct Taken {
 
 #[cfg(unix)]
 impl Taken {
-    /// Takes an address; port 0 is any that is free.
+    /// Takes an address; port 0 is any that is free. Waits a little for one that somebody has.
     pub(crate) fn at(address: SocketAddr, options: &Options) -> io::Result<Taken> {
         let kind = super::store::SocketKind::Listener;
-        let listener = super::descriptor::make(kind, &address.into(), options, true)?;
+        let until = Instant::now() + HELD_MAX;
+        let listener = loop {
+            match super::descriptor::make(kind, &address.into(), options, true) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < until => {
+                    std::thread::sleep(HELD_LOOK);
+                }
+                made => break made?,
+            }
+        };
         let address = listener.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
         Ok(Taken { listener, address })
     }

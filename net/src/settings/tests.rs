@@ -17,7 +17,7 @@ fn values(config: &Config) -> BTreeMap<&'static str, String> {
 }
 
 /// For each key the words or values at the bounds of what it allows, none of which goes ill with the defaults.
-const SAMPLES: [(&str, [&str; 2]); 48] = [
+const SAMPLES: [(&str, [&str; 2]); 49] = [
     ("net.backend", ["\"io_uring\"", "\"poll\""]),
     ("net.chunks", ["1", "32768"]),
     ("net.chunk_bytes", ["\"1 bytes\"", "\"1 MiB\""]),
@@ -39,6 +39,7 @@ const SAMPLES: [(&str, [&str; 2]); 48] = [
     ("remote.pending_bytes", ["\"0 bytes\"", "\"1 GiB\""]),
     ("remote.watches_max", ["0", "4294967295"]),
     ("remote.children_max", ["0", "4294967295"]),
+    ("remote.spawn_within", ["\"1 ms\"", "\"1 h\""]),
     ("remote.lookups_max", ["0", "4294967295"]),
     ("remote.tls.certificates", ["\"a.pem\"", "\"/b/b.pem\""]),
     ("remote.tls.key", ["\"a.key\"", "\"/b/b.key\""]),
