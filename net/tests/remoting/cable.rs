@@ -7,15 +7,15 @@
 //! The kernel's netlink is spoken as it is: that takes no tool beside `unshare` and `nsenter`, which every Linux has. Where
 //! networks may not be made, the test says so on standard error and passes.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::Ipv4Addr;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 
-use socket2::{Domain, Protocol, Socket, Type};
-
 use crate::common::{LONG, next};
+use crate::loss::Filter;
+use crate::netlink::{CREATE, EXCLUSIVE, Netlink, attribute, request};
 
 /// Set in a process whose network is the near one.
 const NEAR: &str = "CORELANE_TEST_CABLE_NEAR";
@@ -25,6 +25,7 @@ const FAR: &str = "CORELANE_TEST_CABLE_FAR";
 /// What such a process says.
 const DONE: &str = "cable: done";
 const REFUSED: &str = "cable: refused: ";
+const LEFT_OUT: &str = "cable: left out: ";
 const OBEYED: &str = "cable: obeyed";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl End {
 
 /// See the module. Exists in the near network only.
 pub(crate) struct Cable {
-    near: Netlink,
+    near: Network,
     far: Mutex<Far>,
     pid: u32,
 }
@@ -57,9 +58,12 @@ struct Far {
 }
 
 impl Far {
-    fn obey(&mut self, order: &str) {
+    fn obey(&mut self, order: &str) -> Result<(), String> {
         writeln!(self.stdin, "{order}").unwrap();
-        assert_eq!(next(&self.answers), OBEYED);
+        match next(&self.answers).strip_prefix(REFUSED) {
+            Some(refused) => Err(refused.to_owned()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -98,7 +102,8 @@ impl Cable {
         let (said, answers) = channel();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         std::thread::spawn(move || {
-            let lines = lines.map_while(Result::ok).filter(|line| line == OBEYED);
+            let is_answer = |line: &String| line == OBEYED || line.starts_with(REFUSED);
+            let lines = lines.map_while(Result::ok).filter(is_answer);
             lines.for_each(|line| _ = said.send(line));
         });
         let (pid, stdin) = (child.id(), child.stdin.take().unwrap());
@@ -106,10 +111,10 @@ impl Cable {
         if far.answers.recv_timeout(LONG).is_err() {
             return Err("unshare --net: no second network".into());
         }
-        let near = Netlink::open()?;
+        let near = Network::open()?;
         near.lay(pid)?;
         near.begin(End::Near)?;
-        far.obey("begin");
+        far.obey("begin")?;
         Ok(Cable { near, far: Mutex::new(far), pid })
     }
 
@@ -126,9 +131,25 @@ impl Cable {
         for end in ends {
             match end {
                 End::Near => self.near.set(CABLE, up).unwrap(),
-                End::Far => self.far.lock().unwrap().obey(if up { "up" } else { "down" }),
+                End::Far => self.far.lock().unwrap().obey(if up { "up" } else { "down" }).unwrap(),
             }
         }
+    }
+
+    /// Has an end lose one packet in so many of those that arrive there, or none from now on.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub(crate) fn lose(&self, end: End, one_in: Option<u32>) -> Result<(), String> {
+        match end {
+            End::Near => self.near.lose(one_in),
+            End::Far => self.far.lock().unwrap().obey(&format!("lose {}", one_in.unwrap_or_default())),
+        }
+    }
+
+    /// Says that a part of the test is left out, and why.
+    pub(crate) fn leave_out(&self, why: &str) {
+        println!("\n{LEFT_OUT}{why}");
     }
 
     /// A command that runs a program in the far network.
@@ -187,13 +208,19 @@ fn run_again(test: &str) {
         } else if has_begun {
             let done = output.status.success() && said.lines().any(|line| line == DONE);
             assert!(done, "in a network of its own: {}\n{said}\n{complained}", output.status);
+            let left_out = said.lines().filter_map(|line| line.strip_prefix(LEFT_OUT));
+            left_out.for_each(|why| skipped(test, why));
             return;
         } else {
             refused.push(complained.trim().to_owned());
         }
     }
-    // Not with `println!`, which is shown of tests that fail only.
-    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: no two networks here: {}", refused.join("; "));
+    skipped(test, &format!("no two networks here: {}", refused.join("; ")));
+}
+
+/// Says what is left out, and why. Not with `println!`, which is shown of tests that fail only.
+fn skipped(what: &str, why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED {what}: {why}");
 }
 
 /// What the process of the far network does: obeys until its standard input ends.
@@ -203,26 +230,34 @@ fn far_network_of_another_test() {
         return;
     }
     println!("\n{OBEYED}");
-    let netlink = Netlink::open().unwrap();
+    let network = Network::open().unwrap();
     for line in std::io::stdin().lines() {
-        match line.unwrap().as_str() {
-            "begin" => netlink.begin(End::Far).unwrap(),
-            order => netlink.set(CABLE, order == "up").unwrap(),
+        let obeyed = match line.unwrap().split(' ').collect::<Vec<_>>()[..] {
+            ["begin"] => network.begin(End::Far),
+            ["up"] => network.set(CABLE, true),
+            ["down"] => network.set(CABLE, false),
+            ["lose", one_in] => network.lose(one_in.parse().ok().filter(|one_in| *one_in > 0)),
+            _ => panic!("no such order"),
+        };
+        match obeyed {
+            Ok(()) => println!("{OBEYED}"),
+            Err(refused) => println!("{REFUSED}{refused}"),
         }
-        println!("{OBEYED}");
     }
+}
+
+/// What is asked of a process's network: its interfaces (`rtnetlink(7)`), and what it loses.
+struct Network {
+    links: Netlink,
+    filter: Result<Filter, String>,
 }
 
 /// The numbers of the interfaces in each network.
 const LOOPBACK: u32 = 1;
 const CABLE: u32 = 2;
 
-const REQUEST: u16 = 1;
-const ACKNOWLEDGE: u16 = 4;
-const CREATE: u16 = 0x600;
 const NEW_LINK: u16 = 16;
 const NEW_ADDRESS: u16 = 20;
-const ANSWER: u16 = 2;
 /// Attributes of a link: what it is, and in whose network.
 const LINK_INFO: u16 = 18;
 const INFO_KIND: u16 = 1;
@@ -233,17 +268,9 @@ const NETWORK_OF: u16 = 19;
 const ADDRESS: u16 = 1;
 const LOCAL: u16 = 2;
 
-/// What the kernel is asked about a process's network (`rtnetlink(7)`): requests, and attributes within them, begin with their
-/// length and kind, and each is padded to four bytes.
-struct Netlink(Socket);
-
-impl Netlink {
-    fn open() -> Result<Netlink, String> {
-        let (netlink, route) = (Domain::from(libc::AF_NETLINK), Protocol::from(libc::NETLINK_ROUTE));
-        let socket =
-            Socket::new(netlink, Type::RAW, Some(route)).map_err(|error| format!("netlink: {error}"))?;
-        socket.set_read_timeout(Some(LONG)).unwrap();
-        Ok(Netlink(socket))
+impl Network {
+    fn open() -> Result<Network, String> {
+        Ok(Network { links: Netlink::open(libc::NETLINK_ROUTE)?, filter: Filter::open() })
     }
 
     /// Makes the cable, its other end in the network of a process.
@@ -251,43 +278,31 @@ impl Netlink {
         let peer = [link(CABLE, 0), attribute(NETWORK_OF, &far.to_ne_bytes())].concat();
         let data = attribute(INFO_DATA, &attribute(VETH_PEER, &peer));
         let info = attribute(LINK_INFO, &[attribute(INFO_KIND, b"veth"), data].concat());
-        self.ask("a cable", NEW_LINK, CREATE, &[link(CABLE, 0), info].concat())
+        let cable = [link(CABLE, 0), info].concat();
+        self.links.ask("a cable", &[request(NEW_LINK, CREATE | EXCLUSIVE, &cable)], 1)
     }
 
     /// Gives an end of the cable its address, and plugs it in.
     fn begin(&self, end: End) -> Result<(), String> {
         let bytes = end.address().octets();
         let head = [&[libc::AF_INET as u8, 24, 0, 0][..], &CABLE.to_ne_bytes()].concat();
-        let body = [head, attribute(LOCAL, &bytes), attribute(ADDRESS, &bytes)].concat();
-        self.ask("an address", NEW_ADDRESS, CREATE, &body)?;
+        let address = [head, attribute(LOCAL, &bytes), attribute(ADDRESS, &bytes)].concat();
+        self.links.ask("an address", &[request(NEW_ADDRESS, CREATE | EXCLUSIVE, &address)], 1)?;
         self.set(LOOPBACK, true)?;
         self.set(CABLE, true)
     }
 
     fn set(&self, interface: u32, up: bool) -> Result<(), String> {
         let flags = if up { libc::IFF_UP as u32 } else { 0 };
-        self.ask("up or down", NEW_LINK, 0, &link(interface, flags))
+        self.links.ask("up or down", &[request(NEW_LINK, 0, &link(interface, flags))], 1)
     }
 
-    fn ask(&self, what: &str, kind: u16, flags: u16, body: &[u8]) -> Result<(), String> {
-        let mut request = Vec::new();
-        request.extend_from_slice(&(16 + body.len() as u32).to_ne_bytes());
-        request.extend_from_slice(&kind.to_ne_bytes());
-        request.extend_from_slice(&(flags | REQUEST | ACKNOWLEDGE).to_ne_bytes());
-        request.extend_from_slice(&[0; 8]);
-        request.extend_from_slice(body);
-        self.0.send(&request).unwrap();
-        let mut answer = [0; 4096];
-        let length = (&self.0).read(&mut answer).unwrap();
-        assert!(length >= 20 && answer[4..6] == ANSWER.to_ne_bytes(), "{:?}", &answer[..length]);
-        let code = i32::from_ne_bytes(answer[16..20].try_into().unwrap());
-        match -code {
-            0 => Ok(()),
-            // Not here, or not for this process: anything else is a mistake of these tests.
-            error @ (libc::EPERM | libc::EACCES | libc::EOPNOTSUPP) => {
-                Err(format!("{what}: {}", std::io::Error::from_raw_os_error(error)))
-            }
-            error => panic!("{what}: {}", std::io::Error::from_raw_os_error(error)),
+    /// Loses one packet in so many of those that arrive, or none.
+    fn lose(&self, one_in: Option<u32>) -> Result<(), String> {
+        let filter = self.filter.as_ref().map_err(String::clone)?;
+        match one_in {
+            Some(one_in) => filter.lose(one_in),
+            None => filter.lose_nothing(),
         }
     }
 }
@@ -295,13 +310,4 @@ impl Netlink {
 /// The beginning of a request about an interface. Of its flags only the one for up is meant.
 fn link(interface: u32, flags: u32) -> Vec<u8> {
     [[0; 4], interface.to_ne_bytes(), flags.to_ne_bytes(), (libc::IFF_UP as u32).to_ne_bytes()].concat()
-}
-
-fn attribute(kind: u16, body: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    bytes.extend_from_slice(&(4 + body.len() as u16).to_ne_bytes());
-    bytes.extend_from_slice(&kind.to_ne_bytes());
-    bytes.extend_from_slice(body);
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
-    bytes
 }

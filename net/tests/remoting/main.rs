@@ -13,7 +13,11 @@ mod families;
 mod family;
 mod forged;
 mod gateways;
+#[cfg(target_os = "linux")]
+mod loss;
 mod names;
+#[cfg(target_os = "linux")]
+mod netlink;
 #[cfg(unix)]
 mod other;
 #[cfg(target_os = "linux")]

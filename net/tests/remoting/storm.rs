@@ -1,4 +1,4 @@
-//! Five processes in two networks, and one fault after the other, drawn from a seed: the cable is pulled out, for a moment, again
+//! Five processes in two networks that lose every tenth packet, and one fault after the other, drawn from a seed: the cable is pulled out, for a moment, again
 //! and again, or until somebody is missed; a process stands still; one is killed and followed by another life.
 //!
 //! Everybody is told numbers all the while: they arrive in order and at most once, whatever happens. Whoever watches hears of
@@ -22,6 +22,8 @@ const ROUNDS: &str = "CORELANE_TEST_STORM_ROUNDS";
 const SEED: &str = "CORELANE_TEST_STORM_SEED";
 
 const OTHERS: usize = 4;
+/// Of so many packets that arrive at an end one is lost.
+const LOSS: u32 = 10;
 /// Numbers that everybody tells everybody in each round.
 const NUMBERS: u64 = 50;
 
@@ -172,6 +174,15 @@ impl<'a> Storm<'a> {
         storm
     }
 
+    /// Says whether the networks lose packets as they should.
+    fn lose(&self, one_in: Option<u32>) -> bool {
+        let lost = [End::Near, End::Far].into_iter().try_for_each(|end| self.cable.lose(end, one_in));
+        if let (Err(why), Some(_)) = (&lost, one_in) {
+            self.cable.leave_out(why);
+        }
+        lost.is_ok()
+    }
+
     /// Everybody tells everybody else of whom it is told the next numbers, or tries to.
     fn tell(&mut self) {
         let (first, last) = (self.told + 1, self.told + NUMBERS);
@@ -272,7 +283,10 @@ impl<'a> Storm<'a> {
     }
 
     /// Nothing happens any more, so numbers arrive without a gap, and each watch that stands ends once.
-    fn end(mut self) {
+    fn end(mut self, loses: bool) {
+        if loses {
+            self.lose(None);
+        }
         self.settle();
         self.tell();
         self.settle();
@@ -298,16 +312,17 @@ impl<'a> Storm<'a> {
 
 fn storm(cable: &Cable, backend: Choice, seed: u64) {
     let set = |name: &str| std::env::var(name).ok().map(|value| value.parse::<u64>().unwrap());
-    let (rounds, seed) = (set(ROUNDS).unwrap_or(24), set(SEED).unwrap_or(seed));
+    let (rounds, seed) = (set(ROUNDS).unwrap_or(12), set(SEED).unwrap_or(seed));
     let mut dice = Dice(seed);
     let mut storm = Storm::begin(cable, backend);
+    let loses = storm.lose(Some(LOSS));
     for round in 0..rounds {
         let fault = Fault::draw(&mut dice);
         println!("seed {seed}, round {round}: {fault:?}");
         storm.suffer(fault);
         storm.settle();
     }
-    storm.end();
+    storm.end(loses);
 }
 
 /// Reliability 31: among real processes.
