@@ -113,11 +113,35 @@ impl<M: Send + 'static, F: Fn(DatagramEvent) -> M + 'static> Sink for ToActor<M,
 ///
 /// # Panics
 /// Every method panics where no `Net` is loaded.
+///
+/// ```
+/// use corelane_kernel::{Actor, Ctx, Outcome};
+/// use corelane_net::{DatagramCtx, DatagramEvent, Datagrams};
+///
+/// /// Sends back what comes.
+/// struct Echo { socket: Option<Datagrams> }
+///
+/// impl Actor for Echo {
+///     type Msg = DatagramEvent;
+///     fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+///         self.socket = Some(ctx.datagrams(&"127.0.0.1:2552".parse()?, &Default::default(), 64, |event| event)?);
+///         Ok(())
+///     }
+///     fn receive(&mut self, event: DatagramEvent, _: &mut Ctx<'_, Self>) -> Outcome {
+///         if let (DatagramEvent::Received { from, bytes, truncated: false }, Some(socket)) = (event, &self.socket) {
+///             // Where too much waits already it is lost, as datagrams may be.
+///             let _ = socket.send_to(from, bytes);
+///         }
+///         Ok(())
+///     }
+/// }
+/// ```
 pub trait DatagramCtx<A: Actor> {
     /// A socket for datagrams at an address, UDP or Unix; port 0 has the operating system choose, and the file of a Unix socket is
-    /// left to the caller to remove. This actor is told what comes, as `make` puts it. With
-    /// `unhandled` datagrams that it has not handled nothing more is read until it has handled half; what comes meanwhile waits
-    /// in the operating system's buffer, and is lost when that is full.
+    /// left to the caller to remove. This actor is told what comes, as `make` puts it. With `unhandled` datagrams that it has not
+    /// handled nothing more is read until it has handled half; what comes meanwhile waits in the operating system's buffer, and
+    /// is lost when that is full. Of a datagram that is longer than a [chunk](crate::reactor::ReactorConfig::chunk_bytes) the
+    /// beginning comes.
     ///
     /// # Errors
     /// [`SocketError`].

@@ -164,6 +164,17 @@ impl<A: Actor> RemoteCtx<A> for Ctx<'_, A> {
 }
 
 /// What a system's [`Handle`] can do where an [`Endpoint`] is loaded: from threads that are no shard.
+///
+/// ```
+/// use std::time::Duration;
+/// use corelane_kernel::ActorRef;
+/// use corelane_net::{RemoteHandle, RemoteLookupError};
+/// use corelane_shard::Handle;
+///
+/// fn till(system: &Handle) -> Result<ActorRef<u64>, RemoteLookupError> {
+///     system.lookup_at("corelane://shop@127.0.0.1:2552/user/till", Duration::from_secs(5))
+/// }
+/// ```
 pub trait RemoteHandle {
     /// Looks an actor up that takes messages of type `M`. Blocks until the answer is there; see [`Endpoint::lookup`].
     ///

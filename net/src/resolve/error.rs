@@ -10,7 +10,7 @@ use crate::wire::Reason;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RemoteLookupError {
-    /// The text is no URL of an actor.
+    /// The text is no URL of an actor, or of a host.
     BadUrl {
         /// The text.
         url: String,
@@ -75,7 +75,7 @@ impl fmt::Display for RemoteLookupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use RemoteLookupError::*;
         match self {
-            BadUrl { url, reason } => write!(f, "{url:?} is no URL of an actor: {reason}"),
+            BadUrl { url, reason } => write!(f, "{url:?} is no URL of an actor or a host: {reason}"),
             OtherSystem { named, own } => {
                 write!(f, "the URL is of the system {named:?}, and only hosts of {own:?} can be joined")
             }

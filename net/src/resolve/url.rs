@@ -64,7 +64,8 @@ impl FromStr for RemoteHost {
 
 /// The place of an actor in a system on some host: `corelane://system@host:port/user/a/b`.
 ///
-/// The host is written as numbers (`127.0.0.1`, `[::1]`): it is the public address by which the system there knows itself.
+/// The host is written as numbers (`127.0.0.1`, `[::1]`): it is the public address by which the system there knows itself. A
+/// [look-up](crate::Endpoint::lookup) takes the text of a URL, and there the host may be called by a name as well.
 ///
 /// ```
 /// use corelane_net::RemoteUrl;
