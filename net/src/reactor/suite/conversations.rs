@@ -1,12 +1,12 @@
 //! What users of connections see: what goes in comes out, halves and ends, and what is refused.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 
 use super::rig::{Rig, pattern, small};
 use super::{Open, on_every_backend};
 use crate::buffers::Buffer;
 use crate::reactor::choose::proof;
-use crate::reactor::{Backend, Options, ReactorConfig, WriteError};
+use crate::reactor::{Backend, Options, ReactorConfig, Taken, WriteError};
 
 /// Reliability 30: with all of this suite, on each backend.
 fn a_mebibyte_comes_out_as_it_went_in(open: Open) {
@@ -159,6 +159,33 @@ fn a_connection_to_nobody_is_refused(open: Open) {
     rig.end();
 }
 
+fn an_address_that_was_taken_before_is_nobody_elses_and_who_came_is_accepted(open: Open) {
+    let Some(mut rig) = Rig::new(open, &small()) else { return };
+    let taken = Taken::at("127.0.0.1:0".parse().unwrap(), &Options::default()).unwrap();
+    let address = taken.address;
+    // Before the reactor knows of it.
+    let mut early = std::net::TcpStream::connect(address).unwrap();
+    let shared = Options { reuse_port: true, ..Options::default() };
+    assert!(Taken::at(address, &shared).is_err());
+    match rig.reactor.listen_on(taken) {
+        Err(error) => assert_eq!(
+            (rig.reactor.backend(), error.to_string().contains("unsupported")),
+            (Backend::Simulated, true)
+        ),
+        Ok(listener) => {
+            early.write_all(b"hello").unwrap();
+            rig.until("accepted", |rig| {
+                let server = rig.of(listener).accepted.first().copied();
+                server.is_some_and(|server| rig.of(server).received == b"hello")
+            });
+            let late = rig.connect(&address.into());
+            rig.until("accepted", |rig| rig.of(listener).accepted.len() == 2 && rig.of(late).connected == 1);
+            assert!(Taken::at(address, &shared).is_err());
+        }
+    }
+    rig.end();
+}
+
 fn an_address_in_use_is_refused_with_the_address(open: Open) {
     let Some(mut rig) = Rig::new(open, &small()) else { return };
     let (_, address) = rig.listen();
@@ -212,6 +239,7 @@ on_every_backend!(
     an_abort_is_seen_as_a_reset,
     writes_that_a_failure_overtakes_come_back,
     a_connection_to_nobody_is_refused,
+    an_address_that_was_taken_before_is_nobody_elses_and_who_came_is_accepted,
     an_address_in_use_is_refused_with_the_address,
     buffers_of_every_kind_are_sent,
     events_carry_the_tag_of_their_socket,
