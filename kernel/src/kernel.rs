@@ -26,7 +26,7 @@ use crate::inlet::Inlets;
 use crate::lane::{LaneReceiver, LaneSender};
 use crate::letters::{DeadReason, Letters};
 use crate::lifecycle::Row;
-use crate::limits::{GROUPS, SHARDS_MAX, UNBORN_MAX, UNWATCHED_MAX};
+use crate::limits::{GROUPS, SHARDS_MAX, UNBORN_MAX, UNSTOPPED_MAX, UNWATCHED_MAX};
 use crate::names::Name;
 use crate::pool::{Handle, Pool};
 use crate::probe::Probe;
@@ -224,6 +224,8 @@ pub struct Kernel {
     pub(crate) unborn: Vec<(Address, SpawnError), UNBORN_MAX>,
     /// Watches from elsewhere that could not be kept, watcher and target, of which nothing could be said yet.
     pub(crate) unwatched: Vec<(Address, Address), UNWATCHED_MAX>,
+    /// Actors elsewhere that are to stop, of whom that could not be said yet.
+    pub(crate) unstopped: Vec<Address, UNSTOPPED_MAX>,
     pub(crate) grants: Grants,
     pub(crate) way: Way,
     pub(crate) protocols: Protocols,
@@ -323,6 +325,7 @@ impl Kernel {
             bonds_wait: false,
             unborn: Vec::new(),
             unwatched: Vec::new(),
+            unstopped: Vec::new(),
             grants: Grants::new(),
             way: Way::new(),
             protocols: Protocols::new(),

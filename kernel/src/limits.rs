@@ -32,6 +32,9 @@ pub(crate) const UNBORN_MAX: usize = 8;
 /// Watches of actors elsewhere that could not be kept, of which a kernel notes that it has still to say so.
 pub(crate) const UNWATCHED_MAX: usize = 16;
 
+/// Actors elsewhere that are to stop, of whom a kernel notes that it has still to say so.
+pub(crate) const UNSTOPPED_MAX: usize = 16;
+
 /// Shards in one system; an address has ten bits for its shard.
 pub const SHARDS_MAX: usize = 1 << 10;
 

@@ -181,6 +181,7 @@ impl Kernel {
     pub(crate) fn run_bonds(&mut self) {
         self.bonds_wait = false;
         self.refuse_watches();
+        self.repeat_stops();
         while let Some((outpost, error)) = self.unborn.pop() {
             self.refuse_birth(outpost, error);
             if self.bonds_wait {

@@ -16,11 +16,7 @@ impl Kernel {
     /// Asks an actor, wherever it lives, to stop. To one that is gone, nothing happens.
     pub(crate) fn request_stop(&mut self, to: Address) {
         if to.place != self.place {
-            if !self.stop_away(to) {
-                // The region is used up and the lane full. Nothing can hold this stop; it is counted as lost.
-                self.letters.count_one(crate::letters::DeadReason::OutOfMemory);
-            }
-            return;
+            return self.request_stop_away(to);
         }
         if to.index == NONE || to.index == self.root || !self.is_actor(to) {
             return;
@@ -35,6 +31,25 @@ impl Kernel {
             }
             self.marked_stops = true;
             self.pressing = true;
+        }
+    }
+
+    /// Asks an actor elsewhere to stop; where there is no room for that, in a later turn.
+    fn request_stop_away(&mut self, to: Address) {
+        if self.stop_away(to) || self.unstopped.contains(&to) {
+            return;
+        }
+        self.bonds_wait = true;
+        if self.unstopped.push(to).is_err() {
+            // The region is used up, the lane full, and many were to stop before. It is counted as lost.
+            self.letters.count_one(crate::letters::DeadReason::OutOfMemory);
+        }
+    }
+
+    /// Asks those to stop of whom that could not be said before, as far as there is room.
+    pub(crate) fn repeat_stops(&mut self) {
+        for to in core::mem::take(&mut self.unstopped) {
+            self.request_stop_away(to);
         }
     }
 
