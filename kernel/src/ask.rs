@@ -148,14 +148,42 @@ impl<M: Send + 'static, R: Send + 'static, F: FnOnce(Result<R, AskError>) -> M +
 
     /// The answer in `payload` has come.
     unsafe fn answered(kernel: &mut Kernel, cell: u32, payload: *const u64) {
-        // SAFETY: the record named this cell's identity, so its payload is an `R`.
-        let answer = unsafe { Payload::<R>::take(payload) };
-        // SAFETY: this is the cell's table, so it holds an `F`.
-        unsafe { Self::end(kernel, cell, Ok(answer)) };
+        if kernel.gate_of_asker(cell) != Gate::Ready {
+            // SAFETY: passed on.
+            return unsafe { Self::answered_slowly(kernel, cell, payload) };
+        }
+        // SAFETY: the record named this cell's identity, so its payload is an `R`; this is the cell's table, so it holds an
+        // `F`; the owner's messages are of type `M`, and it takes one now: only it could make this ask.
+        unsafe {
+            let answer = Payload::<R>::take(payload);
+            let (owner, then) = kernel.close_ask::<F>(cell);
+            // The closure is the owner's code: its panic is the owner's failure. It has no way to the kernel.
+            kernel.set_running(owner);
+            let message = then(Ok(answer));
+            let mut room = MaybeUninit::<[u64; RECORD_MAX]>::uninit();
+            let room = room.as_mut_ptr().cast::<u64>();
+            Payload::<M>::put(room, message);
+            kernel.receive_now(owner, room);
+        }
+    }
+
+    /// The answer has come to one that may have to wait, or has ended.
+    #[cold]
+    #[inline(never)]
+    unsafe fn answered_slowly(kernel: &mut Kernel, cell: u32, payload: *const u64) {
+        if !kernel.has_room_for_outcome::<M>(cell) {
+            return kernel.drop_answer(cell, payload);
+        }
+        // SAFETY: as above.
+        unsafe { Self::end(kernel, cell, Ok(Payload::<R>::take(payload))) };
     }
 
     /// No answer comes.
     unsafe fn expired(kernel: &mut Kernel, cell: u32) -> Outcome {
+        if !kernel.has_room_for_outcome::<M>(cell) {
+            kernel.postpone_ask(cell);
+            return Ok(());
+        }
         // Counted like the answer in whose place it comes.
         kernel.handled += 1;
         // SAFETY: as above.
@@ -164,7 +192,6 @@ impl<M: Send + 'static, R: Send + 'static, F: FnOnce(Result<R, AskError>) -> M +
     }
 
     /// Frees the cell, and gives the owner its message.
-    #[inline]
     unsafe fn end(kernel: &mut Kernel, cell: u32, answer: Result<R, AskError>) {
         // SAFETY: the caller's.
         let (owner, then) = unsafe { kernel.close_ask::<F>(cell) };
@@ -223,8 +250,19 @@ impl Kernel {
         }
     }
 
+    /// Ends an ask whose question was refused, before anything else ran: what was to become of the answer comes back. `None`
+    /// where the owner's queue has no room for what comes of it, an `M`: the ask is over soon then, by itself.
+    pub(crate) fn end_unsent<M, F>(&mut self, open: Open<F>) -> Option<F> {
+        let group = self.address_of(self.memory.pending(open.0).owner()).identity.group();
+        if self.queues[group].reserve(&mut self.memory, Payload::<M>::WORDS).is_none() {
+            self.note_not_sent(open.0);
+            return None;
+        }
+        Some(self.refuse_ask(open))
+    }
+
     /// Ends an ask whose question was refused, before anything else ran: what was to become of the answer comes back.
-    pub(crate) fn refuse_ask<F>(&mut self, open: Open<F>) -> F {
+    fn refuse_ask<F>(&mut self, open: Open<F>) -> F {
         // SAFETY: the cell was made for an `F` just before, and nothing ran since.
         unsafe { self.close_ask::<F>(open.0).1 }
     }
@@ -240,6 +278,28 @@ impl Kernel {
         let owner = self.forget_ask(cell);
         self.memory.free_cell(Then::<F>::CLASS, cell);
         (owner, then)
+    }
+
+    #[inline(always)]
+    fn gate_of_asker(&self, cell: u32) -> Gate {
+        self.memory.header(self.memory.pending(cell).owner()).identity.get().gate()
+    }
+
+    /// Whether an ask may end: its owner takes the message that comes of it, an `M`, now, or there is room for it to wait.
+    fn has_room_for_outcome<M>(&mut self, cell: u32) -> bool {
+        let waits = matches!(self.gate_of_asker(cell), Gate::Suspended | Gate::Backlog | Gate::Starting);
+        !waits || parcel::has_room(&mut self.memory, Payload::<M>::WORDS)
+    }
+
+    /// An answer for whose outcome there is no room is a dead letter. The ask stays open, so that its owner hears of it:
+    /// that there was none in time.
+    #[cold]
+    #[inline(never)]
+    fn drop_answer(&mut self, cell: u32, payload: *const u64) {
+        self.unhandled += 1;
+        let identity = self.address_of(cell).identity;
+        let head = record::Head { index: cell, kind: Kind::Message, identity };
+        self.drop_message(head, payload, DeadReason::OutOfMemory);
     }
 
     /// An ask is over without an answer.

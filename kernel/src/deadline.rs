@@ -26,6 +26,9 @@ use crate::timers::{Duty, Timer};
 /// Rows: times within which actors of one kernel ask at once, without a timer for each.
 const ROWS: usize = 8;
 
+/// How long an ask waits whose outcome has no room to wait.
+const RETRY: Duration = Duration::from_millis(1);
+
 /// The row of asks that have a timer each. It is in no order.
 const TIMED: u32 = ROWS as u32;
 
@@ -36,6 +39,10 @@ const LOST: u32 = TIMED + 1;
 const ROW_BITS: u32 = 4;
 const ROW_MASK: u32 = (1 << ROW_BITS) - 1;
 const _: () = assert!(LOST as usize + GROUPS <= 1 << ROW_BITS);
+
+/// Stand for the place of the kernel that was asked: once that is gone, and where the question never left.
+const GONE: u32 = u32::MAX >> ROW_BITS;
+const NOT_SENT: u32 = GONE - 1;
 
 /// What stands in every reply cell, behind the header.
 #[repr(C)]
@@ -64,7 +71,7 @@ impl Pending {
     /// Notes the kernel whose actor is asked.
     #[cold]
     pub(crate) fn note_place(&self, of: Place) {
-        if of.0 >> (u32::BITS - ROW_BITS) == 0 {
+        if of.0 < NOT_SENT {
             self.row.set(of.0 << ROW_BITS | self.row());
         }
     }
@@ -301,8 +308,8 @@ impl Kernel {
         }
     }
 
-    /// Moves an ask from its row to that of the lost ones of its group.
-    fn lose_ask(&mut self, row: u32, cell: u32) {
+    /// Takes an ask out of its row, to be put into another.
+    fn leave_row(&mut self, row: u32, cell: u32) {
         match self.deadlines.rows.get_mut(row as usize) {
             Some(row) => {
                 unlink(&self.memory, cell, &mut row.first, &mut row.last);
@@ -310,21 +317,75 @@ impl Kernel {
             }
             None => self.forget_odd(row, cell),
         }
+    }
+
+    /// Moves an ask from its row to that of the lost ones of its group.
+    fn lose_ask(&mut self, row: u32, cell: u32) {
         let group = self.address_of(cell).group() as usize;
-        let lost = LOST + group as u32;
+        let end = self.queues[group].pushed();
+        self.move_to_lost(row, cell, GONE, end);
+    }
+
+    /// Moves an ask to the lost ones of its group. It ends when its queue has passed `end`, for the reason that stands in
+    /// place of a place.
+    fn move_to_lost(&mut self, row: u32, cell: u32, why: u32, end: u64) {
+        self.leave_row(row, cell);
+        let lost = LOST + self.address_of(cell).group() as u32;
         let prev = self.odd_asks.push(&self.memory, lost, cell);
         let pending = self.memory.pending(cell);
         pending.next.set(NONE);
         pending.prev.set(prev);
-        pending.row.set(lost);
-        pending.deadline.set(Time::from_nanos(self.queues[group].pushed()));
+        pending.row.set(why << ROW_BITS | lost);
+        pending.deadline.set(Time::from_nanos(end));
         self.odd_asks.lost += 1;
         self.deadlines.open += 1;
     }
 
+    /// The question of an ask that was just made could not be sent: it ends in this turn or the next, whatever room its
+    /// owner's queue has.
+    #[cold]
+    pub(crate) fn note_not_sent(&mut self, cell: u32) {
+        self.move_to_lost(self.memory.pending(cell).row(), cell, NOT_SENT, 0);
+        self.deadlines.next = Time::ZERO;
+    }
+
+    /// An ask whose time is over, but for whose outcome there is no room to wait, ends some time later. Needs no memory.
+    #[cold]
+    pub(crate) fn postpone_ask(&mut self, cell: u32) {
+        self.leave_row(self.memory.pending(cell).row(), cell);
+        let memory = &self.memory;
+        let last_of =
+            |row: &Row| if row.last == NONE { Time::ZERO } else { memory.pending(row.last).deadline.get() };
+        let row = match self.deadlines.row_for(RETRY) {
+            Some(row) => row as usize,
+            None => {
+                let lasts = self.deadlines.rows.iter().map(last_of).enumerate();
+                lasts.min_by_key(|(_, last)| *last).map_or(0, |(row, _)| row)
+            }
+        };
+        let deadline = (self.now + RETRY).max(last_of(&self.deadlines.rows[row]));
+        let last = core::mem::replace(&mut self.deadlines.rows[row].last, cell);
+        if last == NONE {
+            self.deadlines.rows[row].first = cell;
+        } else {
+            self.memory.pending(last).next.set(cell);
+        }
+        let pending = self.memory.pending(cell);
+        pending.row.set(pending.row.get() & !ROW_MASK | row as u32);
+        pending.next.set(NONE);
+        pending.prev.set(last);
+        pending.deadline.set(deadline);
+        self.deadlines.open += 1;
+        self.deadlines.next = self.deadlines.next.min(deadline);
+    }
+
     /// Why an ask that gets no answer gets none.
     pub(crate) fn why_unanswered(&self, cell: u32) -> AskError {
-        if self.memory.pending(cell).row() >= LOST { AskError::Unreachable } else { AskError::Timeout }
+        match self.memory.pending(cell).row.get() >> ROW_BITS {
+            GONE => AskError::Unreachable,
+            NOT_SENT => AskError::NotSent,
+            _ => AskError::Timeout,
+        }
     }
 
     /// An actor ends, and its asks with it: their closures are dropped, and answers that come later are dead letters.

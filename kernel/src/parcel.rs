@@ -37,6 +37,16 @@ pub(crate) fn wrap<M>(memory: &mut Memory, to: Address, kind: Kind, message: M) 
     Ok(parcel)
 }
 
+/// Whether there is room for a record of `words` now.
+pub(crate) fn has_room(memory: &mut Memory, words: usize) -> bool {
+    let bytes = (words + 1) * 8;
+    let parcel = memory.parcel(bytes);
+    if let Some(parcel) = parcel {
+        memory.free_parcel(bytes, parcel);
+    }
+    parcel.is_some()
+}
+
 /// A parcel with a bitwise copy of a record.
 ///
 /// # Safety

@@ -550,7 +550,7 @@ fn a_full_queue_answers_a_question_with_not_sent() {
     let answers = Arc::new(Mutex::new(Vec::new()));
     let store = answers.clone();
     world.settle();
-    // The clerk's queue is full; the asking actor hears in its own, which is the same, so it is asked from elsewhere.
+    // The clerk's queue is full; the asking actor's is another.
     world.tell(
         bulk,
         order(move |_, ctx| {
@@ -574,4 +574,27 @@ fn a_full_queue_answers_a_question_with_not_sent() {
     world.settle();
     assert_eq!(world.panics, [""; 0]);
     assert!(world.now > Time::ZERO && world.events().contains(&"a 2".to_owned()));
+}
+
+#[test]
+fn a_question_that_ones_own_full_queue_refuses_is_answered_all_the_same() {
+    let config = KernelConfig { queue_share: 1, ..KernelConfig::default() };
+    let mut world = World::with(64 * 1024, config);
+    let a = world.puppet("a");
+    let clerk = world.spawn(Clerk::new()).unwrap();
+    world.settle();
+    world.tell(
+        a,
+        order(move |_, ctx| {
+            while ctx.try_tell(clerk, Question::Drop).is_ok() {}
+            for _ in 0..3 {
+                ctx.ask(clerk, ms(10), |reply| Question::Now(1, reply), heard);
+            }
+        }),
+    );
+    let events = world.events();
+    assert_eq!(events[1..], vec!["a the question could not be sent"; 3]);
+    assert_eq!(world.letters(), []);
+    world.pass(ms(20));
+    assert_eq!(world.events(), [""; 0], "and once");
 }
