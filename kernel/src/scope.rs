@@ -84,6 +84,12 @@ impl<'k> Scope<'k> {
 
     /// Asks an actor to stop: it finishes the message at hand, its children stop first, then it. Messages it has not
     /// handled become dead letters. Nothing happens if it is gone.
+    ///
+    /// No stop is refused for want of room on this core. To other cores a few wait where the lane is full and the region
+    /// used up; more than that are lost, each of which counts as a dead letter ([`DeadReason::OutOfMemory`]). Children there
+    /// that stop with their parent always hear of it.
+    ///
+    /// [`DeadReason::OutOfMemory`]: crate::DeadReason::OutOfMemory
     pub fn stop(&mut self, actor: impl Into<Address>) {
         self.kernel.request_stop(actor.into());
     }
@@ -150,7 +156,8 @@ impl<'k> Scope<'k> {
         self.kernel.set_granter(granter)
     }
 
-    /// Adds a reason for an actor of this kernel not to run: its messages wait, in order. Signals do not.
+    /// Adds a reason for an actor of this kernel not to run: its messages wait, in order. Signals do not. Each message that waits
+    /// takes up memory of the region; those for which there is none are dead letters.
     ///
     /// # Errors
     /// [`OutOfMemory`] when the region is used up; the actor runs on then.
@@ -167,10 +174,14 @@ impl<'k> Scope<'k> {
         }
     }
 
-    /// Takes one reason not to run away, and has the actor handle `message` before all that waits for it.
+    /// Takes one reason not to run away, and has the actor handle `message` before all that waits for it. One that is gone
+    /// is told, which is a dead letter. Where the region has no room for the message, that is a dead letter as well, and the
+    /// actor resumes without it.
     pub fn resume_with<M: Send + 'static>(&mut self, actor: ActorRef<M>, message: M) {
         if self.kernel.is_actor(actor.address()) {
             self.kernel.resume_first(actor, message);
+        } else {
+            self.kernel.tell(actor, message);
         }
     }
 

@@ -269,6 +269,15 @@ fn resuming_with_a_message_puts_it_before_all_that_waits() {
 }
 
 #[test]
+fn resuming_one_that_is_gone_with_a_message_is_a_dead_letter() {
+    let (mut world, a) = world();
+    world.stop(a);
+    world.scope().resume_with(a, Order::Note(1));
+    world.settle();
+    assert_eq!(world.letters(), [(DeadReason::NoActor, 1)]);
+}
+
+#[test]
 fn resuming_one_that_is_not_suspended_with_a_message_tells_it() {
     let (mut world, a) = world();
     world.scope().resume_with(a, Order::Note(1));

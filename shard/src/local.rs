@@ -29,8 +29,8 @@ pub(crate) struct Local {
 /// Every method panics on a kernel that no system runs: there is no shard to do it.
 pub trait ShardCtx<A: Actor> {
     /// Polls `future` on this shard, and tells this actor what `then` makes of its output. The actor goes on handling
-    /// messages meanwhile; its mailbox bound keeps no outcome out. A future ends with its actor; a panic in it is the
-    /// actor's failure.
+    /// messages meanwhile; its mailbox bound keeps no outcome out, but a full queue of its group does: a dead letter then. A
+    /// future ends with its actor; a panic in it is the actor's failure.
     ///
     /// # Errors
     /// [`OutOfMemory`] when the shard's region is used up; the future is dropped.
@@ -41,7 +41,8 @@ pub trait ShardCtx<A: Actor> {
     ) -> Result<(), OutOfMemory>;
 
     /// Like [`ShardCtx::spawn_future`], but this actor's messages wait until the future has ended; its outcome comes
-    /// before them.
+    /// before them. Where the shard's region is used up by then, the outcome is a dead letter, and the actor goes on
+    /// without it.
     ///
     /// # Errors
     /// [`OutOfMemory`] when the shard's region is used up; the future is dropped, and the actor goes on.

@@ -171,6 +171,8 @@ impl Reference {
                     if self.dolls[*id].gate == Gate::Ready {
                         self.open(*id);
                     }
+                } else {
+                    self.tell(*id, Cmd::Note(*n));
                 }
             }
             Step::Advance(units) => self.now += units * UNIT,
