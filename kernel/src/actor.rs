@@ -37,7 +37,7 @@ use crate::timers::TimerKey;
 /// before any other message of this kernel is handled (if it lives on another shard, as soon as it hears of it there; the
 /// actor and all below it wait so long): it says what to do about which failure of which child, and
 /// [`Actor::strategy`] whom that concerns and how often. Who says nothing gets what most want: an actor that could not
-/// start stops, any other is restarted. Top-level actors are the kernel's, which decides by
+/// start stops, and so does one that failed with whom it watched; any other is restarted. Top-level actors are the kernel's, which decides by
 /// [`KernelConfig::supervision`](crate::KernelConfig::supervision).
 ///
 /// The message whose handler failed is gone, whatever is decided: it was moved into the handler. That it was not handled is
@@ -109,7 +109,8 @@ pub trait Actor: Sized + 'static {
     /// A watched actor is gone (see [`Ctx::watch`]).
     ///
     /// # Errors
-    /// An error fails the actor; so does not overriding this and watching all the same (a *death pact*).
+    /// An error fails the actor; so does not overriding this and watching all the same (a *death pact*), over which its
+    /// parent stops it unless it says otherwise.
     fn terminated(&mut self, gone: &Terminated, ctx: &mut Ctx<'_, Self>) -> Outcome {
         let _ = ctx;
         Err(gone.death_pact())
@@ -230,8 +231,9 @@ pub enum StopReason {
     Stopped,
     /// It failed.
     Failed(Failure),
-    /// It was already gone when the watch began, or never lived.
+    /// It was already gone when the watch began, or never lived; or it lives on another shard, whose region had no room to
+    /// keep the watch.
     NotFound,
-    /// Its kernel is gone, and with it whoever lived there: the shard has ended, or was lost.
+    /// Its kernel is gone, and with it whoever lived there: the shard has ended, or was lost, or its host was.
     Unreachable,
 }

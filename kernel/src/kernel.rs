@@ -48,19 +48,23 @@ use crate::wheel::Wheel;
 pub struct KernelConfig {
     /// Messages each scheduling group may handle in one turn, indexed by [`Group`]: its share,
     /// rounded up to a multiple of eight. None may be zero. Small
-    /// values let an urgent message wait less behind other groups; large ones pay the round's overhead less often.
+    /// values let an urgent message wait less behind other groups; large ones pay the round's overhead less often. Default
+    /// 512 for urgent and for normal, 128 for bulk, 32 for background.
     pub shares: [u32; GROUPS],
     /// Records taken from each lane in one turn, and timers fired, waiting messages handled and actors restarted in one
-    /// turn. Not zero.
+    /// turn. Not zero. Default 512.
     pub budget: u32,
-    /// Part of the region that each group's queue may fill, in 256ths. A full queue refuses. Default 64 (a quarter).
+    /// Part of the region that each group's queue may fill, in 256ths, from 1 to 256. A full queue refuses. Default 64 (a
+    /// quarter).
     pub queue_share: u32,
-    /// Bytes that may wait for each other shard behind a full lane, before telling it is refused.
+    /// Bytes of messages that may wait for each other shard behind a full lane, before telling it is refused. Signals are not
+    /// counted. Default 64 KiB.
     pub outbox_bytes: usize,
     /// Words of the batch in which what is told to another shard waits, one for each. It is published when it is full,
-    /// and at the end of each turn at the latest. From 64 to 1,048,576.
+    /// and at the end of each turn at the latest. From 64 to 1,048,576; default 256 (2 KiB).
     pub batch_words: usize,
-    /// How top-level actors are looked after. Default: restarted, without a limit, unless they could not start.
+    /// How top-level actors are looked after. Default: restarted, without a limit, unless they could not start or failed with
+    /// whom they watched.
     pub supervision: Strategy,
     /// Settles the random part of waits between restarts: kernels of the same seed and place throw the same dice.
     /// Default zero, which is as good as any.
@@ -134,7 +138,7 @@ pub struct Stats {
     pub failed: u64,
     /// New instances that were made in the place of one that failed.
     pub restarted: u64,
-    /// Dead letters, all reasons together.
+    /// Dead letters, all reasons together. Signals to other cores that were lost for want of memory are among them.
     pub dead_letters: u64,
     /// Bytes of the region, and of these, bytes that were ever used.
     pub region_bytes: usize,

@@ -171,7 +171,9 @@ unsafe impl Sync for HeapLane {}
 #[cfg(feature = "alloc")]
 unsafe impl Send for HeapLane {}
 
-/// A new lane on the heap with room for `words` eight-byte words, rounded up to a power of two.
+/// A new lane on the heap with room for `words` eight-byte words, rounded up to a power of two. What takes more than half of
+/// them it refuses for good ([`TellError::TooLarge`]): a message takes its own words, two for its head, and one more where
+/// it is told by [`LaneSender::try_tell`].
 ///
 /// # Panics
 /// If `words` is less than 8.

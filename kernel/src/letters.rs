@@ -21,7 +21,8 @@ pub enum DeadReason {
     MailboxFull,
     /// No way leads to the actor's core or host.
     Unreachable,
-    /// The region had no room for a message that had to wait.
+    /// The region had no room for a message that had to wait; or none for a signal to another core behind a full lane, after
+    /// many that wait already.
     OutOfMemory,
     /// It waited at an actor that stopped: stashed, or behind a suspension.
     Stopped,

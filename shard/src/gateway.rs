@@ -129,8 +129,8 @@ impl Gateway {
     /// Tells an actor, or gives the message back.
     ///
     /// # Errors
-    /// [`TellError`]: the lane to the actor's shard is full, the system is gone, or the actor is of another that no way leads
-    /// to.
+    /// [`TellError`]: the lane to the actor's shard is full, or too small for the message; the system is gone, or the actor is
+    /// of another that no way leads to, or whose messages cannot leave the process.
     #[inline]
     pub fn try_tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), TellError<M>> {
         let shard = self.feed_lane(to, message)?;

@@ -149,7 +149,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// No failure led to it, every shutdown task was done, everything stopped in time and nothing was left over.
+    /// No failure led to it, every shutdown task was done, every shard and actor stopped in time, and no job was left over.
+    /// Dead letters, and requests of threads that came too late, do not count.
     pub fn is_clean(&self) -> bool {
         self.escalated.is_none()
             && self.unfinished.is_empty()

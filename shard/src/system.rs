@@ -290,7 +290,7 @@ impl Handle {
     }
 
     /// Runs a closure on a shard, between turns, and blocks until its result is there. Must not be called from an
-    /// actor.
+    /// actor: it would hold up its core, and on the same shard wait for itself, for ever.
     ///
     /// # Errors
     /// [`CallError`].

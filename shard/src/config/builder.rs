@@ -77,7 +77,7 @@ impl Builder {
         self
     }
 
-    /// How many shards. Default: one for each physical core that the process may use, within its CPU quota. More
+    /// How many shards, from 1 to 1,024. Default: one for each physical core that the process may use, within its CPU quota. More
     /// shards than cores share cores, and then never spin; a warning says so.
     pub fn shards(mut self, shards: usize) -> Self {
         self.request = self.request.shards(shards);
@@ -104,21 +104,21 @@ impl Builder {
     }
 
     /// Bytes of virtual memory that each shard reserves: the most that its actors and waiting messages can take.
-    /// Pages are committed as they are first used. Default: the machine's (or container's) memory divided by the
-    /// shards, at most [`REGION_BYTES_MAX`].
+    /// Pages are committed as they are first used. From 1 MiB to [`REGION_BYTES_MAX`]. Default: the machine's (or container's)
+    /// memory divided by the shards, or the largest if that is more.
     pub fn region_bytes(mut self, bytes: usize) -> Self {
         self.region_bytes = Some(bytes);
         self
     }
 
-    /// Bytes of each lane between two shards, rounded up to a power of two, at least 4 KiB. Small lanes stay in the
+    /// Bytes of each lane between two shards, rounded up to a power of two, from 4 KiB to 1 GiB. Small lanes stay in the
     /// cache, large ones take longer bursts before they spill. Default 64 KiB.
     pub fn lane_bytes(mut self, bytes: usize) -> Self {
         self.lane_bytes = bytes;
         self
     }
 
-    /// Bytes of each lane from a gateway to a shard, rounded up to a power of two, at least 4 KiB. Default 16 KiB.
+    /// Bytes of each lane from a gateway to a shard, rounded up to a power of two, from 4 KiB to 1 GiB. Default 16 KiB.
     pub fn gateway_bytes(mut self, bytes: usize) -> Self {
         self.gateway_bytes = bytes;
         self
