@@ -53,6 +53,7 @@ impl Section for NetConfig {
         number!("net.sockets", reactor.sockets, 1, 1 << 24),
         bytes!("net.send_bytes", reactor.send_bytes, 4 * KIB, GIB),
         number!("net.ring_entries", reactor.ring_entries, 16, 4096),
+        number!("net.registered", reactor.registered, 0, 1 << 20),
         time!("net.coalesce", reactor.coalesce, Duration::ZERO, MILLISECOND),
         NetKey {
             name: "net.zero_copy_from",

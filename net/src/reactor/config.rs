@@ -55,6 +55,10 @@ pub struct ReactorConfig {
     /// Entries of io_uring's submission queue: operations begun in one turn, until they are passed on early. Its
     /// completion queue has eight times as many. 256 by default, from 16 to 4,096: what is outside is taken for the nearest.
     pub ring_entries: u16,
+    /// Sockets whose descriptors are registered with io_uring, at most: those that are used for long, for which the kernel
+    /// then need not look up a descriptor for each operation. 4,096 by default, and never more than the process may
+    /// have descriptors; 8 bytes each of the kernel's. 0 is none.
+    pub registered: usize,
     /// How long a core that sleeps goes on sleeping for more to come, if several things came since it slept last: fewer
     /// and larger turns, for less work in all, as a network card moderates its interrupts. Things that come one at a time
     /// are not held up; the first of several is, by at most this, and so is a wake-up from another core meanwhile. Zero,
@@ -76,6 +80,7 @@ impl Default for ReactorConfig {
             sockets: 1 << 16,
             send_bytes: 1 << 20,
             ring_entries: 256,
+            registered: 4096,
             coalesce: Duration::ZERO,
             zero_copy_from: None,
         }

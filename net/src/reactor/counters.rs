@@ -30,6 +30,8 @@ pub struct Counters {
     pub overflows: u64,
     /// System calls that were interrupted.
     pub interrupted: u64,
+    /// Descriptors registered with io_uring.
+    pub registered: u64,
     /// Sends without a copy.
     pub zero_copies: u64,
     /// Sends without a copy that the operating system copied all the same.

@@ -27,6 +27,19 @@ fn open_uring(config: &ReactorConfig) -> Option<Reactor> {
     }
 }
 
+/// io_uring, with the descriptor of each socket registered before its first operation.
+fn open_registered(config: &ReactorConfig) -> Option<Reactor> {
+    #[cfg(target_os = "linux")]
+    {
+        drop(open_uring(config)?);
+        let mut backend = super::uring::Uring::open(config, &super::uring::OPERATIONS).unwrap();
+        backend.register_at_once();
+        Some(Reactor::on(Box::new(backend), config, "registered".to_owned()))
+    }
+    #[cfg(not(target_os = "linux"))]
+    open_uring(config)
+}
+
 fn open_poll(config: &ReactorConfig) -> Option<Reactor> {
     let config = ReactorConfig { backend: Choice::Poll, ..config.clone() };
     Some(Reactor::open(&config).unwrap())
@@ -41,6 +54,7 @@ fn open_simulated(config: &ReactorConfig) -> Option<Reactor> {
 macro_rules! on_every_backend {
     ($($test:ident),* $(,)?) => {
         mod uring { $( #[test] fn $test() { super::$test(crate::reactor::suite::open_uring) } )* }
+        mod registered { $( #[test] fn $test() { super::$test(crate::reactor::suite::open_registered) } )* }
         mod poll { $( #[test] fn $test() { super::$test(crate::reactor::suite::open_poll) } )* }
         mod simulated { $( #[test] fn $test() { super::$test(crate::reactor::suite::open_simulated) } )* }
     };

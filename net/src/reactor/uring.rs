@@ -3,11 +3,10 @@
 //! One ring on one thread, whose kernel work is done only when that thread asks for it (single issuer, deferred task run).
 //! Accepts and receives repeat themselves; receives take their memory from a ring of chunks that we registered. What an
 //! operation points to lies in its *frame*, which stays where it is and belongs to the operation's slot: the engine gives
-//! no slot away before its last completion.
+//! no slot away before its last completion. Descriptors of sockets that are used for long stand in a *table* of the kernel's.
 //!
 //! Not used, since kernels had faults there: rings of buffers that the kernel allocates, bundles, incremental buffers,
-//! zero-copy receives, resizing. Nor, since they would not pay: registered descriptors. To take a descriptor up and let go of it
-//! is 1 % of what a service does for pipelined requests, and to register it is a system call more for each connection.
+//! zero-copy receives, resizing.
 #![allow(unsafe_code)]
 
 mod chunk_ring;
@@ -15,6 +14,7 @@ mod ends;
 mod frame;
 mod open;
 mod permit;
+mod table;
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -30,6 +30,7 @@ use io_uring::{IoUring, cqueue, opcode, squeue};
 use self::chunk_ring::ChunkRing;
 use self::frame::{Frame, NAME_BYTES};
 pub(super) use self::permit::OPERATIONS;
+use self::table::Table;
 use super::address::Address;
 use super::backend::{Completion, Descriptor, Drive, Waker};
 use super::config::{Backend, Options};
@@ -61,6 +62,7 @@ pub(super) struct Uring {
     ring: IoUring,
     supply: Supply,
     chunks: ChunkRing,
+    table: Table,
     /// Chunks that the kernel has at a time.
     lent_max: usize,
     /// By the slots of operations.
@@ -83,6 +85,12 @@ pub(super) struct Uring {
 }
 
 impl Uring {
+    /// Registers each socket before its first operation.
+    #[cfg(test)]
+    pub(super) fn register_at_once(&mut self) {
+        self.table.hold_at_once();
+    }
+
     /// Gives the kernel chunks, as many as it may have at a time.
     fn replenish(&mut self) {
         let mut some = false;
@@ -222,7 +230,11 @@ impl Drive for Uring {
     }
 
     fn start(&mut self, key: Key, store: &mut Store) {
-        let fd = Fd(system(store.descriptor_of(key)).as_raw_fd());
+        let slot = store.operations[key].socket.slot;
+        let descriptor = system(store.descriptor_of(key)).as_raw_fd();
+        let held = self.table.holds(&self.ring.submitter(), slot, descriptor, &mut store.counters);
+        // Of one that has its place in the kernel's table this is the place.
+        let fd = Fd(if held { slot as i32 } else { descriptor });
         let operation = &store.operations[key];
         let flags = libc::MSG_NOSIGNAL;
         let entry = match operation.work {
@@ -272,7 +284,8 @@ impl Drive for Uring {
                 opcode::SendMsg::new(fd, &raw const frame.header).flags(flags as u32).build()
             }
         };
-        self.push(entry.user_data(key.word()), store);
+        let fixed = if held { squeue::Flags::FIXED_FILE } else { squeue::Flags::empty() };
+        self.push(entry.user_data(key.word()).flags(fixed), store);
     }
 
     fn send_now(&mut self, descriptor: &Descriptor, bytes: &[u8]) -> usize {
@@ -284,7 +297,8 @@ impl Drive for Uring {
         self.push(entry.flags(squeue::Flags::SKIP_SUCCESS), store);
     }
 
-    fn retire(&mut self, _: Key, descriptor: &Descriptor, reset: bool) {
+    fn retire(&mut self, socket: Key, descriptor: &Descriptor, reset: bool) {
+        self.table.release(&self.ring.submitter(), socket.slot);
         if reset {
             descriptor::reset_at_close(system(descriptor));
         }

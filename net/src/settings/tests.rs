@@ -17,13 +17,14 @@ fn values(config: &Config) -> BTreeMap<&'static str, String> {
 }
 
 /// For each key the words or values at the bounds of what it allows, none of which goes ill with the defaults.
-const SAMPLES: [(&str, [&str; 2]); 49] = [
+const SAMPLES: [(&str, [&str; 2]); 50] = [
     ("net.backend", ["\"io_uring\"", "\"poll\""]),
     ("net.chunks", ["1", "32768"]),
     ("net.chunk_bytes", ["\"1 bytes\"", "\"1 MiB\""]),
     ("net.sockets", ["1", "16777216"]),
     ("net.send_bytes", ["\"4 KiB\"", "\"1 GiB\""]),
     ("net.ring_entries", ["16", "4096"]),
+    ("net.registered", ["0", "1048576"]),
     ("net.coalesce", ["\"0 ns\"", "\"1 ms\""]),
     ("net.zero_copy_from", ["\"1 bytes\"", "\"1 GiB\""]),
     ("net.linger", ["\"0 ns\"", "\"1 h\""]),

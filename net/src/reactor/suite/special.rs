@@ -10,10 +10,12 @@ use crate::reactor::backend::Descriptor;
 use crate::reactor::choose::or_poll;
 use crate::reactor::sim::{Network, NetworkOptions};
 use crate::reactor::uring::{OPERATIONS, Uring};
-use crate::reactor::{Address, Backend, Choice, EventKind, OpenError, Options, Reactor, ReactorConfig};
+use crate::reactor::{
+    Address, Backend, Choice, EventKind, OpenError, Options, Reactor, ReactorConfig, SocketId,
+};
 
 /// A connection over loopback that is sent over without a copy, which the reactor would not do by itself.
-fn zero_copy_pair(rig: &mut Rig) -> (crate::reactor::SocketId, crate::reactor::SocketId) {
+fn zero_copy_pair(rig: &mut Rig) -> (SocketId, SocketId) {
     let (_, client, server) = rig.pair();
     rig.reactor.store.sockets[client.0].zero_copy = true;
     (client, server)
@@ -148,6 +150,64 @@ fn what_is_asked_for_is_passed_on_and_waited_for_in_one_system_call() {
         rig.until("it has come", |rig| rig.of(server).received.len() == round * 8);
     }
     rig.end();
+}
+
+/// Says so many things over a new connection, then closes it; each end sees that.
+fn converse(rig: &mut Rig, listener: SocketId, address: &Address, rounds: usize) {
+    let client = rig.connect(address);
+    let accepted = rig.of(listener).accepted.len();
+    rig.until("accepted", |rig| rig.of(listener).accepted.len() > accepted);
+    let server = rig.of(listener).accepted[accepted];
+    for round in 1..=rounds {
+        rig.reactor.write(client, pattern(1_000), Some(1)).unwrap();
+        rig.until("it has come", |rig| {
+            rig.of(server).received.len() == round * 1_000 && rig.of(client).written.len() == round
+        });
+    }
+    assert!(rig.of(server).received.chunks(1_000).all(|piece| piece == pattern(1_000)));
+    rig.reactor.close(client);
+    rig.until("the other end sees it", |rig| rig.of(server).finished == 1);
+    rig.reactor.close(server);
+    rig.until("both are closed", |rig| rig.of(client).closed == 1 && rig.of(server).closed == 1);
+}
+
+#[test]
+fn who_stays_has_a_registered_descriptor_and_leaves_its_place_to_the_next() {
+    let Some(mut rig) = Rig::new(open_uring, &small()) else { return };
+    let (listener, address) = rig.listen();
+    for _ in 0..5 {
+        converse(&mut rig, listener, &address, 3);
+    }
+    assert_eq!(rig.reactor.counters().registered, 0);
+    // One after the other, all in the same few slots; the server only receives, with one operation.
+    for cycle in 1..=20 {
+        converse(&mut rig, listener, &address, 50);
+        assert_eq!(rig.reactor.counters().registered, cycle);
+    }
+    rig.end();
+}
+
+#[test]
+fn who_has_no_place_for_a_registered_descriptor_is_served_all_the_same() {
+    for registered in [0, 3] {
+        let config = ReactorConfig { registered, ..small() };
+        let Some(mut rig) = Rig::new(open_uring, &config) else { return };
+        let (listener, address) = rig.listen();
+        // The listener has a slot, and each connection two.
+        let clients: Vec<_> = (0..4).map(|_| rig.connect(&address)).collect();
+        rig.until("all are accepted", |rig| rig.of(listener).accepted.len() == 4);
+        for round in 1..=50 {
+            for client in &clients {
+                rig.reactor.write(*client, pattern(100), None).unwrap();
+            }
+            rig.until("all has come", |rig| {
+                let servers = rig.of(listener).accepted.clone();
+                servers.iter().all(|server| rig.of(*server).received.len() == round * 100)
+            });
+        }
+        assert_eq!(rig.reactor.counters().registered, registered.saturating_sub(1) as u64);
+        rig.end();
+    }
 }
 
 /// A receive is put off by the kernel, and so many of them come with one wait.

@@ -13,6 +13,7 @@ use std::time::Duration;
 use io_uring::{IoUring, Probe};
 
 use super::chunk_ring::ChunkRing;
+use super::table::Table;
 use super::{CHUNKS, LENT, Uring, permit};
 use crate::buffers::Supply;
 use crate::reactor::backend::Drive;
@@ -50,6 +51,8 @@ impl Uring {
         if let Some(name) = permit::missing(&probe) {
             return Err(format!("it has no operation {name:?}"));
         }
+        let places = config.registered.min(config.sockets).min(descriptors_max());
+        let table = Table::new(&ring.submitter(), u32::try_from(places).unwrap_or(u32::MAX));
         permit::restrict(&ring, permitted)?;
         permit::try_each(&mut ring)?;
         let coalesce = if ring.params().is_feature_min_timeout() { config.coalesce } else { Duration::ZERO };
@@ -72,6 +75,7 @@ impl Uring {
             ring,
             supply,
             chunks,
+            table,
             lent_max: LENT,
             frames: Vec::new(),
             waiting: VecDeque::new(),
@@ -108,6 +112,16 @@ pub(super) fn refusal(error: io::Error) -> String {
         Some(libc::ENOMEM) => format!("the limit for locked memory is too low: {error}"),
         Some(libc::EINVAL) => format!("this kernel lacks a feature that is needed: {error}"),
         _ => error.to_string(),
+    }
+}
+
+/// Descriptors that this process may have: as many places the kernel's table of them has at most.
+fn descriptors_max() -> usize {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the limit is ours, and written during the call only.
+    match unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) } {
+        0 => usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX),
+        _ => 0,
     }
 }
 

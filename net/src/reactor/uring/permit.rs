@@ -14,6 +14,7 @@ use io_uring::types::Fd;
 use io_uring::{IoUring, Probe, cqueue, opcode, squeue};
 
 use super::open::refusal;
+use super::table::UPDATE;
 use super::{BELL, CHUNKS};
 
 /// Each operation that is used, by name.
@@ -29,8 +30,8 @@ pub(in crate::reactor) const OPERATIONS: [(&str, u8); 9] = [
     ("cancel", opcode::AsyncCancel::CODE),
 ];
 
-/// `IORING_REGISTER_PBUF_RING` and `IORING_UNREGISTER_PBUF_RING` of `linux/io_uring.h`.
-const REGISTRATIONS: [u8; 2] = [22, 23];
+/// `IORING_REGISTER_PBUF_RING` and `IORING_UNREGISTER_PBUF_RING` of `linux/io_uring.h`, and that of descriptors.
+const REGISTRATIONS: [u8; 3] = [22, 23, UPDATE];
 
 /// The first operation that the kernel does not have.
 pub(super) fn missing(probe: &Probe) -> Option<&'static str> {
@@ -39,7 +40,7 @@ pub(super) fn missing(probe: &Probe) -> Option<&'static str> {
 
 /// Enables a ring, for these operations alone.
 pub(super) fn restrict(ring: &IoUring, permitted: &[(&str, u8)]) -> Result<(), String> {
-    let flags = squeue::Flags::SKIP_SUCCESS | squeue::Flags::BUFFER_SELECT;
+    let flags = squeue::Flags::SKIP_SUCCESS | squeue::Flags::BUFFER_SELECT | squeue::Flags::FIXED_FILE;
     let mut restrictions: Vec<_> = permitted.iter().map(|(_, code)| Restriction::sqe_op(*code)).collect();
     restrictions.extend(REGISTRATIONS.map(Restriction::register_op));
     restrictions.push(Restriction::sqe_flags_allowed(flags.bits()));
