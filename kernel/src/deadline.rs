@@ -29,8 +29,11 @@ const ROWS: usize = 8;
 /// How long an ask waits whose outcome has no room to wait.
 const RETRY: Duration = Duration::from_millis(1);
 
+/// The row of those, in the order of when they are looked at again.
+const AGAIN: u32 = ROWS as u32;
+
 /// The row of asks that have a timer each. It is in no order.
-const TIMED: u32 = ROWS as u32;
+const TIMED: u32 = AGAIN + 1;
 
 /// The first of the rows of lost asks, one for each scheduling group, in the order in which they are ended.
 const LOST: u32 = TIMED + 1;
@@ -95,7 +98,7 @@ struct Row {
 }
 
 pub(crate) struct Deadlines {
-    rows: [Row; ROWS],
+    rows: [Row; ROWS + 1],
     /// The row that was used last: the next ask is likely to be of the same.
     recent: u32,
     /// Asks in all rows, and lost ones.
@@ -107,7 +110,7 @@ pub(crate) struct Deadlines {
 impl Deadlines {
     pub(crate) const fn new() -> Deadlines {
         let unused = Row { within: Duration::ZERO, first: NONE, last: NONE };
-        Deadlines { rows: [unused; ROWS], recent: 0, open: 0, next: Time::MAX }
+        Deadlines { rows: [unused; ROWS + 1], recent: 0, open: 0, next: Time::MAX }
     }
 
     /// An ask's time may be over.
@@ -127,8 +130,9 @@ impl Deadlines {
 
     #[inline(never)]
     fn find_row(&mut self, within: Duration) -> Option<u32> {
-        let known = self.rows.iter().position(|row| row.within == within);
-        let row = known.or_else(|| self.rows.iter().position(|row| row.first == NONE))?;
+        let rows = &self.rows[..ROWS];
+        let known = rows.iter().position(|row| row.within == within);
+        let row = known.or_else(|| rows.iter().position(|row| row.first == NONE))?;
         self.rows[row].within = within;
         self.recent = row as u32;
         Some(self.recent)
@@ -353,17 +357,8 @@ impl Kernel {
     #[cold]
     pub(crate) fn postpone_ask(&mut self, cell: u32) {
         self.leave_row(self.memory.pending(cell).row(), cell);
-        let memory = &self.memory;
-        let last_of =
-            |row: &Row| if row.last == NONE { Time::ZERO } else { memory.pending(row.last).deadline.get() };
-        let row = match self.deadlines.row_for(RETRY) {
-            Some(row) => row as usize,
-            None => {
-                let lasts = self.deadlines.rows.iter().map(last_of).enumerate();
-                lasts.min_by_key(|(_, last)| *last).map_or(0, |(row, _)| row)
-            }
-        };
-        let deadline = (self.now + RETRY).max(last_of(&self.deadlines.rows[row]));
+        let deadline = self.now + RETRY;
+        let row = AGAIN as usize;
         let last = core::mem::replace(&mut self.deadlines.rows[row].last, cell);
         if last == NONE {
             self.deadlines.rows[row].first = cell;
@@ -371,7 +366,7 @@ impl Kernel {
             self.memory.pending(last).next.set(cell);
         }
         let pending = self.memory.pending(cell);
-        pending.row.set(pending.row.get() & !ROW_MASK | row as u32);
+        pending.row.set(pending.row.get() & !ROW_MASK | AGAIN);
         pending.next.set(NONE);
         pending.prev.set(last);
         pending.deadline.set(deadline);

@@ -8,10 +8,18 @@ use super::timers::LATE;
 use super::tree::Lives;
 use super::{Act, Id, Lack, Reply, Verdict, check};
 
+#[derive(Debug)]
+struct Ask {
+    /// When its time is over.
+    deadline: Time,
+    /// Since when it has been found late, while its actor runs.
+    late: Option<Time>,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Answers {
-    /// Asks without an outcome, and when their time is over.
-    asks: BTreeMap<(Id, u32), Time>,
+    /// Asks without an outcome.
+    asks: BTreeMap<(Id, u32), Ask>,
     futures: BTreeMap<(Id, u32), ()>,
     /// Asks of instances that were restarted, and whether they were answered only then: what waited already may come.
     late_asks: BTreeMap<u32, bool>,
@@ -23,9 +31,9 @@ pub(super) struct Answers {
 impl Answers {
     pub(super) fn see(&mut self, act: Act, lives: &Lives) -> Verdict {
         match act {
-            Act::Asked { id, no, deadline } => _ = self.asks.insert((id, no), deadline),
+            Act::Asked { id, no, deadline } => _ = self.asks.insert((id, no), Ask { deadline, late: None }),
             Act::Answered { id, no, reply, now } => {
-                let Some(deadline) = self.asks.remove(&(id, no)) else {
+                let Some(Ask { deadline, .. }) = self.asks.remove(&(id, no)) else {
                     if let Some(only_then) = self.late_asks.remove(&no) {
                         let came = only_then && matches!(reply, Reply::Answer(_));
                         return check(!came, "an ask ends with its instance", || format!("{no} of {id}"));
@@ -68,11 +76,15 @@ impl Answers {
         Ok(())
     }
 
-    pub(super) fn at_rest(&self, now: Time, lives: &Lives) -> Verdict {
-        for ((id, no), deadline) in &self.asks {
-            let lacks = self.lacking.contains(&(*id, *no)) && lives.is_short(*id);
-            let waits = !lives.of(*id).runs() || *deadline + LATE >= now;
-            check(waits || lacks, "each ask has one outcome", || format!("{no} of {id} has none"))?;
+    pub(super) fn at_rest(&mut self, now: Time, lives: &Lives) -> Verdict {
+        for ((id, no), ask) in &mut self.asks {
+            let short = lives.is_short(*id);
+            let lacks = self.lacking.contains(&(*id, *no)) && short;
+            let waits = !lives.of(*id).runs() || ask.deadline + LATE >= now;
+            // One whose outcome found no room to wait is looked at again soon.
+            let again = short && now <= *ask.late.get_or_insert(now) + LATE * 2;
+            ask.late = ask.late.filter(|_| !waits);
+            check(waits || again || lacks, "each ask has one outcome", || format!("{no} of {id} has none"))?;
         }
         for (id, no) in self.futures.keys() {
             check(!lives.of(*id).runs(), "each future has one outcome", || format!("{no} of {id} has none"))?;

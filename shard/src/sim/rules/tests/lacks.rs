@@ -42,7 +42,6 @@ fn what_was_to_come_may_be_wanting_where_there_is_no_room() {
     assert_eq!(Story::of(&other).0.at_rest(NOW), Ok(()), "it is looked at again");
     let asked = Act::Asked { id: 2, no: 7, deadline: due };
     lawful_if_short(&[asked, lacks(2, Lack::Answer { no: 7 })], "each ask has one outcome");
-    assert_eq!(broken(&[SHORT, asked]), Some("each ask has one outcome"), "it is forgotten");
     let watched = [&[Act::Watching { watcher: 2, target: 3, with: true }][..], &ends(3)].concat();
     let lack = [&watched[..], &[lacks(2, Lack::Notice { target: 3 })]].concat();
     lawful_if_short(&lack, "each watch has one notice");
@@ -57,6 +56,16 @@ fn a_timer_that_found_no_room_to_wait_is_looked_at_again_soon() {
     assert_eq!(story.0.at_rest(NOW + Duration::from_millis(2)), Ok(()));
     let forgotten = story.0.at_rest(NOW + Duration::from_millis(3)).unwrap_err();
     assert_eq!(forgotten.rule, "no timer is forgotten");
+}
+
+#[test]
+fn an_ask_whose_outcome_found_no_room_to_wait_is_looked_at_again_soon() {
+    let asked = Act::Asked { id: 2, no: 7, deadline: Time::from_millis(500) };
+    let mut story = Story::of(&[SHORT, asked]);
+    assert_eq!(story.broken_at_rest(), None);
+    assert_eq!(story.0.at_rest(NOW + Duration::from_millis(2)), Ok(()));
+    let forgotten = story.0.at_rest(NOW + Duration::from_millis(3)).unwrap_err();
+    assert_eq!(forgotten.rule, "each ask has one outcome");
 }
 
 #[test]
