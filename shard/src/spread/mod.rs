@@ -322,8 +322,8 @@ where
         }
     }
 
-    /// Lets a routee go: it handles what this actor has told it, then it stops, of which nobody is told. Says whether it
-    /// was a routee.
+    /// Lets a routee go: it handles what this actor has told it, then it stops, of which nobody is told; see [`Pool::retire`]
+    /// for what may be lost. Says whether it was a routee.
     pub fn retire<B: Actor>(&mut self, ctx: &mut Ctx<'_, B>, routee: impl Into<Address>) -> bool {
         self.settle(ctx);
         let routee = routee.into();
