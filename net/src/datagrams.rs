@@ -140,7 +140,7 @@ pub trait DatagramCtx<A: Actor> {
     /// A socket for datagrams at an address, UDP or Unix; port 0 has the operating system choose, and the file of a Unix socket is
     /// left to the caller to remove. This actor is told what comes, as `make` puts it. With `unhandled` datagrams that it has not
     /// handled nothing more is read until it has handled half; what comes meanwhile waits in the operating system's buffer, and
-    /// is lost when that is full. Of a datagram that is longer than a [chunk](crate::reactor::ReactorConfig::chunk_bytes) the
+    /// is lost when that is full. Of a datagram that is longer than a [chunk](crate::reactor::ReactorConfig) the
     /// beginning comes.
     ///
     /// # Errors
