@@ -167,7 +167,7 @@ where
 fn find_free(system: &Handle, address: &Address, options: &Options) -> Result<(), SocketError> {
     let simulated = system.extension::<Net>().is_none_or(|net| net.is_simulated());
     match address.ip() {
-        Some(ip) if !simulated && ip.port() != 0 => match Taken::at(ip, options) {
+        Some(ip) if !simulated && ip.port() != 0 => match Taken::soon_at(ip, options) {
             Ok(_) => Ok(()),
             Err(error) => Err(SocketError::Refused { address: address.clone(), error }),
         },

@@ -452,13 +452,15 @@ fn take_ports(bind: SocketAddr, shards: usize) -> Result<(SocketAddr, Vec<Option
 }
 
 fn try_ports(bind: SocketAddr, shards: usize) -> std::io::Result<(SocketAddr, Vec<Option<Taken>>)> {
-    let first = Taken::at(bind, &Options::default())?;
+    // Of ports that are not asked for others will do.
+    let take = if bind.port() == 0 { Taken::at } else { Taken::soon_at };
+    let first = take(bind, &Options::default())?;
     let base = first.address;
     let mut ports = vec![Some(first)];
     for shard in 1..shards {
         let address = u16::try_from(shard).ok().and_then(|shard| port_of(base, shard));
         let address = address.ok_or_else(|| std::io::Error::other("the ports end before"))?;
-        ports.push(Some(Taken::at(address, &Options::default())?));
+        ports.push(Some(take(address, &Options::default())?));
     }
     Ok((base, ports))
 }

@@ -29,20 +29,25 @@ pub(crate) struct Taken {
 
 #[cfg(unix)]
 impl Taken {
-    /// Takes an address; port 0 is any that is free. Waits a little for one that somebody has.
+    /// Takes an address; port 0 is any that is free.
     pub(crate) fn at(address: SocketAddr, options: &Options) -> io::Result<Taken> {
         let kind = super::store::SocketKind::Listener;
+        let listener = super::descriptor::make(kind, &address.into(), options, true)?;
+        let address = listener.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
+        Ok(Taken { listener, address })
+    }
+
+    /// As [`Taken::at`], and waits a little for an address that somebody has: where no other would do.
+    pub(crate) fn soon_at(address: SocketAddr, options: &Options) -> io::Result<Taken> {
         let until = Instant::now() + HELD_MAX;
-        let listener = loop {
-            match super::descriptor::make(kind, &address.into(), options, true) {
+        loop {
+            match Taken::at(address, options) {
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < until => {
                     std::thread::sleep(HELD_LOOK);
                 }
-                made => break made?,
+                taken => return taken,
             }
-        };
-        let address = listener.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
-        Ok(Taken { listener, address })
+        }
     }
 
     /// As a backend needs it, which knows no such thing where it is simulated.
@@ -61,6 +66,10 @@ impl Taken {
 #[cfg(not(unix))]
 impl Taken {
     pub(crate) fn at(_: SocketAddr, _: &Options) -> io::Result<Taken> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(crate) fn soon_at(_: SocketAddr, _: &Options) -> io::Result<Taken> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
