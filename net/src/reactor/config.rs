@@ -65,9 +65,12 @@ pub struct ReactorConfig {
     /// the default, is not at all; some tens of microseconds suit a service with many clients whose cores are not always
     /// busy. io_uring of Linux 6.12 and later does this; without it nothing is held up.
     pub coalesce: Duration,
-    /// Writes of at least so many bytes to another host go without a copy, where io_uring is used; a socket for which the
-    /// operating system copies all the same goes back to copying. `None`, the default, is never: it pays only where the
-    /// network device gathers, and that is to be measured there. Linux's documentation has it pay from some 10 KB on.
+    /// Writes to another host that leave together and are of at least so many bytes, a page each on average, go without a copy,
+    /// where io_uring is used; a socket for which the operating system copies all the same goes back to copying. `None`, the
+    /// default, is never. Between two hosts of one machine (loopback, a pair of virtual devices) everything is copied at the
+    /// receiver instead, and what is sent so cost 1.2 to 1.6 times the processor time from 4 to 64 KiB, and much the same at
+    /// 1 MiB. It pays only where the network device gathers, and that is to be measured there: Linux's documentation has it
+    /// pay from some 10 KB on.
     pub zero_copy_from: Option<usize>,
 }
 

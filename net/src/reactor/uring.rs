@@ -281,7 +281,13 @@ impl Drive for Uring {
                     Some(Address::Unix(_)) => flags | libc::MSG_DONTWAIT,
                     _ => flags,
                 };
-                opcode::SendMsg::new(fd, &raw const frame.header).flags(flags as u32).build()
+                let header = &raw const frame.header;
+                if store.operations[key].zero_copy {
+                    store.counters.zero_copies += 1;
+                    opcode::SendMsgZc::new(fd, header).flags(flags as u32).ioprio(REPORT_USAGE).build()
+                } else {
+                    opcode::SendMsg::new(fd, header).flags(flags as u32).build()
+                }
             }
         };
         let fixed = if held { squeue::Flags::FIXED_FILE } else { squeue::Flags::empty() };

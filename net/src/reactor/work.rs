@@ -10,6 +10,8 @@ use super::store::{Finish, Life, SocketKind, Work};
 pub(super) const GATHER: usize = 64;
 /// Bytes that one send gathers, until no further buffer is added.
 const GATHER_BYTES: usize = 1 << 20;
+/// Bytes of each buffer that are worth holding its memory for, on average: a page.
+const HELD_BYTES: usize = 4096;
 /// Datagrams of one socket that are in flight at most.
 const DATAGRAMS: u32 = 64;
 
@@ -149,8 +151,8 @@ impl Reactor {
             send.buffers.push(outgoing);
         }
         send.zero_copy = entry.zero_copy
-            && send.buffers.len() == 1
-            && self.zero_copy_from.is_some_and(|from| send.bytes >= from);
+            && self.zero_copy_from.is_some_and(|from| send.bytes >= from)
+            && (send.buffers.len() == 1 || send.bytes >= HELD_BYTES * send.buffers.len());
         entry.sending = Some(operation);
         self.backend.start(operation, &mut self.store);
     }

@@ -57,6 +57,67 @@ fn a_buffer_that_is_sent_without_a_copy_comes_back_when_the_network_has_let_go_o
 }
 
 #[test]
+fn buffers_that_leave_together_are_not_copied_if_they_are_large_enough_on_average() {
+    let Some(mut rig) = Rig::new(open_uring, &zero_copy()) else { return };
+    let mut zero_copies = 0;
+    for (count, len, all) in [(8, 50_000, 1), (8, 3_000, 0), (2, 5_000, 1), (2, 4_999, 0)] {
+        let (client, server) = zero_copy_pair(&mut rig);
+        for token in 0..count {
+            rig.reactor.write(client, pattern(len), Some(token)).unwrap();
+        }
+        rig.until("all has come", |rig| {
+            rig.of(server).received.len() == count as usize * len
+                && rig.of(client).written.len() == count as usize
+        });
+        assert!(rig.of(server).received.chunks(len).all(|piece| piece == pattern(len)));
+        // One send takes all of them.
+        zero_copies += all;
+        assert_eq!(rig.reactor.counters().zero_copies, zero_copies, "{count} of {len}");
+    }
+    rig.end();
+}
+
+#[test]
+fn a_buffer_is_held_until_the_network_lets_go_of_it_though_its_send_has_ended() {
+    let Some(mut rig) = Rig::new(open_uring, &zero_copy()) else { return };
+    // The sender's system takes all at once, the receiver's a little until somebody reads.
+    let socket = Options { receive_buffer: Some(4096), send_buffer: Some(200_000), ..Options::default() };
+    for count in [1, 4] {
+        rig.resumes = false;
+        let listener = rig.reactor.listen(&"127.0.0.1:0".parse().unwrap(), &socket).unwrap();
+        let address = rig.reactor.local_address(listener).unwrap();
+        let client = rig.reactor.connect(&address, &socket).unwrap();
+        rig.until("connected", |rig| rig.of(client).connected == 1 && rig.of(listener).accepted.len() == 1);
+        let server = rig.of(listener).accepted[0];
+        rig.reactor.store.sockets[client.0].zero_copy = true;
+        for token in 0..count {
+            rig.reactor.write(client, pattern(20_000 / count), Some(token as u64)).unwrap();
+        }
+        rig.reactor.submit();
+        let send = rig.reactor.store.sockets[client.0].sending;
+        let send = send.or_else(|| {
+            // It has ended with its submission.
+            let operations = &rig.reactor.store.operations;
+            operations.keys().into_iter().find(|key| operations[*key].bytes == 20_000)
+        });
+        let send = send.expect("its memory is in use");
+        rig.until("the send has ended", |rig| rig.reactor.store.operations[send].sent == 20_000);
+        for _ in 0..20 {
+            rig.turn();
+            rig.reactor.park(Some(Duration::ZERO));
+        }
+        assert_eq!(rig.of(client).written, []);
+        let held = &rig.reactor.store.operations[send].buffers;
+        assert!(held.len() == count && held.iter().all(|held| *held.buffer == *pattern(20_000 / count)));
+        rig.reactor.resume(server);
+        rig.until("it is let go of", |rig| rig.of(client).written.len() == count);
+        assert!(rig.reactor.store.operations.get(send).is_none());
+        rig.until("all has come", |rig| rig.of(server).received.len() == 20_000);
+    }
+    rig.end();
+}
+
+#[test]
 fn a_socket_whose_sends_are_copied_all_the_same_goes_back_to_copying() {
     let Some(mut rig) = Rig::new(open_uring, &zero_copy()) else { return };
     let (client, server) = zero_copy_pair(&mut rig);

@@ -18,7 +18,7 @@ use super::table::UPDATE;
 use super::{BELL, CHUNKS};
 
 /// Each operation that is used, by name.
-pub(in crate::reactor) const OPERATIONS: [(&str, u8); 9] = [
+pub(in crate::reactor) const OPERATIONS: [(&str, u8); 10] = [
     ("accept", opcode::AcceptMulti::CODE),
     ("connect", opcode::Connect::CODE),
     ("receive", opcode::RecvMulti::CODE),
@@ -26,6 +26,7 @@ pub(in crate::reactor) const OPERATIONS: [(&str, u8); 9] = [
     ("send", opcode::Send::CODE),
     ("send message", opcode::SendMsg::CODE),
     ("send without a copy", opcode::SendZc::CODE),
+    ("send message without a copy", opcode::SendMsgZc::CODE),
     ("read", opcode::Read::CODE),
     ("cancel", opcode::AsyncCancel::CODE),
 ];
@@ -62,6 +63,7 @@ pub(super) fn try_each(ring: &mut IoUring) -> Result<(), String> {
         opcode::Send::new(none, nothing, 0).build(),
         opcode::SendMsg::new(none, &raw const header).build(),
         opcode::SendZc::new(none, nothing, 0).build(),
+        opcode::SendMsgZc::new(none, &raw const header).build(),
         opcode::Read::new(none, nothing.cast_mut(), 0).build(),
         opcode::AsyncCancel::new(BELL).build(),
     ];
