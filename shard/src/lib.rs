@@ -33,7 +33,7 @@
 //! | an actor, on any shard | [`ShardCtx::child_spawner`] by [`On`], [`Ctx::child_on`] by number: the actor is told when it is there | [`ShardCtx::spawn_on`], [`ShardCtx::spawner_on`]: likewise |
 //! | a thread that is no shard, which blocks | | [`Handle::spawn`], [`Handle::spawn_on`]; with a name [`Handle::spawn_named`], [`Handle::spawner`] |
 //! | code on a shard that is no actor | [`Scope::child_on`], on an actor's behalf | [`Scope::spawner`] |
-//! | a pool, its routees | [`Pool`] beside the owner; [`SpreadPool`] on any shards, or [`Routees`] by hand | |
+//! | a pool, its routees | [`Pool`] beside the owner; [`SpreadPool`] on any shards, or [`Routees`] by hand; `RemotePool` of `corelane-net` on other hosts | |
 //!
 //! The short ones take a factory and no more; a spawner also takes a name, a scheduling group and a mailbox bound. What is
 //! decided for the path of a name comes before all that ([`Deployment`]).
@@ -117,5 +117,5 @@ pub use receptionist::{Key, Listing, Receptionist};
 pub use report::{PhaseReport, Report, ShardReport, ShardStats};
 pub use routees::Routees;
 pub use spawn::On;
-pub use spread::SpreadPool;
+pub use spread::{NewRoutee, NoRoutee, RouteeSource, SpreadPool};
 pub use system::{Handle, System};

@@ -237,6 +237,30 @@ mod configured {
         }
     }
 
+    /// Conformance 21.
+    #[test]
+    fn what_names_no_hosts_for_routees_is_refused_with_its_place() {
+        for (value, words) in [
+            ("[]", "a list of hosts, like [\"corelane://"),
+            ("\"\"", "a list of hosts, like [\"corelane://"),
+            ("3", "a list of hosts, like [\"corelane://"),
+            ("[\"corelane://shop@localhost:1\"]", "the host is an address in numbers"),
+            ("[\"shop@127.0.0.1:1\"]", "\"shop@127.0.0.1:1\": it begins with corelane://"),
+            ("[\"corelane://s@127.0.0.1:1\", \"corelane://s@127.0.0.1:1\"]", "is listed twice"),
+        ] {
+            let text = format!("[deploy.\"/user/owner\"]\nroutees_at = {value}\n");
+            let error = Sources::new().text("shop.toml", text).load().unwrap_err().to_string();
+            assert!(error.contains("shop.toml:2") && error.contains(words), "{value}: {error}");
+        }
+        // On the shards of other hosts nobody here decides.
+        let hosts = "routees_at = [\"corelane://s@127.0.0.1:1\", \"corelane://s@[::1]:2\"]";
+        let text = format!("{SYSTEM}[deploy.\"/user/owner\"]\nroutees_on = 1\n{hosts}\n");
+        let config = Sources::new().text("shop.toml", text).load().unwrap();
+        assert!(config.to_string().contains(hosts), "{config}");
+        let error = config.builder().start().map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains("shop.toml:6: deploy \"/user/owner\": routees_at says"), "{error}");
+    }
+
     #[test]
     fn what_names_no_shards_is_refused_with_what_may_stand_there() {
         for (value, words) in [
@@ -515,6 +539,9 @@ fn a_routee_that_cannot_be_spawned_and_a_deployment_that_cannot_be_honoured_fail
     assert!(failure.to_string().contains(&CallError::NoSuchShard.to_string()), "{failure}");
     let failure = failure_of(Deployment::new().routees(9), RouteesOn::Spread);
     assert!(failure.is::<DeployPoolError>() && failure.to_string().contains("room for 8"), "{failure}");
+    let elsewhere = Deployment::new().routees_at(["corelane://shop@127.0.0.1:1"]);
+    let failure = failure_of(elsewhere, RouteesOn::Spread);
+    assert!(failure.is::<DeployPoolError>() && failure.to_string().contains("a RemotePool"), "{failure}");
     let failure = failure_of(Deployment::new().router(RouterKind::ConsistentHash), RouteesOn::Spread);
     assert!(failure.is::<DeployPoolError>() && failure.to_string().contains("no key"), "{failure}");
 }

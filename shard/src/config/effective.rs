@@ -7,7 +7,7 @@ use std::path::Path;
 use toml_writer::ToTomlKey as _;
 
 use super::builder::Builder;
-use super::keys::{DEPLOY, DEPLOY_KEYS, EXTENSIONS, ROUTEES_ON, SHARD};
+use super::keys::{DEPLOY, DEPLOY_KEYS, EXTENSIONS, ROUTEES_AT, ROUTEES_ON, SHARD};
 use super::problem::{ConfigError, ConfigProblem, Origin};
 use super::section::{AnySection, Conflict, SectionType, split};
 use super::source::Sources;
@@ -169,7 +169,8 @@ impl Config {
                 let set = DEPLOY_KEYS.iter().zip(values).find(|(key, _)| key.name == name)?.1.as_ref()?;
                 Some(set.1.to_string())
             };
-            let origins = Origins { on: origin(SHARD), routees_on: origin(ROUTEES_ON) };
+            let origins =
+                Origins { on: origin(SHARD), routees_on: origin(ROUTEES_ON), routees_at: origin(ROUTEES_AT) };
             builder.decisions.push(Decision { path: path.clone(), deployment, origins });
         }
         builder

@@ -225,9 +225,11 @@ pub(crate) const EXTENSIONS: &str = "extensions";
 
 /// The table of what is decided for actors: `[deploy."/user/name"]`.
 pub(crate) const DEPLOY: &str = "deploy";
-/// The keys of a deployment that name shards, of which only the start knows whether there are such.
+/// The keys of a deployment of which only the start knows whether they make sense: whether there are such shards, and which
+/// of them stand together.
 pub(crate) const SHARD: &str = "shard";
 pub(crate) const ROUTEES_ON: &str = "routees_on";
+pub(crate) const ROUTEES_AT: &str = "routees_at";
 
 pub(crate) const DEPLOY_KEYS: &[DeployKey] = &[
     DeployKey {
@@ -274,6 +276,16 @@ pub(crate) const DEPLOY_KEYS: &[DeployKey] = &[
                 Value::Shards(first, last) => Some(RouteesOn::Shards { first, last }),
                 _ => None,
             }
+        },
+    },
+    DeployKey {
+        name: ROUTEES_AT,
+        allowed: Allowed::parsed_list(
+            "a list of hosts, like [\"corelane://shop@127.0.0.1:2552\", \"corelane://shop@127.0.0.2:2552\"]",
+            host_named,
+        ),
+        set: |deployment, value| {
+            value.names(|hosts| *deployment = std::mem::take(deployment).routees_at(hosts));
         },
     },
     DeployKey {
@@ -325,7 +337,7 @@ mod tests {
             Shape::Cores => samples.push(Value::Cores(vec![3, 0, 1])),
             Shape::Shards { most } => samples.extend([(0, 0), (1, most)].map(|(a, b)| Value::Shards(a, b))),
             // None of these keys has a value that only its layer can read.
-            Shape::Parsed { .. } => {}
+            Shape::Parsed { .. } | Shape::ParsedList { .. } => {}
             Shape::Names => samples.push(Value::Names(vec!["two".to_owned(), "one".to_owned()])),
         }
         samples

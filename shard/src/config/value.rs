@@ -181,6 +181,11 @@ pub(crate) enum Shape {
         what: &'static str,
         parse: fn(&str) -> Result<String, String>,
     },
+    /// Names that only its layer can read; one at least.
+    ParsedList {
+        what: &'static str,
+        parse: fn(&str) -> Result<String, String>,
+    },
 }
 
 impl Allowed {
@@ -233,6 +238,12 @@ impl Allowed {
     /// Names, each at most once: a [`Value::Names`].
     pub const fn names() -> Allowed {
         Allowed::shaped(Shape::Names)
+    }
+
+    /// Names that the layer reads itself, each at most once, and one at least: a [`Value::Names`]. `what` and `parse` are as for
+    /// [`Allowed::parsed`].
+    pub const fn parsed_list(what: &'static str, parse: fn(&str) -> Result<String, String>) -> Allowed {
+        Allowed::shaped(Shape::ParsedList { what, parse })
     }
 
     pub(crate) const fn cores() -> Allowed {
@@ -308,10 +319,13 @@ impl Allowed {
                 }
             }
             Shape::Parsed { parse, .. } => parse(raw.text().ok_or(None)?).map(Value::Text).map_err(Some),
-            Shape::Names => raw.names().and_then(|names| match first_twice(&names) {
-                Some(name) => Err(Some(format!("{name:?} is listed twice"))),
-                None => Ok(Value::Names(names)),
-            }),
+            Shape::Names => once(raw.names()?),
+            Shape::ParsedList { parse, .. } => {
+                let names = raw.names()?;
+                let read = |name: &String| parse(name).map_err(|error| Some(format!("{name:?}: {error}")));
+                let names = names.iter().map(read).collect::<Result<Vec<_>, Hint>>()?;
+                if names.is_empty() { Err(None) } else { once(names) }
+            }
         }
     }
 }
@@ -346,7 +360,7 @@ impl fmt::Display for Allowed {
             Shape::Shards { most } => {
                 write!(f, "{or}shards from 0 to {most}, like 2 or \"2-5\"")
             }
-            Shape::Parsed { what, .. } => write!(f, "{or}{what}"),
+            Shape::Parsed { what, .. } | Shape::ParsedList { what, .. } => write!(f, "{or}{what}"),
             Shape::Names => write!(f, "{or}a list of names, like \"one,two\" or [\"one\", \"two\"]"),
         }
     }
@@ -430,6 +444,14 @@ impl<'a> Raw<'a> {
         }
         let Raw::File(DeValue::Array(array)) = self else { return Err(None) };
         array.iter().map(|item| name(item.get_ref().as_str().ok_or(None)?)).collect()
+    }
+}
+
+/// Names, if each is listed once.
+fn once(names: Vec<String>) -> Result<Value, Hint> {
+    match first_twice(&names) {
+        Some(name) => Err(Some(format!("{name:?} is listed twice"))),
+        None => Ok(Value::Names(names)),
     }
 }
 

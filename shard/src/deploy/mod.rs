@@ -61,6 +61,10 @@ pub struct Deployment {
     /// [`DeployPool::start_deployed`](crate::DeployPool) and is a [`SpreadPool`](crate::SpreadPool). Spawning does not look
     /// at it.
     pub routees_on: Option<RouteesOn>,
+    /// On which hosts the routees of the pool of that actor live, each `corelane://system@host:port`, which starts by
+    /// [`DeployPool::start_deployed`](crate::DeployPool) and is a `RemotePool` of `corelane-net`. Each host chooses the shards
+    /// there, so `routees_on` cannot be decided as well. Spawning does not look at it.
+    pub routees_at: Option<Arc<[Arc<str>]>>,
     /// The host on which it is spawned, `corelane://system@host:port`, where it is a child that may live on any: one that is
     /// made of props, by `child_at` or `child_here` of `corelane-net`. The host chooses the shard then, whatever is said here.
     /// What is spawned from a factory in the code lives on its parent's host.
@@ -160,6 +164,13 @@ impl Deployment {
         self
     }
 
+    /// Decides on which hosts the routees of its pool live, each `corelane://system@host:port`.
+    #[must_use]
+    pub fn routees_at<H: AsRef<str>>(mut self, hosts: impl IntoIterator<Item = H>) -> Deployment {
+        self.routees_at = Some(hosts.into_iter().map(|host| host.as_ref().into()).collect());
+        self
+    }
+
     /// Decides on which host it is spawned: `corelane://system@host:port`.
     #[must_use]
     pub fn host(mut self, host: &str) -> Deployment {
@@ -189,6 +200,7 @@ impl Deployment {
             router: self.router.or(other.router),
             routees: self.routees.or(other.routees),
             routees_on: self.routees_on.or(other.routees_on),
+            routees_at: self.routees_at.or(other.routees_at),
             host: self.host.or(other.host),
         }
     }
@@ -208,6 +220,7 @@ pub(crate) struct Decision {
 pub(crate) struct Origins {
     pub(crate) on: Option<String>,
     pub(crate) routees_on: Option<String>,
+    pub(crate) routees_at: Option<String>,
 }
 
 /// All deployments of a system, for look-up: an exact path costs one hash, patterns are tried from the most specific.
@@ -233,6 +246,9 @@ impl Deployments {
             if decision.deployment.routees_on.is_some() {
                 origins.routees_on = decision.origins.routees_on.clone();
             }
+            if decision.deployment.routees_at.is_some() {
+                origins.routees_at = decision.origins.routees_at.clone();
+            }
         }
         let mut deployments = Deployments::default();
         for (path, (deployment, origins)) in merged {
@@ -247,6 +263,20 @@ impl Deployments {
                 && let Err(error) = host_named(host)
             {
                 return refuse(None, format!("{host:?} is no host: {error}"));
+            }
+            if let Some(hosts) = &deployment.routees_at {
+                let wrong = hosts.iter().find_map(|host| Some((host, host_named(host).err()?)));
+                let what = match (wrong, deployment.routees_on) {
+                    (Some((host, error)), _) => Some(format!("{host:?} is no host: {error}")),
+                    _ if hosts.is_empty() => Some("routees_at names no host".to_owned()),
+                    (None, Some(_)) => Some(
+                        "routees_at says on which hosts, which choose the shards: no routees_on".to_owned(),
+                    ),
+                    (None, None) => None,
+                };
+                if let Some(what) = what {
+                    return refuse(origins.routees_at, what);
+                }
             }
             if let Some(RouteesOn::Shards { first, last }) = deployment.routees_on {
                 if last < first {
@@ -352,7 +382,10 @@ mod tests {
                 deployment: Deployment::new().host(text),
                 origins: Origins::default(),
             };
-            let refused = Deployments::new(&[decision], 1).unwrap_err();
+            let refused = Deployments::new(&[decision.clone()], 1).unwrap_err();
+            assert!(refused.contains("/user/a") && refused.contains(wrong), "{refused}");
+            let deployment = Deployment::new().routees_at(["corelane://shop@[::1]:80", text]);
+            let refused = Deployments::new(&[Decision { deployment, ..decision }], 1).unwrap_err();
             assert!(refused.contains("/user/a") && refused.contains(wrong), "{refused}");
         }
     }

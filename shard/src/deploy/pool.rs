@@ -8,9 +8,10 @@ use corelane_kernel::{Actor, Ctx};
 
 use super::{Deployment, RouteesOn};
 use crate::local::ShardCtx;
-use crate::spread::SpreadPool;
+use crate::spread::{RouteeSource, SpreadPool};
 
-/// Lets operators say how a pool routes and how many routees it has, and of a [`SpreadPool`], where they live.
+/// Lets operators say how a pool routes and how many routees it has, and of a [`SpreadPool`], where they live; of the
+/// `RemotePool` of `corelane-net`, on which hosts too.
 ///
 /// ```
 /// use corelane_kernel::router::{AnyStrategy, Evicted, Pool, RouterKind};
@@ -106,6 +107,14 @@ pub enum DeployPoolError {
         /// The owner's path.
         path: String,
     },
+    /// The pool's routees cannot live on the hosts that are decided: they are the [`Pool`]'s own or those of a
+    /// [`SpreadPool`], or one of the hosts cannot be joined.
+    RouteesAt {
+        /// The owner's path.
+        path: String,
+        /// Why not.
+        error: String,
+    },
     /// The pool did not start, for a reason that nobody decided.
     Pool(PoolError),
 }
@@ -122,6 +131,9 @@ impl fmt::Display for DeployPoolError {
             }
             DeployPoolError::RouteesOn { path } => {
                 write!(f, "routees_on: this pool's live with their owner; deployed for {path:?}")
+            }
+            DeployPoolError::RouteesAt { path, error } => {
+                write!(f, "routees_at: {error}; deployed for {path:?}")
             }
             DeployPoolError::Pool(error) => error.fmt(f),
         }
@@ -152,6 +164,10 @@ where
         if !matches!(decided.routees_on, None | Some(RouteesOn::Own)) {
             return Err(DeployPoolError::RouteesOn { path });
         }
+        if decided.routees_at.is_some() {
+            let error = "this pool's live with their owner: it takes a RemotePool".to_owned();
+            return Err(DeployPoolError::RouteesAt { path, error });
+        }
         let size = size_within::<N>(&path, &decided)?;
         choose(self.strategy_mut(), &decided, path, ctx)?;
         size.into_iter().for_each(|size| self.set_size(size));
@@ -163,7 +179,7 @@ impl<A, K, F, const N: usize> DeployPool for SpreadPool<A, AnyStrategy<K>, F, N>
 where
     A: Actor,
     K: KeyOf<A::Msg>,
-    F: FnMut() -> A + Clone + Send + 'static,
+    F: RouteeSource<A>,
 {
     fn start_deployed<B: Actor>(&mut self, ctx: &mut Ctx<'_, B>) -> Result<(), DeployPoolError> {
         self.deploy(ctx)?;
@@ -173,7 +189,14 @@ where
     fn deploy<B: Actor>(&mut self, ctx: &mut Ctx<'_, B>) -> Result<(), DeployPoolError> {
         let Some((path, decided)) = decided(ctx) else { return Ok(()) };
         let size = size_within::<N>(&path, &decided)?;
+        // Who says on which shards, says on this host. All is taken, or nothing.
+        let mut source = self.source().clone();
+        if let Some(hosts) = decided.routees_at.as_deref().or(decided.routees_on.and(Some(&[]))) {
+            let put = source.put_at(hosts, &mut ctx.scope());
+            put.map_err(|error| DeployPoolError::RouteesAt { path: path.clone(), error })?;
+        }
         choose(self.strategy_mut(), &decided, path, ctx)?;
+        *self.source_mut() = source;
         size.into_iter().for_each(|size| self.set_size(size));
         decided.routees_on.into_iter().for_each(|on| self.set_on(on));
         Ok(())

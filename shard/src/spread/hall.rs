@@ -4,13 +4,14 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use corelane_kernel::router::PoolError;
-use corelane_kernel::{ActorRef, Address, Failure, Scope, SpawnError, Time};
+use corelane_kernel::{ActorRef, Address, Failure, Scope, Time};
 
-use crate::error::SpawnOnError;
+use super::source::NoRoutee;
 
-/// Since when a routee is there, and how many came before it in its place that did not live long.
+/// Where a routee lives, since when it is there, and how many came before it in its place that did not live long.
 pub(super) struct Life {
     pub(super) routee: Address,
+    pub(super) site: usize,
     pub(super) since: Time,
     pub(super) before: u32,
 }
@@ -23,6 +24,10 @@ pub(super) struct Hall<M> {
     pub(super) awaited: RefCell<Vec<Awaited>>,
     /// Somebody who was on the way will not come: another is to.
     pub(super) short: Cell<bool>,
+    /// One who was on the way cannot be had, which is the owner's failure if nobody is there.
+    pub(super) missing: RefCell<Option<Failure>>,
+    /// The owner waits for the first, not for all.
+    first: bool,
     /// The owner is suspended until nobody is on the way.
     pub(super) held: Cell<bool>,
     /// The instance of the owner that the pool belongs to has ended.
@@ -32,17 +37,20 @@ pub(super) struct Hall<M> {
 /// Somebody on the way.
 pub(super) struct Awaited {
     pub(super) number: u64,
-    pub(super) shard: usize,
+    pub(super) site: usize,
     pub(super) before: u32,
 }
 
 impl<M: 'static> Hall<M> {
-    pub(super) fn new() -> Rc<Hall<M>> {
+    /// `first`: the owner waits for the first routee only.
+    pub(super) fn new(first: bool) -> Rc<Hall<M>> {
         Rc::new(Hall {
             any: Cell::new(false),
             arrived: RefCell::new(Vec::new()),
             awaited: RefCell::new(Vec::new()),
             short: Cell::new(false),
+            missing: RefCell::new(None),
+            first,
             held: Cell::new(false),
             over: Cell::new(false),
         })
@@ -52,10 +60,28 @@ impl<M: 'static> Hall<M> {
         self.arrived.borrow().len() + self.awaited.borrow().len()
     }
 
-    /// How many of those here and on their way live on a shard.
-    pub(super) fn on_shard(&self, shard: usize) -> usize {
-        let here = self.arrived.borrow().iter().filter(|(routee, _)| routee.place().shard() == shard).count();
-        here + self.awaited.borrow().iter().filter(|awaited| awaited.shard == shard).count()
+    /// How many of those here and on their way live at a site.
+    pub(super) fn at_site(&self, site: usize) -> usize {
+        let here = self.arrived.borrow().iter().filter(|(_, life)| life.site == site).count();
+        here + self.awaited.borrow().iter().filter(|awaited| awaited.site == site).count()
+    }
+
+    /// Whether the owner need not wait, as far as those here go.
+    pub(super) fn suffices(&self) -> bool {
+        self.first && !self.arrived.borrow().is_empty()
+    }
+
+    /// One on the way could not be had, and is to be ordered again. Gives how many came before it by now.
+    pub(super) fn again(&self, number: u64) -> u32 {
+        let mut awaited = self.awaited.borrow_mut();
+        let Some(awaited) = awaited.iter_mut().find(|awaited| awaited.number == number) else { return 0 };
+        awaited.before = awaited.before.saturating_add(1);
+        awaited.before
+    }
+
+    /// Whether somebody of this number is on the way.
+    pub(super) fn awaits(&self, number: u64) -> bool {
+        self.awaited.borrow().iter().any(|awaited| awaited.number == number)
     }
 
     /// Nobody of this number is on the way any more.
@@ -72,40 +98,46 @@ impl<M: 'static> Hall<M> {
         Some(arrived.remove(at).1)
     }
 
-    /// Somebody has come, or will not.
+    /// Somebody has come to a site, or will not.
     pub(super) fn meet(
         &self,
         owner: Address,
         number: u64,
-        born: Result<ActorRef<M>, SpawnError>,
+        born: Result<(ActorRef<M>, usize), NoRoutee>,
         scope: &mut Scope<'_>,
     ) {
         let before = self.strike(number).map_or(0, |awaited| awaited.before);
         if self.over.get() {
             // The next instance of the owner knows nothing of it.
-            return born.into_iter().for_each(|routee| scope.stop(routee));
+            return born.into_iter().for_each(|(routee, _)| scope.stop(routee));
         }
-        let mut failed = false;
-        match born {
-            Ok(to) if scope.watch(owner, to).is_ok() => {
-                let life = Life { routee: to.address(), since: scope.now(), before };
+        let failure = match born {
+            Ok((to, site)) if scope.watch(owner, to).is_ok() => {
+                let life = Life { routee: to.address(), site, since: scope.now(), before };
                 self.arrived.borrow_mut().push((to, life));
+                None
             }
-            Ok(to) => {
+            Ok((to, _)) => {
                 scope.stop(to);
-                scope.fail(owner, Failure::from(PoolError::OutOfMemory));
-                failed = true;
+                Some(Failure::from(PoolError::OutOfMemory))
             }
-            // It was stopped before it came, as part of a family whose parent goes on perhaps.
-            Err(SpawnError::Stopping) => self.short.set(true),
-            Err(error) => {
-                scope.fail(owner, Failure::from(SpawnOnError::from(error)));
-                failed = true;
+            Err(NoRoutee::Stopping) => {
+                self.short.set(true);
+                None
             }
-        }
+            Err(NoRoutee::Failed(failure)) => Some(failure),
+            // An owner that waits has nobody else.
+            Err(NoRoutee::Missing(failure)) if self.held.get() && self.len() == 0 => Some(failure),
+            Err(NoRoutee::Missing(failure)) => {
+                self.missing.replace(Some(failure));
+                None
+            }
+        };
+        let failed = failure.is_some();
+        failure.into_iter().for_each(|failure| scope.fail(owner, failure));
         self.any.set(true);
         // Nobody else would, if the failure is one to go on after.
-        if failed || self.awaited.borrow().is_empty() {
+        if failed || self.suffices() || self.awaited.borrow().is_empty() {
             self.let_go(owner, scope);
         }
     }

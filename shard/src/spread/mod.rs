@@ -7,9 +7,13 @@
 //!
 //! Who would be told to nobody waits: the owner is suspended while its pool is empty and routees are on their way. A routee
 //! that is to be replaced after a while has its place kept by a child of the owner, the *pause*.
+//!
+//! Where routees may live and how one is had there is its *source*'s: a factory's, or that of a layer above, whose routees may
+//! live on other hosts and be missing for a while.
 
 mod hall;
 mod order;
+mod source;
 
 use std::fmt;
 use std::rc::Rc;
@@ -21,8 +25,8 @@ use corelane_kernel::{Actor, Address, Backoff, Ctx, Failure, Group, TellError};
 
 use self::hall::{Awaited, Hall, Life, Over};
 use self::order::{Kind, Order, Pause};
+pub use self::source::{NewRoutee, NoRoutee, RouteeSource};
 use crate::deploy::RouteesOn;
-use crate::error::{CallError, SpawnOnError};
 use crate::local::{ShardCtx, local};
 
 /// A pool whose routees live on many shards, up to `N` of them: on all, unless the code or the configuration says
@@ -117,7 +121,7 @@ use crate::local::{ShardCtx, local};
 /// shard costs ([`Ctx::child_on`]) and a watch.
 pub struct SpreadPool<A: Actor, S = RoundRobin, F = fn() -> A, const N: usize = ROUTEES_DEFAULT> {
     /// Of the routees that were adopted. It is never started, and spawns none itself.
-    pool: Pool<A, S, F, N>,
+    pool: Pool<A, S, fn() -> A, N>,
     kind: Kind<F>,
     on: RouteesOn,
     /// How many there are to be.
@@ -125,7 +129,7 @@ pub struct SpreadPool<A: Actor, S = RoundRobin, F = fn() -> A, const N: usize = 
     /// Routees ever ordered: the number in the next one's name.
     ordered: u64,
     backoff: Option<Backoff>,
-    /// Of those that are there, where there is a back-off.
+    /// Of those that are there.
     lives: Vec<Life>,
     resizer: Option<Resizer>,
     hall: Rc<Hall<A::Msg>>,
@@ -139,19 +143,24 @@ impl<A: Actor, const N: usize> SpreadPool<A, RoundRobin, fn() -> A, N> {
 }
 
 /// Settings, before the start.
-impl<A: Actor, F: Clone, const N: usize> SpreadPool<A, RoundRobin, F, N> {
+impl<A: Actor, F: RouteeSource<A>, const N: usize> SpreadPool<A, RoundRobin, F, N> {
     /// As [`SpreadPool::new`], with a factory that may have captured something: its type is the pool's third parameter.
     pub fn from_factory(size: usize, factory: F) -> Self {
+        SpreadPool::from_source(size, factory)
+    }
+
+    /// A pool whose routees come from a [`RouteeSource`] of a layer above.
+    pub fn from_source(size: usize, source: F) -> Self {
         SpreadPool {
-            pool: Pool::from_factory(size, factory.clone()),
-            kind: Kind { factory, name: None, group: Group::Normal, mailbox: 0 },
+            pool: Pool::from_factory(size, nobody),
+            kind: Kind { source, name: None, group: Group::Normal, mailbox: 0 },
             on: RouteesOn::Spread,
             wanted: 0,
             ordered: 0,
             backoff: None,
             lives: Vec::new(),
             resizer: None,
-            hall: Hall::new(),
+            hall: Hall::new(F::FAR),
         }
     }
 
@@ -161,6 +170,11 @@ impl<A: Actor, F: Clone, const N: usize> SpreadPool<A, RoundRobin, F, N> {
         let pool = pool.strategy(strategy);
         SpreadPool { pool, kind, on, wanted, ordered, backoff, lives, resizer, hall }
     }
+}
+
+/// The factory of the pool below, which is never called: it spawns none.
+fn nobody<A>() -> A {
+    unreachable!("the routees of a spread pool come from its source")
 }
 
 impl<A: Actor, S, F, const N: usize> SpreadPool<A, S, F, N> {
@@ -223,6 +237,16 @@ impl<A: Actor, S, F, const N: usize> SpreadPool<A, S, F, N> {
         self.on = on;
     }
 
+    /// Where the routees come from.
+    pub fn source(&self) -> &F {
+        &self.kind.source
+    }
+
+    /// Where the routees come from, to be changed before the start.
+    pub fn source_mut(&mut self) -> &mut F {
+        &mut self.kind.source
+    }
+
     /// The strategy, to be changed.
     pub fn strategy_mut(&mut self) -> &mut S {
         self.pool.strategy_mut()
@@ -249,7 +273,7 @@ impl<A, S, F, const N: usize> SpreadPool<A, S, F, N>
 where
     A: Actor,
     S: router::Strategy<A::Msg>,
-    F: FnMut() -> A + Clone + Send + 'static,
+    F: RouteeSource<A>,
 {
     /// Orders the routees: to be called from the owner's `started`, once. The owner's messages wait until all are there. A
     /// resizer's bounds hold from the start.
@@ -293,6 +317,9 @@ where
         let (evicted, life) = self.take_out(gone);
         if evicted == Evicted::Stranger {
             return Ok(false);
+        }
+        if let Some(life) = &life {
+            self.kind.source.ended(gone, life.site, &mut ctx.scope());
         }
         let (before, wait) = match (life, self.backoff) {
             (Some(life), Some(backoff)) => {
@@ -360,21 +387,25 @@ where
         }
         let (.., handle, own) = local(ctx);
         let owner = ctx.me().address();
-        let shard = self.place(own, handle.shards());
-        if shard >= handle.shards() {
-            let error = SpawnOnError::Call(CallError::NoSuchShard);
-            ctx.scope().fail(owner, Failure::from(error));
-            return Ok(false);
-        }
+        let sites = match self.kind.source.sites(self.on, own, &handle) {
+            Ok(sites) => sites,
+            Err(failure) => {
+                ctx.scope().fail(owner, failure);
+                return Ok(false);
+            }
+        };
+        let Some(site) = self.emptiest(&sites) else { return Ok(false) };
         self.hold(ctx)?;
         self.ordered += 1;
         let (number, hall) = (self.ordered, self.hall.clone());
-        hall.awaited.borrow_mut().push(Awaited { number, shard, before });
-        let order = Order { number, owner, shard, kind: self.kind.clone(), hall };
-        let ordered = if wait.is_zero() {
-            order.give(&mut ctx.scope())
+        hall.awaited.borrow_mut().push(Awaited { number, site, before });
+        let order = Order { number, owner, site, kind: self.kind.clone(), hall };
+        // One that may have to be ordered again has its place kept from the beginning.
+        let again = self.backoff.filter(|_| F::FAR);
+        let ordered = if wait.is_zero() && again.is_none() {
+            order.give::<A>(None, &mut ctx.scope())
         } else {
-            ctx.spawn(Pause { wait, order: Some(order) }).map(drop)
+            ctx.spawn(Pause::<A, F> { wait, order, again, open: true }).map(drop)
         };
         if let Err(error) = ordered {
             self.hall.strike(number);
@@ -391,7 +422,7 @@ where
         if self.ordered == 0 {
             ctx.attach(Over(self.hall.clone())).map_err(|_| PoolError::OutOfMemory)?;
         }
-        if self.pool.is_empty() && !self.hall.held.get() {
+        if self.pool.is_empty() && !self.hall.suffices() && !self.hall.held.get() {
             ctx.suspend_self().map_err(|_| PoolError::OutOfMemory)?;
             self.hall.held.set(true);
         }
@@ -412,15 +443,12 @@ where
         Some(self.lives.swap_remove(at))
     }
 
-    /// Where the fewest are, of those shards where they may be; of equals, the owner's own or the next.
-    fn place(&self, own: usize, shards: usize) -> usize {
-        let there = |shard| {
-            let adopted = self.pool.routees().iter();
-            adopted.filter(|routee| routee.address().place().shard() == shard).count()
-                + self.hall.on_shard(shard)
+    /// The site where the fewest are, of equals the first.
+    fn emptiest(&self, sites: &[usize]) -> Option<usize> {
+        let there = |site: usize| {
+            self.lives.iter().filter(|life| life.site == site).count() + self.hall.at_site(site)
         };
-        let away = |shard: usize| (shard + shards - own) % shards;
-        self.on.range(own, shards).min_by_key(|shard| (there(*shard), away(*shard))).unwrap_or(own)
+        sites.iter().copied().min_by_key(|site| there(*site))
     }
 
     /// Takes in who has come, and lets go who is too many.
@@ -430,8 +458,7 @@ where
         self.hall.any.set(false);
         for (routee, life) in self.hall.arrived.take() {
             match self.pool.adopt(ctx, routee) {
-                Ok(()) if self.backoff.is_some() => self.lives.push(life),
-                Ok(()) => {}
+                Ok(()) => self.lives.push(life),
                 Err(error) => {
                     ctx.stop(routee);
                     self.fail(ctx, error);
@@ -442,6 +469,12 @@ where
             && let Err(error) = self.refill(ctx)
         {
             self.fail(ctx, error);
+        }
+        if let Some(failure) = self.hall.missing.take()
+            && self.is_empty()
+        {
+            let me = ctx.me();
+            ctx.scope().fail(me, failure);
         }
         if self.pool.len() > self.wanted {
             // Never to more: it is not to spawn.
@@ -477,7 +510,7 @@ impl<A, S, F, const N: usize> SpreadPool<A, S, F, N>
 where
     A: Actor,
     S: router::Strategy<A::Msg>,
-    F: FnMut() -> A + Clone + Send + 'static,
+    F: RouteeSource<A>,
 {
     /// Tells the routee that the strategy picks; see [`Router::tell`].
     #[inline]
