@@ -12,7 +12,7 @@
 //!
 //! Both meet in `tls` (what stands between a connection and its link) → `peer` (what is known of other hosts) → `trust` (what
 //! untrusted ones may reach) → `gate` (a shard's links on its sockets, below the kernel's uplink) → `resolve`, `named` (look-up on
-//! other hosts), `spawning` (children there) → `endpoint` (the extension, and its configuration) → `settings` (what of it stands in
+//! other hosts), `spawning`, `pool` (children there, and pools of them) → `endpoint` (the extension, and its configuration) → `settings` (what of it stands in
 //! configuration files, with the feature `config`) and [`sim`] (clusters in one thread).
 
 // What only io_uring needs is there all the same.
@@ -30,6 +30,7 @@ pub mod liveness;
 mod named;
 mod net;
 mod peer;
+mod pool;
 pub mod reactor;
 mod resolve;
 mod serving;
@@ -49,6 +50,7 @@ pub use endpoint::{Endpoint, EndpointConfig, EndpointError};
 pub use gate::{Gate, GateStats};
 pub use named::Resolver;
 pub use net::{Net, NetConfig, SimulatedHost};
+pub use pool::{PoolTrouble, RemotePool};
 pub use resolve::{RemoteCtx, RemoteHandle, RemoteHost, RemoteLookupError, RemoteUrl};
 pub use serving::{ServeError, Service, serve};
 pub use sockets::{Sink, Sockets};

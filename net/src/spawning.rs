@@ -185,8 +185,34 @@ impl<'k, O> RemoteChildSpawner<'k, O> {
         props: P,
         then: impl FnOnce(Result<ActorRef<P::Msg>, RemoteSpawnError>, &mut Scope<'_>) + 'static,
     ) -> Result<(), RemoteSpawnError> {
-        let gate = Endpoint::part(&mut self.scope).cloned().ok_or(RemoteLookupError::NoEndpoint)?;
-        let decided = self.name.and_then(|name| gate.host_decided(&self.scope, self.parent, name));
+        let RemoteChildSpawner { parent, host, shard, name, group, mailbox, within, .. } = self;
+        let birth = Birth { parent, host, shard, name, group, mailbox, within };
+        birth.begin(&mut self.scope, props, then)
+    }
+}
+
+/// A child that is to be spawned wherever it is decided.
+pub(crate) struct Birth<'a> {
+    pub(crate) parent: Address,
+    /// `None` for this one.
+    pub(crate) host: Option<Result<RemoteHost, RemoteLookupError>>,
+    pub(crate) shard: Option<u16>,
+    pub(crate) name: Option<&'a str>,
+    pub(crate) group: Group,
+    pub(crate) mailbox: u32,
+    pub(crate) within: Option<Duration>,
+}
+
+impl Birth<'_> {
+    /// Has the child made, as [`RemoteChildSpawner::spawn_then`] says.
+    pub(crate) fn begin<P: Props>(
+        self,
+        scope: &mut Scope<'_>,
+        props: P,
+        then: impl FnOnce(Result<ActorRef<P::Msg>, RemoteSpawnError>, &mut Scope<'_>) + 'static,
+    ) -> Result<(), RemoteSpawnError> {
+        let gate = Endpoint::part(scope).cloned().ok_or(RemoteLookupError::NoEndpoint)?;
+        let decided = self.name.and_then(|name| gate.host_decided(scope, self.parent, name));
         let (host, shard) = match (decided, self.host) {
             (Some(host), _) => (host?, None),
             (None, Some(host)) => (host?, self.shard),
@@ -200,7 +226,7 @@ impl<'k, O> RemoteChildSpawner<'k, O> {
             group: self.group,
             mailbox: self.mailbox,
         };
-        gate.spawn_child(&mut self.scope, self.parent, &wanted, props, then)
+        gate.spawn_child(scope, self.parent, &wanted, props, then)
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use corelane_kernel::{Actor, ActorRef, AskError, Ctx, Outcome, ReplyTo, Strategy, Terminated};
-use corelane_net::codec::{Compact, Registry, Wire};
+use corelane_kernel::{Actor, ActorRef, AskError, Backoff, Ctx, Outcome, ReplyTo, Strategy, Terminated};
+use corelane_net::codec::{Compact, Props, Registry, Wire};
 use corelane_net::link::LinkConfig;
 use corelane_net::liveness::LivenessConfig;
 use corelane_net::sim::Cluster;
 use corelane_net::sim::random::{RandomCluster, Tally};
-use corelane_net::{Endpoint, EndpointConfig, Pem, RemoteCtx, RemoteLookupError, TlsConfig};
+use corelane_net::{Endpoint, EndpointConfig, Pem, RemoteCtx, RemoteLookupError, RemotePool, TlsConfig};
 use corelane_shard::sim::{Host, Options, Sim, Simulation, Trace, note};
 use corelane_shard::{Extension, On};
 use serde::{Deserialize, Serialize};
@@ -268,6 +268,109 @@ fn a_short_cut_of_either_way_costs_time_and_no_message() {
             "{from}, {to}"
         );
     }
+}
+
+/// What each routee is made of.
+#[derive(Clone, Serialize, Deserialize)]
+struct Listen;
+
+impl Wire for Listen {
+    const NAME: &'static str = "test.Listen";
+    type Form = Compact;
+}
+
+impl Props for Listen {
+    type Msg = Word;
+}
+
+/// Keeps listeners on other hosts.
+struct Crew(RemotePool<Listen>);
+
+enum Task {
+    Say(u64),
+    Grow(usize),
+    Count,
+}
+
+impl Actor for Crew {
+    type Msg = Task;
+    fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        Ok(self.0.start(ctx)?)
+    }
+    fn receive(&mut self, task: Task, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        match task {
+            Task::Say(number) => self.0.tell(ctx, Word::Say(number)),
+            Task::Grow(size) => self.0.resize(ctx, size)?,
+            Task::Count => note(format_args!("{} there", self.0.routees(ctx).len())),
+        }
+        Ok(())
+    }
+    fn terminated(&mut self, gone: &Terminated, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        note(format_args!("gone: {:?}", gone.reason));
+        assert!(self.0.replace(ctx, gone.address)?);
+        Ok(())
+    }
+}
+
+/// Conformance 28, 38.
+#[test]
+fn a_pool_has_its_routees_on_other_hosts_while_one_is_without_power_and_on_that_when_it_is_back() {
+    let trace = run(|sim, two| {
+        let listens = || {
+            let mut registry = registry();
+            registry.spawns(|_: &Listen| Listener(0)).unwrap();
+            registry
+        };
+        let start = |sim: &mut Simulation, two: &mut Two, host| {
+            sim.start_host(two.cluster.plan(host, 1, listens())).unwrap()
+        };
+        let third = start(sim, two, 3);
+        let fourth = start(sim, two, 4);
+        let hosts = [3, 4].map(|host| two.cluster.url(host, ""));
+        let make = move || {
+            let workers = RemotePool::new(4, Listen).at(&hosts);
+            Crew(workers.backoff(Backoff::new(SECOND / 10, SECOND)))
+        };
+        let crew = two.near.spawn_on(0, make).unwrap();
+        let have = |sim: &mut Simulation, two: &mut Two, tasks: Vec<Task>| {
+            tasks.into_iter().for_each(|task| two.near.tell(crew, task));
+            sim.run_for(SECOND);
+        };
+        let four = |from| (from..from + 4).map(Task::Say).chain([Task::Count]).collect();
+        sim.run_for(5 * SECOND);
+        have(sim, two, four(0));
+        two.cluster.network().switch_off(Cluster::host(3));
+        drop(third);
+        sim.note("dark");
+        sim.run_for(20 * SECOND);
+        have(sim, two, four(10));
+        let _third = start(sim, two, 3);
+        sim.note("back");
+        have(sim, two, vec![Task::Grow(8)]);
+        sim.run_for(20 * SECOND);
+        have(sim, two, vec![Task::Count]);
+        two.cluster.network().switch_off(Cluster::host(4));
+        drop(fourth);
+        sim.note("dark");
+        sim.run_for(60 * SECOND);
+        have(sim, two, (20..28).map(Task::Say).chain([Task::Count]).collect());
+    });
+    let mut parts = Vec::new();
+    for mut part in notes(&trace)[1..].split(|line| ["dark", "back"].contains(line)).map(<[_]>::to_vec) {
+        part.sort_unstable();
+        parts.push(part);
+    }
+    let gone = "gone: Unreachable";
+    let expected = [
+        vec!["4 there", "hears 0", "hears 1", "hears 2", "hears 3"],
+        vec!["4 there", gone, gone, "hears 10", "hears 11", "hears 12", "hears 13"],
+        vec!["8 there"],
+        vec![
+            "8 there", gone, gone, gone, gone, "hears 20", "hears 21", "hears 22", "hears 23", "hears 24",
+            "hears 25", "hears 26", "hears 27",
+        ],
+    ];
+    assert_eq!(parts, expected);
 }
 
 /// Conformance 38: both live, one way is cut, and each gives the other up; when it is mended, they find each other again.

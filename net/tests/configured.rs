@@ -3,12 +3,14 @@
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
-use corelane_kernel::{Actor, Ctx, Outcome};
-use corelane_net::codec::Registry;
+use corelane_kernel::router::{AnyStrategy, RouterKind};
+use corelane_kernel::{Actor, Ctx, Outcome, Terminated};
+use corelane_net::codec::{Compact, Props, Registry, Wire};
 use corelane_net::reactor::Backend;
-use corelane_net::{Endpoint, EndpointConfig, Net, NetConfig, Sockets};
+use corelane_net::{Endpoint, EndpointConfig, Net, NetConfig, RemotePool, Sockets};
 use corelane_shard::config::{Builder, Config};
-use corelane_shard::{On, Sources, System};
+use corelane_shard::{DeployPool, On, Sources, System};
+use serde::{Deserialize, Serialize};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -75,6 +77,88 @@ fn two_systems_are_joined_by_their_configuration() {
     assert_eq!(read.recv_timeout(LONG).unwrap(), "by configuration");
     end(near);
     end(far);
+}
+
+/// What each routee is made of.
+#[derive(Clone, Serialize, Deserialize)]
+struct Hire;
+
+impl Wire for Hire {
+    const NAME: &'static str = "test.Hire";
+    type Form = Compact;
+}
+
+impl Props for Hire {
+    type Msg = String;
+}
+
+/// Whose code says nothing of hosts.
+struct Foreman {
+    workers: RemotePool<Hire, AnyStrategy>,
+    kind: Sender<RouterKind>,
+}
+
+impl Actor for Foreman {
+    type Msg = String;
+    fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        self.workers.start_deployed(ctx)?;
+        Ok(self.kind.send(self.workers.strategy_mut().kind())?)
+    }
+    fn receive(&mut self, job: String, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        // Each is told once it is there.
+        if self.workers.routees(ctx).len() < self.workers.len() {
+            let me = ctx.me();
+            ctx.tell(me, job);
+            return Ok(());
+        }
+        self.workers.router(ctx).broadcast(ctx, job);
+        Ok(())
+    }
+    fn terminated(&mut self, gone: &Terminated, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        self.workers.replace(ctx, gone.address)?;
+        Ok(())
+    }
+}
+
+/// Conformance 21.
+#[test]
+fn a_file_decides_on_which_hosts_a_pool_has_how_many_routees_and_how_it_routes() {
+    let hosts: [_; 3] = std::array::from_fn(|_| {
+        let (texts, read) = channel();
+        let mut registry = Registry::new();
+        registry.spawns(move |_: &Hire| Reader(texts.clone())).unwrap();
+        let config = sources().load().unwrap();
+        let builder = config.builder().shutdown_within(LONG).offer_extension(Net::configured());
+        let system = builder.offer_extension(Endpoint::configured(registry)).start().unwrap();
+        let at = format!("corelane://shop@{}", system.extension::<Endpoint>().unwrap().address());
+        (system, at, read)
+    });
+    for (routees, on) in [(5, &hosts[..]), (2, &hosts[1..])] {
+        let list: Vec<_> = on.iter().map(|(_, at, _)| format!("{at:?}")).collect();
+        let list = list.join(", ");
+        let deployed = format!(
+            "[deploy.\"/user/foreman\"]\nrouter = \"random\"\nroutees = {routees}\nroutees_at = [{list}]\n"
+        );
+        let near = builder(&sources().text("pool.toml", deployed).load().unwrap()).start().unwrap();
+        let (kind, kinds) = channel();
+        let make = move || Foreman {
+            workers: RemotePool::new(1, Hire).strategy(AnyStrategy::new()),
+            kind: kind.clone(),
+        };
+        let foreman = near.spawner("foreman").spawn(make).unwrap();
+        assert_eq!(kinds.recv_timeout(LONG), Ok(RouterKind::Random));
+        near.call(0, move |scope| scope.tell(foreman, "all".to_owned())).unwrap();
+        for (host, (_, _, read)) in on.iter().enumerate() {
+            let count = (routees + on.len() - 1 - host) / on.len();
+            for _ in 0..count {
+                assert_eq!(read.recv_timeout(LONG).as_deref(), Ok("all"));
+            }
+        }
+        end(near);
+        // Nobody else had one, and nobody more.
+        assert!(hosts.iter().all(|(_, _, read)| read.try_recv().is_err()));
+    }
+    hosts.into_iter().for_each(|(system, ..)| end(system));
 }
 
 #[test]

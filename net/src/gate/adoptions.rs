@@ -81,8 +81,15 @@ impl Gate {
         let path = prefix(self.inner.borrow().host_of(slot), &path);
         let name = (!name.is_empty()).then_some(name.as_str());
         let from = Parentage { outpost, parent, path: &path, name, group, mailbox };
-        // Counted before it can end.
-        self.enter().slots[slot].children += 1;
+        {
+            let mut inner = self.enter();
+            if inner.slots[slot].children >= inner.shared.config.children_max {
+                // Of many that came at once, those before have taken the room.
+                return inner.refuse_child(slot, outpost.to_raw(), NoChild::TooMany);
+            }
+            // Counted before it can end.
+            inner.slots[slot].children += 1;
+        }
         if let Err(error) = adopt(scope, &from) {
             let why = match error {
                 SpawnError::OutOfMemory => NoChild::OutOfMemory,

@@ -16,6 +16,7 @@ use super::slot::place_of;
 use super::{Gate, Inner, Todo};
 use crate::codec::{self, EncodeError, Envelope, Props};
 use crate::link::LinkTo;
+use crate::peer::node_of;
 use crate::resolve::{RemoteHost, RemoteLookupError};
 use crate::spawning::RemoteSpawnError;
 use crate::wire::{NoChild, SPAWN_PROPS_MAX, Signal, Spawn};
@@ -99,6 +100,33 @@ impl Gate {
     pub(crate) fn own_host(&self) -> RemoteHost {
         let shared = &self.inner.borrow().shared;
         RemoteHost::new(&shared.me.system, shared.public)
+    }
+
+    /// Does something in the next turn: an outpost of which its parent was just told is gone by then, and its name is free.
+    pub(crate) fn call_later(&self, call: impl FnOnce(&mut Scope<'_>) + 'static) {
+        self.enter().todo.push(Todo::Call(Box::new(call)));
+    }
+
+    /// Whether children may be spawned on a host at all, as far as is known here.
+    pub(crate) fn check_host(&self, host: &RemoteHost) -> Result<(), RemoteLookupError> {
+        self.inner.borrow().node_at(host).map(drop)
+    }
+
+    /// Whether an actor of which something was just heard lives on a host.
+    pub(crate) fn is_of(&self, actor: Address, own: Place, host: &RemoteHost) -> bool {
+        let shared = &self.inner.borrow().shared;
+        let node = match actor.place().same_realm(own) {
+            true => Some(shared.me.node),
+            false => shared.peers.by_realm(actor.place().realm()).map(|peer| peer.node()),
+        };
+        node == Some(node_of(host.system(), host.address()))
+    }
+
+    /// Whether what is told to an actor of another host is refused, because that is lost.
+    pub(crate) fn is_lost(&self, actor: Address, own: Place) -> bool {
+        let mut inner = self.enter();
+        !actor.place().same_realm(own)
+            && inner.slot_to(actor).is_none_or(|slot| inner.slots.get(slot).is_none_or(|of| of.lost))
     }
 
     /// The host that is decided for a child of this name, by its path.

@@ -117,6 +117,8 @@ enum Todo {
     Adopt(Box<Adoption>),
     /// To a link's peer, for an outpost of these numbers there: there is no child.
     NoChild(usize, RawAddress, NoChild),
+    /// Something that is not to be done in the midst of what the kernel does.
+    Call(Box<dyn FnOnce(&mut Scope<'_>)>),
 }
 
 /// See the module.
@@ -373,6 +375,7 @@ impl Gate {
                     }
                     Todo::Recall(place) => self.enter().recall(place),
                     Todo::Answer(then, found) => then(scope, found),
+                    Todo::Call(call) => call(scope),
                     Todo::PassOver(slot) => self.enter().pass_over(slot),
                     Todo::Bear(number) => self.bear(number, scope),
                     Todo::Childless(outpost, error) => {

@@ -50,7 +50,7 @@ impl Props for Idle {
     type Msg = Job;
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Job {
     Note(u64),
     Fail(String),

@@ -23,6 +23,7 @@ mod other;
 #[cfg(target_os = "linux")]
 mod parted;
 mod pki;
+mod pools;
 #[cfg(unix)]
 mod processes;
 mod routing;

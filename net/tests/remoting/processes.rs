@@ -2,7 +2,8 @@
 
 use std::sync::mpsc::channel;
 
-use corelane_kernel::{ActorRef, AskError, Strategy};
+use corelane_kernel::{Actor, ActorRef, AskError, Ctx, Outcome, Strategy, Terminated};
+use corelane_net::RemotePool;
 use corelane_net::reactor::Choice;
 use corelane_shard::On;
 
@@ -178,6 +179,52 @@ fn the_end_of_a_child_whose_process_is_killed_is_heard_once_and_its_successor_ma
     near.give(new, Job::Note(1));
     // Nothing more of the old one came in between.
     log.expect(&["w 1"]);
+    near.end();
+}
+
+/// Has workers in other processes, and others for those that are lost.
+struct Crew {
+    workers: RemotePool<Hire>,
+    said: std::sync::mpsc::Sender<String>,
+}
+
+impl Actor for Crew {
+    type Msg = Job;
+    fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        Ok(self.workers.start(ctx)?)
+    }
+    fn receive(&mut self, job: Job, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        self.workers.tell(ctx, job);
+        Ok(())
+    }
+    fn terminated(&mut self, gone: &Terminated, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        assert!(self.workers.replace(ctx, gone.address)?);
+        Ok(self.said.send(format!("crew hears {}", why(&gone.reason)))?)
+    }
+}
+
+/// Conformance 28, 38.
+#[test]
+fn the_routees_of_a_process_that_is_killed_are_had_from_another() {
+    let log = Log::new();
+    let (mut one, two) = (other(), other());
+    let near = log.host(1, Choice::Automatic, config());
+    let said = log.said.clone();
+    let reporter = near.system.spawn_on(On::Shard(0), move || Reporter(said.clone())).unwrap();
+    let (hosts, said) = ([one.at(), two.at()], log.said.clone());
+    let make = move || {
+        let hire = Hire { name: "w".into(), log: reporter };
+        Crew { workers: RemotePool::new(4, hire).at(&hosts), said: said.clone() }
+    };
+    let crew = near.system.spawn_on(On::Shard(0), make).unwrap();
+    log.expect(&["w started"; 4]);
+    one.kill();
+    log.expect_all(&["crew hears Unreachable", "crew hears Unreachable", "w started", "w started"]);
+    let notes = |numbers: std::ops::Range<u64>| {
+        numbers.for_each(|n| near.system.call(0, move |scope| scope.tell(crew, Job::Note(n))).unwrap());
+    };
+    notes(0..8);
+    log.expect_all(&["w 0", "w 1", "w 2", "w 3", "w 4", "w 5", "w 6", "w 7"]);
     near.end();
 }
 
