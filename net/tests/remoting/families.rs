@@ -235,6 +235,30 @@ fn who_cannot_be_spawned_there_is_refused_with_the_reason_and_leaves_nothing() {
     far.end();
 }
 
+/// The bound holds also for those that come in one piece, before any of them is there.
+#[test]
+fn children_that_are_sent_for_at_once_are_no_more_than_may() {
+    let log = Log::new();
+    let near = log.host(1, Choice::Poll, config());
+    let far = log.host(1, Choice::Poll, EndpointConfig { children_max: 1, ..config() });
+    let office = log.office(&near, Strategy::one_for_one());
+    let at = far.at();
+    office.have(&near, move |_, ctx| {
+        for name in ["a", "b", "c"] {
+            ctx.child_at(&at).name(name).within(LONG).spawn(Hire::of(name), Command::Hired)?;
+        }
+        Ok(())
+    });
+    let (there, refused): (Vec<_>, Vec<_>) =
+        (0..3).map(|_| office.next_hired()).partition(|hired| hired.is_ok());
+    assert_eq!((there.len(), refused.len()), (1, 2));
+    assert!(refused.iter().all(|hired| *hired == Err(RemoteSpawnError::TooMany)), "{refused:?}");
+    log.expect(&["a started"]);
+    near.end();
+    log.expect(&["a stopped", "boss stopped"]);
+    far.end();
+}
+
 #[test]
 fn addresses_in_props_are_good_where_the_child_is_and_on_hosts_that_it_has_not_met() {
     let log = Log::new();

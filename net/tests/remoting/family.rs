@@ -288,6 +288,11 @@ impl Office {
         next(&self.hired)
     }
 
+    /// What became of the next one that it sent for.
+    pub(crate) fn next_hired(&self) -> Result<ActorRef<Job>, RemoteSpawnError> {
+        next(&self.hired)
+    }
+
     /// Has the boss hire wherever it is deployed.
     #[track_caller]
     pub(crate) fn hire_here(&self, host: &Host, name: &'static str) -> ActorRef<Job> {
