@@ -143,7 +143,8 @@ impl Network {
         self.traffic.borrow_mut().mend_all();
     }
 
-    /// Breaks every connection between two hosts: both ends hear of it, as from a firewall that lost its state.
+    /// Breaks every connection between two hosts: both ends hear of it, as from a firewall that lost its state. Each does by
+    /// itself: before what is under way to it, which is lost, or behind that, or as late as something is sent again.
     pub fn reset(&self, one: IpAddr, other: IpAddr) {
         self.traffic.borrow_mut().reset(one, other);
     }

@@ -236,14 +236,24 @@ impl Traffic {
         self.cuts.clear();
     }
 
-    /// Breaks all connections between two hosts.
+    /// Breaks all connections between two hosts; each end hears of it by itself: before what is under way to it,
+    /// behind that, or late.
     pub(super) fn reset(&mut self, one: IpAddr, other: IpAddr) {
         let between = |state: &State| {
             state.peer.is_some() && [(one, other), (other, one)].contains(&(state.host, state.far))
         };
         let ends: Vec<u32> =
             self.ends.iter().filter(|(_, state)| between(state)).map(|(end, _)| *end).collect();
-        ends.into_iter().for_each(|end| self.send(end, Happening::Reset(end)));
+        for end in ends {
+            match self.draw() % 3 {
+                0 => self.send(end, Happening::Reset(end)),
+                kind => {
+                    // What is under way is lost; or it comes, and much later the news of the end.
+                    let at = if kind == 1 { self.arrival() } else { self.again_at() };
+                    self.send_at(at, Happening::Reset(end));
+                }
+            }
+        }
     }
 
     /// A host has no power from here on: nobody is told, and nothing answers for it.

@@ -103,7 +103,10 @@ impl Traffic {
             Happening::Bytes { from, to, bytes } => match self.here(to) {
                 Some(state) => {
                     state.in_transit -= bytes.len();
-                    state.inbox.extend(bytes);
+                    // Nothing comes to an end that is broken.
+                    if state.broken.is_none() {
+                        state.inbox.extend(bytes);
+                    }
                 }
                 // Nobody is there any more, and says so.
                 None => self.send(from, Happening::Reset(from)),
