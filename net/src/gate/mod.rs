@@ -75,6 +75,18 @@ pub struct GateStats {
     pub refused_in: u64,
     /// Messages that wait for room or for a connection.
     pub pending: u64,
+    /// Messages that came and wait for room in the kernel; their senders have no credit for them.
+    pub held: u64,
+    /// Signals that wait for their acknowledgement.
+    pub signals: u64,
+    /// Watches by actors of other hosts on actors here.
+    pub watches: u64,
+    /// Children here of actors of other hosts.
+    pub children: u64,
+    /// Children on other hosts of which nothing has been heard yet.
+    pub births: u64,
+    /// Look-ups on other hosts that wait for their answer.
+    pub lookups: u64,
     /// Times that a peer was given up, or followed by another life.
     pub lost: u64,
     /// Connections that were closed because of what came over them, and hellos that were refused.
@@ -89,6 +101,17 @@ pub struct GateStats {
     pub tls: TlsStats,
     /// Messages, signals, look-ups and references of untrusted peers that were dropped: beyond what they were given.
     pub untrusted: u64,
+}
+
+/// See [`Gate::audit`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Audit {
+    /// Connections of which a link found that the peer broke the protocol.
+    pub(crate) violations: u64,
+    /// Messages that wait for room, of the link that has most.
+    pub(crate) held_most: u64,
+    /// Messages for which peers have no credit, since they wait for room.
+    pub(crate) credit_kept: u64,
 }
 
 /// What is left to be done when nothing is borrowed.
@@ -269,6 +292,8 @@ impl Gate {
             strangers_closed: inner.strangers_closed,
             tls: inner.tls,
             untrusted: inner.tries.dropped(),
+            births: inner.births.len() as u64,
+            lookups: inner.lookups.len() as u64,
             ..GateStats::default()
         };
         for slot in &inner.slots {
@@ -279,9 +304,25 @@ impl Gate {
             stats.refused_in +=
                 of.unknown_type + of.unreadable_version + of.malformed + of.wrong_address + of.no_room;
             stats.pending += slot.pending.len() as u64;
+            stats.held += slot.held.len() as u64;
+            stats.signals += slot.link.signals_waiting() as u64;
+            stats.watches += slot.watched.len() as u64;
+            stats.children += slot.children as u64;
             stats.violations += of.violations + of.refused;
         }
         stats
+    }
+
+    /// What no gate may have, whatever goes wrong: for who checks it.
+    pub(crate) fn audit(&self) -> Audit {
+        let inner = self.inner.borrow();
+        let mut audit = Audit::default();
+        for slot in &inner.slots {
+            audit.violations += slot.link.stats().violations;
+            audit.held_most = audit.held_most.max(slot.held.len() as u64);
+            audit.credit_kept += slot.link.held().messages;
+        }
+        audit
     }
 
     /// Looks an actor up on another host.

@@ -410,6 +410,11 @@ impl Link {
         self.stats
     }
 
+    /// What was handed over and held, and not released yet.
+    pub(crate) fn held(&self) -> Allowance {
+        self.held
+    }
+
     /// Signals that wait for their acknowledgement.
     pub fn signals_waiting(&self) -> usize {
         self.signals.len()

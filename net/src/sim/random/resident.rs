@@ -1,55 +1,51 @@
-//! Who lives in a random cluster: an actor that tells, asks, watches, stops and looks up others, here and on other hosts, and says
-//! what it does.
+//! Who lives in a random cluster: an actor at the top of its shard, or a child of one on another host, that says what it does
+//! and what befalls it. What it does is in `habits`.
 
-use std::time::Duration;
+use corelane_kernel::{
+    Actor, ActorRef, Address, AskError, Ctx, Directive, Failure, Outcome, SpawnError, StopReason, Terminated,
+};
+use corelane_shard::sim::note;
 
-use corelane_kernel::{Actor, ActorRef, Address, AskError, Ctx, Failure, Outcome, TellError, Terminated};
-
-use super::books::{Books, Id};
-use super::message::{Msg, Token, body};
-use crate::resolve::RemoteCtx;
-use crate::sim::Cluster;
-
-/// How long those who are looked up or asked may take.
-const PATIENCE: [Duration; 3] =
-    [Duration::from_millis(20), Duration::from_millis(700), Duration::from_secs(8)];
-
-/// The name of a resident.
-pub(super) fn name(id: Id) -> String {
-    format!("r{id}")
-}
-
-/// The name of who is always there on a shard.
-pub(super) fn anchor(shard: usize) -> String {
-    format!("anchor{shard}")
-}
-
-/// The name of a simulated system.
-pub(super) const SYSTEM: &str = "world";
-
-fn url(host: u8, name: &str) -> String {
-    format!("corelane://{SYSTEM}@{}/user/{name}", Cluster::address(host))
-}
+use super::books::{Books, Whom};
+use super::habits::{FLOOD, PATIENCE, birth_named, name, url};
+use super::message::{Hire, Msg, Token, body};
+use super::rules::{Act, Born, Decision, Found, How, Id, Life};
+use crate::resolve::{RemoteCtx, RemoteLookupError};
+use crate::spawning::RemoteSpawnError;
 
 pub(super) struct Resident {
-    books: Books,
-    id: Id,
+    pub(super) books: Books,
+    pub(super) id: Id,
+    pub(super) host: u8,
+    /// What it was made of, if it is a child.
+    pub(super) hire: Option<Hire>,
     /// Anchors do nothing by themselves.
     is_anchor: bool,
-    known: Vec<(Id, ActorRef<Msg>)>,
-    watching: Vec<(Address, Id)>,
+    pub(super) known: Vec<Whom>,
+    pub(super) watching: Vec<(Address, Id)>,
 }
 
 impl Resident {
     pub(super) fn new(books: &Books, id: Id, is_anchor: bool) -> Resident {
-        Resident { books: books.clone(), id, is_anchor, known: Vec::new(), watching: Vec::new() }
+        Resident::made(books, id, None, is_anchor)
+    }
+
+    /// A child of somebody, which is made in this life.
+    pub(super) fn child(books: &Books, life: Life, hire: Hire) -> Resident {
+        let id = books.make(hire.birth, life);
+        Resident::made(books, id, Some(hire), false)
+    }
+
+    fn made(books: &Books, id: Id, hire: Option<Hire>, is_anchor: bool) -> Resident {
+        let (host, known, watching) = (books.host_of(id), Vec::new(), Vec::new());
+        Resident { books: books.clone(), id, host, hire, is_anchor, known, watching }
     }
 
     fn hear(&self, token: Token) {
-        self.books.hear(self.id, token.from, token.to, token.no);
+        self.books.see(Act::Heard { by: self.id, from: token.from, to: token.to, no: token.no });
     }
 
-    fn know(&mut self, id: Id, at: ActorRef<Msg>) {
+    pub(super) fn know(&mut self, id: Id, at: ActorRef<Msg>) {
         // Those who are no more are mostly forgotten, of whatever life they were.
         let books = &self.books;
         self.known.retain(|(known, _)| *known != id && (books.is_alive(*known) || books.one_in(3)));
@@ -59,123 +55,9 @@ impl Resident {
         self.known.push((id, at));
     }
 
-    /// Somebody it knows, or a neighbour.
-    fn somebody(&self) -> Option<(Id, ActorRef<Msg>)> {
-        let neighbour = self.known.is_empty() || self.books.one_in(10);
-        if neighbour {
-            let (id, other) = self.books.somebody_alive(Some(self.books.person(self.id).life), None)?;
-            return Some((id, other.at?));
-        }
-        self.known.get(self.books.below(self.known.len())).copied()
-    }
-
-    fn send(
-        &self,
-        to: (Id, ActorRef<Msg>),
-        make: impl FnOnce(Token) -> Msg,
-        ctx: &mut Ctx<'_, Self>,
-    ) -> bool {
-        let token = Token { from: self.id, to: to.0, no: self.books.tell(self.id, to.0) };
-        let Err(refused) = ctx.try_tell(to.1, make(token)) else { return true };
-        let why = match refused {
-            TellError::Full(_) => "full",
-            TellError::Unreachable(_) => "unreachable",
-            TellError::NoWireForm(_) => "no wire form",
-            TellError::TooLarge(_) => "too large",
-            _ => "otherwise",
-        };
-        self.books.refused(token.from, token.to, token.no, why);
-        false
-    }
-
-    fn talk(&self, to: (Id, ActorRef<Msg>), ctx: &mut Ctx<'_, Self>) -> bool {
-        let size = match self.books.below(60) {
-            0 => self.books.below(60_000),
-            1..8 => self.books.below(3000),
-            _ => self.books.below(40),
-        };
-        self.send(to, |token| Msg::Talk(token, body(token.no, size)), ctx)
-    }
-
-    fn ask(&self, to: (Id, ActorRef<Msg>), ctx: &mut Ctx<'_, Self>) {
-        let within = PATIENCE[self.books.below(PATIENCE.len())];
-        let no = self.books.ask(self.id, to.0, ctx.now() + within);
-        let token = Token { from: self.id, to: to.0, no: self.books.tell(self.id, to.0) };
-        let (books, id) = (self.books.clone(), to.0);
-        ctx.ask(
-            to.1,
-            within,
-            |reply| Msg::Ask(token, no, reply),
-            move |answer| {
-                if matches!(answer, Err(AskError::NotSent | AskError::OutOfMemory)) {
-                    books.refused(token.from, id, token.no, "not sent");
-                    books.not_asked(no);
-                }
-                Msg::Answer(no, answer)
-            },
-        );
-    }
-
-    fn act(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        match self.books.below(400) {
-            0..150 => {
-                if let Some(to) = self.somebody() {
-                    for _ in 0..1 + self.books.below(6) {
-                        if !self.talk(to, ctx) {
-                            break;
-                        }
-                    }
-                }
-            }
-            150..210 => {
-                if let Some(to) = self.somebody() {
-                    self.ask(to, ctx);
-                }
-            }
-            210..290 => {
-                // Now and then somebody who is no more.
-                let gone = self.books.one_in(6);
-                let own = Some(self.books.person(self.id).life).filter(|_| !self.books.one_in(8));
-                let somebody =
-                    if gone { self.books.somebody() } else { self.books.somebody_alive(None, own) };
-                let Some((id, other)) = somebody else { return Ok(()) };
-                let within = PATIENCE[self.books.below(PATIENCE.len())];
-                let no = self.books.look_up(self.id, ctx.now() + within);
-                let url = url(other.host, &name(id));
-                ctx.lookup_at(&url, within, move |found| Msg::Found(no, id, found));
-            }
-            290..320 => {
-                if let (Some(to), Some((id, at))) = (self.somebody(), self.somebody()) {
-                    self.send(to, |token| Msg::Meet(token, id, at), ctx);
-                }
-            }
-            320..370 => {
-                let Some((id, at)) = self.somebody() else { return Ok(()) };
-                let watches = self.watching.iter().any(|(_, other)| *other == id);
-                if id != self.id && !watches && self.watching.len() < 20 {
-                    self.books.watch(self.id, id);
-                    self.watching.push((at.address(), id));
-                    ctx.watch(at)?;
-                }
-            }
-            370..388 => {
-                if let Some((address, id)) = self.watching.pop() {
-                    self.books.unwatch(self.id, id);
-                    ctx.unwatch(address);
-                }
-            }
-            388..396 => {
-                if let Some((id, at)) = self.somebody()
-                    && !self.books.person(id).is_anchor
-                {
-                    corelane_shard::sim::note(format_args!("{} stops {id}", self.id));
-                    ctx.stop(at);
-                }
-            }
-            396..398 => return Err(Failure::new("on purpose")),
-            _ => ctx.stop_self(),
-        }
-        Ok(())
+    /// Something has gone to the host of somebody, or has come from there.
+    pub(super) fn provoke(&self, with: Id, ctx: &Ctx<'_, Self>) {
+        self.books.provoke(self.host, self.books.host_of(with), ctx.now());
     }
 
     /// Something was heard: perhaps it leads to something.
@@ -185,10 +67,54 @@ impl Resident {
         }
         Ok(())
     }
+
+    fn reached(&self, whom: Id, found: Result<ActorRef<Msg>, RemoteLookupError>, ctx: &mut Ctx<'_, Self>) {
+        note(format_args!("{} has found {whom}: {:?}", self.id, found.as_ref().err()));
+        if let Ok(at) = found {
+            let answered = move |answer| Msg::ReachAnswer(whom, answer);
+            ctx.ask(at, PATIENCE[2], |reply| Msg::Hail(7, reply), answered);
+        }
+    }
+}
+
+/// What an outcome of a look-up is to the rules.
+fn outcome(found: &Result<ActorRef<Msg>, RemoteLookupError>) -> Found {
+    match found {
+        Ok(_) => Found::Them,
+        Err(RemoteLookupError::NoSuchActor { .. }) => Found::Nobody,
+        Err(RemoteLookupError::TooMany) => Found::TooMany,
+        Err(_) => Found::NoAnswer,
+    }
+}
+
+/// What came of a birth, to the rules.
+fn born(child: &Result<ActorRef<Msg>, RemoteSpawnError>) -> Born {
+    match child {
+        Ok(_) => Born::There,
+        Err(RemoteSpawnError::TooMany) => Born::TooMany,
+        Err(RemoteSpawnError::Host(RemoteLookupError::NotConnected(_))) => Born::Late,
+        Err(RemoteSpawnError::Lost | RemoteSpawnError::Host(_)) => Born::Lost,
+        Err(RemoteSpawnError::OutOfMemory | RemoteSpawnError::Spawn(SpawnError::OutOfMemory)) => {
+            Born::OutOfMemory
+        }
+        Err(_) => Born::Refused,
+    }
 }
 
 impl Actor for Resident {
     type Msg = Msg;
+
+    fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        if let Some(hire) = self.hire {
+            self.books.settle(self.id, ctx.me());
+            self.books.see(Act::Started { birth: hire.birth, shard: ctx.me().place().shard() });
+            self.books.provoke(self.host, hire.host, ctx.now());
+            if self.books.one_in(2) {
+                ctx.tell(ctx.me(), Msg::Act(1 + self.books.below(3) as u32));
+            }
+        }
+        Ok(())
+    }
 
     fn receive(&mut self, msg: Msg, ctx: &mut Ctx<'_, Self>) -> Outcome {
         match msg {
@@ -199,21 +125,22 @@ impl Actor for Resident {
                 }
                 self.react(ctx)
             }
-            Msg::Ask(Token { to: Id::MAX, .. }, no, reply) => {
-                ctx.tell(reply, no);
-                Ok(())
-            }
             Msg::Ask(token, no, reply) => {
                 self.hear(token);
                 for _ in 0..self.books.below(3) {
                     ctx.tell(reply, no);
                 }
+                self.provoke(token.from, ctx);
                 self.react(ctx)
             }
             Msg::Meet(token, id, at) => {
                 self.hear(token);
                 self.know(id, at);
                 self.react(ctx)
+            }
+            Msg::Hail(no, reply) => {
+                ctx.tell(reply, no);
+                Ok(())
             }
             Msg::Act(times) => {
                 for _ in 0..times {
@@ -224,46 +151,59 @@ impl Actor for Resident {
                 }
                 Ok(())
             }
+            Msg::Flood => {
+                self.flood(FLOOD, ctx);
+                Ok(())
+            }
+            Msg::Stir => {
+                self.books.has_stirred(self.id);
+                Ok(())
+            }
             Msg::Answer(no, answer) => {
                 match answer {
                     Err(AskError::NotSent | AskError::OutOfMemory) => {}
-                    answer => self.books.answered(self.id, no, answer.ok(), ctx.now()),
+                    answer => {
+                        let (by, answer, now) = (self.id, answer.ok(), ctx.now());
+                        self.books.see(Act::Answered { by, no, answer, now });
+                    }
                 }
                 Ok(())
             }
             Msg::Found(no, id, found) => {
-                self.books.looked_up(self.id, no, found.is_ok().then_some(id), ctx.now());
+                let (by, now) = (self.id, ctx.now());
+                self.books.see(Act::LookedUp { by, no, found: outcome(&found), now });
                 if let Ok(at) = found {
                     self.know(id, at);
                 }
                 self.react(ctx)
             }
-            Msg::Reach(host, shard) => {
-                let url = url(host, &anchor(shard));
-                ctx.lookup_at(&url, PATIENCE[2], move |found| Msg::Reached(host, shard, found));
-                Ok(())
-            }
-            Msg::Reached(host, shard, found) => {
-                corelane_shard::sim::note(format_args!(
-                    "{} has found {host}/{shard}: {:?}",
-                    self.id,
-                    found.as_ref().err()
-                ));
-                if let Ok(at) = found {
-                    let token = Token { from: self.id, to: Id::MAX, no: 0 };
-                    ctx.ask(
-                        at,
-                        PATIENCE[2],
-                        |reply| Msg::Ask(token, 7, reply),
-                        move |answer| Msg::ReachAnswer(host, shard, answer),
-                    );
+            Msg::Hired(birth, child) => {
+                let (by, now) = (self.id, ctx.now());
+                if let Err(error) = &child {
+                    note(format_args!("{birth} is not born: {error}"));
                 }
+                self.books.see(Act::Hired { by, birth, born: born(&child), now });
+                if let (Ok(at), Some(id)) = (child, self.books.child_of(birth)) {
+                    self.know(id, at);
+                    self.provoke(id, ctx);
+                }
+                self.react(ctx)
+            }
+            Msg::Reach(host, whom) => {
+                let url = url(host, &name(whom));
+                ctx.lookup_at(&url, PATIENCE[2], move |found| Msg::Reached(whom, found));
                 Ok(())
             }
-            Msg::ReachAnswer(host, shard, answer) => {
-                corelane_shard::sim::note(format_args!("{} has {answer:?} of {host}/{shard}", self.id));
-                if answer == Ok(7) {
-                    self.books.has_reached(self.id, host, shard);
+            Msg::Reached(whom, found) => {
+                self.reached(whom, found, ctx);
+                Ok(())
+            }
+            Msg::ReachAnswer(whom, answer) => {
+                note(format_args!("{} has {answer:?} of {whom}", self.id));
+                // Who has no memory to ask has found them all the same.
+                let lacks = answer == Err(AskError::OutOfMemory) && self.books.is_short();
+                if answer == Ok(7) || lacks {
+                    self.books.has_reached(self.id, whom);
                 }
                 Ok(())
             }
@@ -272,14 +212,54 @@ impl Actor for Resident {
 
     fn terminated(&mut self, gone: &Terminated, ctx: &mut Ctx<'_, Self>) -> Outcome {
         let at = self.watching.iter().position(|(address, _)| *address == gone.address);
-        let target = at.map(|at| self.watching.swap_remove(at).1);
-        self.books.notice(self.id, target, &gone.reason);
-        self.react(ctx)
+        let of = at.map(|at| self.watching.swap_remove(at).1);
+        let how = match &gone.reason {
+            StopReason::Failed(_) => How::Failed,
+            StopReason::NotFound => How::NotFound,
+            StopReason::Unreachable => How::Unreachable,
+            _ => How::Stopped,
+        };
+        self.books.see(Act::Notice { by: self.id, of, how });
+        if let Some(of) = of {
+            self.provoke(of, ctx);
+        }
+        // A child may hear of it while it waits for a decision, and is not to fail once more.
+        if self.hire.is_none() { self.react(ctx) } else { Ok(()) }
+    }
+
+    fn decide(&mut self, child: Address, _: &Failure, ctx: &mut Ctx<'_, Self>) -> Directive {
+        let (what, directive) = match self.books.below(12) {
+            0..4 => (Decision::Resume, Directive::Resume),
+            4..9 => (Decision::Restart, Directive::Restart),
+            9..11 => (Decision::Stop, Directive::Stop),
+            _ => (Decision::Escalate, Directive::Escalate),
+        };
+        match ctx.name_of(child).and_then(birth_named) {
+            Some(birth) => {
+                self.books.see(Act::Decides { by: self.id, birth, what });
+                if let Some(id) = self.books.child_of(birth) {
+                    self.provoke(id, ctx);
+                }
+            }
+            None => self.books.break_rule("a parent knows its child", format!("{} does not", self.id)),
+        }
+        directive
+    }
+
+    fn restarting(&mut self, _: &Failure, ctx: &mut Ctx<'_, Self>) {
+        self.books.see(Act::Restarting { id: self.id });
+        ctx.stop_children();
+    }
+
+    fn stopped(&mut self, ctx: &mut Ctx<'_, Self>) {
+        if let Some(hire) = self.hire {
+            self.books.provoke(self.host, hire.host, ctx.now());
+        }
     }
 }
 
 impl Drop for Resident {
     fn drop(&mut self) {
-        self.books.end(self.id);
+        self.books.drop_one(self.id);
     }
 }
