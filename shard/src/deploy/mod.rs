@@ -382,7 +382,7 @@ mod tests {
                 deployment: Deployment::new().host(text),
                 origins: Origins::default(),
             };
-            let refused = Deployments::new(&[decision.clone()], 1).unwrap_err();
+            let refused = Deployments::new(std::slice::from_ref(&decision), 1).unwrap_err();
             assert!(refused.contains("/user/a") && refused.contains(wrong), "{refused}");
             let deployment = Deployment::new().routees_at(["corelane://shop@[::1]:80", text]);
             let refused = Deployments::new(&[Decision { deployment, ..decision }], 1).unwrap_err();
