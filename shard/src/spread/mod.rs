@@ -112,7 +112,7 @@ use crate::local::{ShardCtx, local};
 /// A routee on another shard is there only when that shard has said so. Where none is there and some are to come, at the
 /// start and when the last is replaced, the owner's messages wait until all are there; its hooks run. What it tells through the
 /// pool in such a hook becomes dead letters. Where a routee cannot be spawned after all, the owner fails with a
-/// [`SpawnOnError`], and where one cannot be watched, with a [`PoolError`]. One that is stopped with the others before it
+/// [`SpawnOnError`](crate::SpawnOnError), and where one cannot be watched, with a [`PoolError`]. One that is stopped with the others before it
 /// came is ordered again when the owner next tells through the pool.
 ///
 /// # Cost
