@@ -7,14 +7,14 @@
 use std::collections::VecDeque;
 use std::sync::mpsc::Receiver;
 
-use corelane_kernel::ActorRef;
+use corelane_kernel::{ActorRef, Scope};
 use corelane_net::reactor::Choice;
 use corelane_shard::On;
 
 use crate::cable::{Cable, End};
 use crate::common::*;
 use crate::family::Log;
-use crate::other::{Ground, Other, Patience, runs};
+use crate::other::{Ground, LAST, Other, Patience, runs};
 use crate::until;
 
 /// Set for a longer storm than usual, or another.
@@ -26,6 +26,8 @@ const OTHERS: usize = 4;
 const LOSS: u32 = 10;
 /// Numbers that everybody tells everybody in each round.
 const NUMBERS: u64 = 50;
+/// Ticks in a row, without a turn between, that each of the others is told beside.
+const TICKS: u64 = 300;
 
 struct Dice(u64);
 
@@ -124,6 +126,8 @@ struct Peer {
     seen_here: Rising,
     seen_there: Rising,
     there: ActorRef<Order>,
+    /// Counts ticks, and says if one is late or comes twice.
+    counter: ActorRef<Tick>,
     watcher: ActorRef<Watching>,
     heard: Receiver<String>,
     watches: Watches,
@@ -138,6 +142,7 @@ struct Storm<'a> {
     near: Host,
     peers: Vec<Peer>,
     told: u64,
+    ticks: u64,
 }
 
 impl<'a> Storm<'a> {
@@ -149,7 +154,7 @@ impl<'a> Storm<'a> {
             let name = format!("adder-{number}");
             let (here, seen) = Adder::spawn(&near, On::Shard(0), &name);
             let (watcher, heard) = Watcher::spawn(&near, 0);
-            let (here_url, there) = (near.url(&name), ActorRef::nobody());
+            let (here_url, there, counter) = (near.url(&name), ActorRef::nobody(), ActorRef::nobody());
             let (seen_here, seen_there) = (Rising::default(), Rising::default());
             let (watches, its_watches) = (Watches::default(), Watches::default());
             let owed = VecDeque::new();
@@ -161,6 +166,7 @@ impl<'a> Storm<'a> {
                 seen_here,
                 seen_there,
                 there,
+                counter,
                 watcher,
                 heard,
                 watches,
@@ -169,7 +175,7 @@ impl<'a> Storm<'a> {
             }
         });
         let peers = peers.collect();
-        let mut storm = Storm { cable, ground, near, peers, told: 0 };
+        let mut storm = Storm { cable, ground, near, peers, told: 0, ticks: 0 };
         storm.settle();
         storm
     }
@@ -190,10 +196,19 @@ impl<'a> Storm<'a> {
         let neighbours: Vec<_> = (0..OTHERS).map(|peer| self.neighbour(peer)).collect();
         for (peer, neighbour) in self.peers.iter_mut().zip(neighbours) {
             (first..=last).for_each(|number| self.near.tell(0, peer.there, Order::Add(number)));
+            let (counter, ticks) = (peer.counter, self.ticks..self.ticks + TICKS);
+            let tell = move |scope: &mut Scope<'_>| {
+                for number in ticks {
+                    // One that is refused is missing.
+                    let _ = scope.try_tell(counter, Tick::new(0, number));
+                }
+            };
+            self.near.system.call(0, tell).unwrap();
             peer.other.say(format_args!("tell {} {first} {last}", peer.here_url));
             peer.other.say(format_args!("tell {neighbour} {first} {last}"));
             peer.owed.extend(["told", "told"]);
         }
+        self.ticks += TICKS;
     }
 
     /// An actor of the next process that this one tells.
@@ -261,6 +276,11 @@ impl<'a> Storm<'a> {
                 peer.there = there;
                 near.ask(0, there).is_ok()
             });
+            until("there it counts", || {
+                let found = near.lookup(&peer.other.url("counter")).ok();
+                peer.counter = found.unwrap_or(peer.counter);
+                found.is_some()
+            });
             for url in [&peer.here_url, &neighbour] {
                 peer.other.say(format_args!("meet {url}"));
                 peer.other.expect("met");
@@ -293,6 +313,10 @@ impl<'a> Storm<'a> {
         let told = self.told;
         for peer in &mut self.peers {
             assert_eq!((peer.seen_here.0, peer.seen_there.0), (told, told));
+            let (counter, last) = (peer.counter, Tick { from: LAST, ..Tick::new(0, self.ticks) });
+            self.near.system.call(0, move |scope| scope.tell(counter, last)).unwrap();
+            let counted = next(&peer.other.said);
+            assert!(counted.starts_with(&format!("counted to {}, ", self.ticks)), "{counted}");
             self.near.have(peer.watcher, Watching::Stop(peer.there));
             assert_eq!(next(&peer.heard), "Stopped");
             let here = peer.here;
