@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use corelane_kernel::{Address, Border, Place, RawAddress, Time, within};
 
+use super::connections::Ear;
 use super::line::Line;
 use super::row::Row;
-use super::{Ear, Inner, Todo};
+use super::{Inner, Todo};
 use crate::codec::{Atlas, Crossing, Peer};
 use crate::endpoint::{Shared, port_of};
 use crate::link::{Action, Connection, Link, LinkTellError, LinkTo, Loss};
