@@ -92,7 +92,9 @@ fn born(child: &Result<ActorRef<Msg>, RemoteSpawnError>) -> Born {
     match child {
         Ok(_) => Born::There,
         Err(RemoteSpawnError::TooMany) => Born::TooMany,
-        Err(RemoteSpawnError::Host(RemoteLookupError::NotConnected(_))) => Born::Late,
+        Err(RemoteSpawnError::Host(RemoteLookupError::NotConnected(_)) | RemoteSpawnError::NoAnswer) => {
+            Born::Late
+        }
         Err(RemoteSpawnError::Lost | RemoteSpawnError::Host(_)) => Born::Lost,
         Err(RemoteSpawnError::OutOfMemory | RemoteSpawnError::Spawn(SpawnError::OutOfMemory)) => {
             Born::OutOfMemory

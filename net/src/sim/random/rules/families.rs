@@ -257,7 +257,12 @@ impl Families {
             else {
                 continue;
             };
-            let may_give_up = hosts.may_give_up(parent.life, hosts.of(at).life);
+            // Who waits for a birth does not wait for ever: the child is stopped when it says that it is there.
+            let too_late = match child.born {
+                Some(born) => born == Born::Late,
+                None => child.until.since(child.hired) < OPENS || hosts.was_troubled(parent.life, child.host),
+            };
+            let may_give_up = too_late || hosts.may_give_up(parent.life, hosts.of(at).life);
             check(may_give_up, "a child ends before its parent", || {
                 format!("{birth}, {}, of {}", hosts.name(at), hosts.name(id))
             })?;

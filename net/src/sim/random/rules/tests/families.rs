@@ -172,7 +172,13 @@ fn a_child_ends_before_its_parent_and_is_not_left_alone() {
     let (first, rule) = (Act::Dropped { id: CHILD }, Some("a child ends before its parent"));
     assert_eq!(broken(&born(&[first, end])), None);
     assert_eq!(broken(&born(&[end])), rule);
+    // One that came too late to be waited for is stopped when it is heard of.
+    let late = |then: &[Act]| and(&[HIRES, trouble(SHORT), MADE, hired(Born::Late, 10)], then);
+    assert_eq!(broken(&late(&[end, first])), None);
+    assert_eq!(broken(&[HIRES, trouble(SHORT), MADE, end, first]), None);
+    assert_eq!(broken(&[HIRES, MADE, end]), rule);
     let orphan = Some("no child is left without its parent");
+    assert_eq!(broken(&late(&[end])), orphan);
     assert_eq!(broken(&born(&[trouble(LONG), end])), orphan);
     assert_eq!(broken(&born(&[trouble(LONG), end, first])), None);
     assert_eq!(broken(&born(&[Act::Over { life: NEAR }])), orphan);
