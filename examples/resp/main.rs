@@ -49,7 +49,7 @@ struct Args {
     backend: Backend,
     /// How many microseconds a core that is woken by several clients at once waits for more of them: less work for the same
     /// requests.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 30)]
     coalesce: u64,
     /// Spins instead of sleeping while there is nothing to do: the shortest answers, and cores that are never idle.
     #[arg(long)]
