@@ -158,10 +158,11 @@ fn nothing_is_allocated_for_a_message_between_hosts() {
             continue;
         }
         for load in LOADS {
-            // A queue may grow once more where the machine is so busy that more comes at once than ever before. What allocates for
-            // messages does so by the thousand.
+            // Where so many are under way that they wait in queues, these grow as long as more wait than ever before, which is a
+            // matter of how busy the machine is. What allocates for messages, or for buffers full of them, does so far more often.
+            let grow = if load.window > 1_000 { load.counted / 2_000 } else { 0 };
             let allocations = allocations(backend, load, None);
-            assert!(allocations < 8, "{backend:?}, {} under way: {allocations} allocations", load.window);
+            assert!(allocations <= grow, "{backend:?}, {} under way: {allocations} allocations", load.window);
         }
         check_tls(backend);
     }
