@@ -199,7 +199,7 @@ impl Kernel {
         message: M,
     ) -> Result<(), TellError<M>> {
         if !self.exits.leads_to(to.place) {
-            return self.offer_up(to, &message).map_err(|refusal| refusal.of(message));
+            return Err(TellError::Unreachable(message));
         }
         self.exits.put(&mut self.memory, to.place.shard(), to, Kind::Message, message)
     }
