@@ -7,7 +7,7 @@ use std::time::Duration;
 use corelane_kernel::Time;
 
 use super::hosts::Hosts;
-use super::{Act, Birth, Born, Decision, Id, Life, Limits, Verdict, check};
+use super::{Act, Birth, Born, Decision, Id, Life, Limits, OPENS, Verdict, check};
 
 const OUTCOME: &str = "each birth has one outcome";
 const MADE: &str = "a birth makes one child";
@@ -15,9 +15,6 @@ const DECIDED: &str = "each failure is decided about once";
 const DONE: &str = "what is decided is done once";
 const WAITS: &str = "who waits for a decision handles nothing";
 const ORPHAN: &str = "no child is left without its parent";
-
-/// How long a link takes to open.
-const OPENS: Duration = Duration::from_secs(5);
 
 /// How long the end of a child may be on its way to where children are counted.
 const SETTLES: Duration = Duration::from_secs(1);

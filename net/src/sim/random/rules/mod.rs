@@ -13,10 +13,10 @@ mod questions;
 mod tests;
 mod watches;
 
-use std::fmt;
 use std::time::Duration;
 
 use corelane_kernel::Time;
+pub use corelane_shard::sim::rules::Broken;
 
 use self::families::Families;
 use self::hosts::Hosts;
@@ -33,20 +33,8 @@ pub(super) type Life = usize;
 /// A child that was sent for, by the number of that.
 pub(super) type Birth = u32;
 
-/// A rule that was broken, and how.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
-    /// The rule.
-    pub rule: &'static str,
-    /// Who and what.
-    pub what: String,
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.rule, self.what)
-    }
-}
+/// How long a link takes to open.
+const OPENS: Duration = Duration::from_secs(5);
 
 pub(super) type Verdict = Result<(), Broken>;
 

@@ -6,13 +6,10 @@ use std::time::Duration;
 use corelane_kernel::Time;
 
 use super::hosts::Hosts;
-use super::{Act, Found, Id, Limits, Verdict, check};
+use super::{Act, Found, Id, Limits, OPENS, Verdict, check};
 
 /// How late an end may be: a tick of the kernel's wheel, and the longest that a shard may do nothing.
 const LATE: Duration = Duration::from_millis(100);
-
-/// How long a link takes to open.
-const OPENS: Duration = Duration::from_secs(5);
 
 /// How early one may be: a shard may read an earlier time than it has.
 const EARLY: Duration = Duration::from_millis(5);
