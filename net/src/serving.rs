@@ -91,8 +91,8 @@ impl Service {
 /// A Unix socket is listened to by the first shard alone: the operating system does not spread connections over several.
 ///
 /// An address at which somebody listens already is refused after two seconds (a process that was killed may have it for a
-/// moment), unless [`Options::reuse_port`] says that it is to be shared, as by
-/// two processes of which one takes over from the other.
+/// moment), unless [`Options::reuse_port`] says that it is to be shared, as by two processes of which one takes over from the
+/// other.
 ///
 /// ```
 /// use corelane_kernel::{Actor, Ctx, Outcome};
@@ -163,7 +163,7 @@ where
     Ok(service)
 }
 
-/// Finds out whether nobody listens at an address of this machine's.
+/// Finds out whether nobody listens at an address of this machine's, or soon will not.
 fn find_free(system: &Handle, address: &Address, options: &Options) -> Result<(), SocketError> {
     let simulated = system.extension::<Net>().is_none_or(|net| net.is_simulated());
     match address.ip() {

@@ -147,10 +147,8 @@ impl Inner {
             if line.out.is_empty() {
                 line.out = self.spares.large();
             }
-            let mut room = line.room();
-            self.slots[slot].link.accept(self.now, connection, &hello, &mut room)?;
-            let written = room.so_far();
-            line.keep(written);
+            let (link, now) = (&mut self.slots[slot].link, self.now);
+            line.write(|room| link.accept(now, connection, &hello, room))?;
             line.slot = Some(slot);
             line.pass_on(&self.sockets, &mut self.spares);
             Ok(Some((slot, size)))
@@ -176,10 +174,7 @@ impl Inner {
         let Some(mut line) = self.take_line(connection) else { return };
         if let Some(farewell) = farewell.filter(|_| !line.is_handshaking()) {
             line.make_last_room();
-            let mut room = line.room();
-            farewell.write(&mut room);
-            let written = room.so_far();
-            line.keep(written);
+            line.write(|room| farewell.write(room));
         }
         line.pass_on(&self.sockets, &mut self.spares);
         if let Some(channel) = &mut line.channel {

@@ -13,7 +13,7 @@ use corelane_kernel::{Address, UplinkRefusal, within};
 use super::Inner;
 use crate::codec::{EncodeError, Writer};
 use crate::link::{Connection, LinkTellError};
-use crate::wire::{Joint, MessageHead, Target, padded};
+use crate::wire::{Joint, MessageHead, Target};
 
 pub(super) struct Course {
     to: Address,
@@ -28,9 +28,6 @@ pub(super) struct Course {
 struct Open {
     connection: Connection,
     joint: Joint,
-    /// Bytes of each message, without and with its padding.
-    each: usize,
-    whole: usize,
     /// Where the next one goes, in the connection's send buffer.
     at: usize,
     /// So many more may.
@@ -51,13 +48,13 @@ impl Inner {
             if let Some(open) = &mut course.open
                 && open.left > 0
                 && let Some(line) = self.lines.get_mut(open.connection)
-                && let Some(room) = line.behind(open.at, open.whole)
-                && (course.writer.encode)(message, room) == Ok(open.each)
+                && let Some(room) = line.behind(open.at, open.joint.whole())
+                && (course.writer.encode)(message, room) == Ok(open.joint.each())
             {
-                if open.whole > open.each {
-                    room.get_mut(open.each..).unwrap_or_default().fill(0);
+                if open.joint.whole() > open.joint.each() {
+                    room.get_mut(open.joint.each()..).unwrap_or_default().fill(0);
                 }
-                open.at += open.whole;
+                open.at += open.joint.whole();
                 open.left -= 1;
                 open.joined += 1;
                 return Ok(());
@@ -77,10 +74,8 @@ impl Inner {
         if joined > 0
             && let Some(line) = self.lines.get_mut(connection)
         {
-            let mut room = line.room();
-            self.slots[course.slot].link.joined(&mut room, joint, joined);
-            let so_far = room.so_far();
-            line.keep(so_far);
+            let link = &mut self.slots[course.slot].link;
+            line.write(|room| link.joined(room, joint, joined));
         }
     }
 
@@ -129,11 +124,9 @@ impl Inner {
         let link = &self.slots[course.slot].link;
         let Some(connection) = link.open() else { return };
         let Some(line) = self.lines.get_mut(connection) else { return };
-        let mut room = line.room();
-        let at = room.used();
-        if let Some((joint, left)) = link.may_join(&mut room, course.head) {
-            let (each, whole) = (joint.each(), padded(joint.each()));
-            course.open = Some(Open { connection, joint, each, whole, at, left, joined: 0 });
+        let (at, more) = line.write(|room| (room.used(), link.may_join(room, course.head)));
+        if let Some((joint, left)) = more {
+            course.open = Some(Open { connection, joint, at, left, joined: 0 });
         }
     }
 

@@ -122,22 +122,19 @@ impl Line {
         }
     }
 
-    /// The send buffer.
-    #[inline]
-    pub(super) fn room(&mut self) -> Room<'_> {
-        Room::behind(&mut self.out, self.so_far)
+    /// Has something written behind what is in the send buffer.
+    #[inline(always)]
+    pub(super) fn write<R>(&mut self, write: impl FnOnce(&mut Room<'_>) -> R) -> R {
+        let mut room = Room::behind(&mut self.out, self.so_far);
+        let result = write(&mut room);
+        self.so_far = room.so_far();
+        result
     }
 
     /// So much of the send buffer, from a place on that is behind all that is written.
     #[inline]
     pub(super) fn behind(&mut self, at: usize, bytes: usize) -> Option<&mut [u8]> {
         self.out.get_mut(at..at + bytes)
-    }
-
-    /// It was written so far.
-    #[inline]
-    pub(super) fn keep(&mut self, so_far: Written) {
-        self.so_far = so_far;
     }
 
     /// Passes on what was written. Says whether the send buffer is empty now.

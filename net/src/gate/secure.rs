@@ -47,10 +47,7 @@ impl Inner {
                 line.make_last_room();
                 let text = "this host speaks under TLS only";
                 let farewell = Farewell { reason: Reason::Incompatible, detail: 0, text };
-                let mut room = line.room();
-                farewell.write(&mut room);
-                let written = room.so_far();
-                line.keep(written);
+                line.write(|room| farewell.write(room));
             }
             self.refuse(connection, refusal);
             return false;

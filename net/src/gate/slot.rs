@@ -411,11 +411,11 @@ impl Inner {
             let of = &mut self.slots[slot];
             let Some(connection) = of.link.line() else { break };
             let Some(line) = self.lines.get_mut(connection) else { break };
-            let mut room = line.room();
-            let before = room.used();
-            let more = of.link.flush(self.now, &mut room);
-            let (written, used) = (room.so_far(), room.used() - before);
-            line.keep(written);
+            let (link, now) = (&mut of.link, self.now);
+            let (more, used) = line.write(|room| {
+                let before = room.used();
+                (link.flush(now, room), room.used() - before)
+            });
             // Who has no room now hears of it when something was sent.
             let passed = line.pass_on(&self.sockets, &mut self.spares);
             if !more || !passed || used == 0 {
@@ -441,14 +441,11 @@ impl Inner {
         let open = of.link.open().and_then(|connection| self.lines.get_mut(connection));
         let (Some(line), Some(border)) = (open, &of.border) else { return Err(LinkTellError::Down) };
         for last in [false, true] {
-            let (mut room, link) = (line.room(), &mut of.link);
-            let told = if addresses {
-                within(border.clone(), || link.tell_with(&mut room, head, &mut encode))
-            } else {
-                link.tell_with(&mut room, head, &mut encode)
-            };
-            let written = room.so_far();
-            line.keep(written);
+            let link = &mut of.link;
+            let told = line.write(|room| match addresses {
+                true => within(border.clone(), || link.tell_with(room, head, &mut encode)),
+                false => link.tell_with(room, head, &mut encode),
+            });
             match told {
                 Err(LinkTellError::NoRoom) if !last && line.pass_on(&self.sockets, &mut self.spares) => {}
                 told => {

@@ -6,8 +6,7 @@ use super::action::LinkTellError;
 use super::{Line, Link};
 use crate::codec::{self, Codec, EncodeError};
 use crate::wire::{
-    Introduction, Joint, MESSAGE_FRAME, MessageHead, Room, Target, padded, write_acknowledgement,
-    write_heartbeat,
+    Introduction, Joint, MESSAGE_FRAME, MessageHead, Room, Target, write_acknowledgement, write_heartbeat,
 };
 
 impl Link {
@@ -79,7 +78,7 @@ impl Link {
             return None;
         }
         let joint = head.joint(room)?;
-        let whole = padded(joint.each());
+        let whole = joint.whole();
         let few = |many: u64| usize::try_from(many).unwrap_or(usize::MAX);
         let by_credit = few(open.spending.messages_left()).min(few(open.spending.bytes_left()) / whole);
         Some((joint, joint.more().min(by_credit).min(room.left() / whole)))

@@ -98,18 +98,25 @@ pub(crate) struct Joint {
 
 impl Joint {
     /// Bytes of each of its messages, not 0.
+    #[inline]
     pub(crate) fn each(self) -> usize {
         usize::from(self.each)
     }
 
+    /// The same with the padding.
+    #[inline]
+    pub(crate) fn whole(self) -> usize {
+        padded(self.each())
+    }
+
     /// How many more messages may join, as far as the length of a run goes.
     pub(crate) fn more(self) -> usize {
-        RUN_MAX.saturating_sub(self.body).checked_div(padded(self.each())).unwrap_or_default()
+        RUN_MAX.saturating_sub(self.body).checked_div(self.whole()).unwrap_or_default()
     }
 
     /// Makes `count` messages part of the run that were written behind it, each with its padding. Gives their bytes.
     pub(crate) fn extend(self, room: &mut Room<'_>, count: usize) -> usize {
-        let bytes = padded(self.each()).saturating_mul(count);
+        let bytes = self.whole().saturating_mul(count);
         room.keep(bytes);
         if let Some(front) = room.last_messages().and_then(|bytes| bytes.first_chunk_mut()) {
             *front = head(self.body.saturating_add(bytes), Kind::Run, 0, self.each);
