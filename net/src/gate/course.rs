@@ -80,9 +80,13 @@ impl Inner {
     }
 
     /// Settles how messages of a type to an actor go out.
-    #[cold]
+    #[inline(never)]
     fn set_course(&mut self, to: Address, of: TypeId) -> Result<(), UplinkRefusal> {
-        let writer = self.shared.registry.writer(of).ok_or(UplinkRefusal::NoWireForm)?;
+        // Who tells many by turns tells them the same.
+        let writer = match &self.course {
+            Some(course) if course.of == of => course.writer,
+            _ => self.shared.registry.writer(of).ok_or(UplinkRefusal::NoWireForm)?,
+        };
         let slot = self.slot_to(to).ok_or(UplinkRefusal::Unreachable)?;
         let raw = to.to_raw();
         let target = Target { identity: raw.identity, index: raw.index };
