@@ -1,9 +1,11 @@
-//! A value of unknown type in the region, behind a trait: what a box is where there is an allocator. One of the
-//! modules where `unsafe` is allowed.
+//! Values whose type is not known where they are used. [`Erased`]: in the region, behind a trait, what a box is where there
+//! is an allocator. [`AnyMessage`]: borrowed for a call. One of the modules where `unsafe` is allowed.
 
 #![allow(unsafe_code)]
 
-use core::any::Any;
+use core::any::{Any, TypeId};
+use core::fmt;
+use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 use core::ptr::{self, NonNull};
 
@@ -61,5 +63,54 @@ impl<T: ?Sized> Drop for Erased<T> {
     fn drop(&mut self) {
         // SAFETY: this owner is the only one.
         unsafe { ptr::drop_in_place(self.at.as_ptr()) };
+    }
+}
+
+/// A message on its way out of the kernel, borrowed: only who told it knows its type.
+///
+/// What a `&dyn Any` is, but its type is found out without a call. That is worth a nanosecond for each message that goes to
+/// another host.
+///
+/// ```
+/// use corelane_kernel::AnyMessage;
+///
+/// let message = AnyMessage::of(&7_u64);
+/// assert_eq!((message.get::<u64>(), message.get::<u32>()), (Some(&7), None));
+/// ```
+#[derive(Clone, Copy)]
+pub struct AnyMessage<'a> {
+    at: NonNull<()>,
+    id: &'static TypeId,
+    borrow: PhantomData<&'a dyn Any>,
+}
+
+impl<'a> AnyMessage<'a> {
+    /// Borrows a message.
+    #[inline(always)]
+    pub const fn of<M: 'static>(message: &'a M) -> AnyMessage<'a> {
+        let at = NonNull::from_ref(message).cast();
+        AnyMessage { at, id: const { &TypeId::of::<M>() }, borrow: PhantomData }
+    }
+
+    /// The message's type.
+    #[inline(always)]
+    pub const fn id(self) -> TypeId {
+        *self.id
+    }
+
+    /// The message, if it is of type `M`.
+    #[inline(always)]
+    pub fn get<M: 'static>(self) -> Option<&'a M> {
+        if *self.id != TypeId::of::<M>() {
+            return None;
+        }
+        // SAFETY: it was made of a reference to a value of this type, which is borrowed for as long.
+        Some(unsafe { self.at.cast::<M>().as_ref() })
+    }
+}
+
+impl fmt::Debug for AnyMessage<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AnyMessage").field(self.id).finish()
     }
 }

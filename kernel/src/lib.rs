@@ -176,6 +176,7 @@ pub use border::{Border, Compact, FarAddress, Fixed, Wire, within};
 pub use census::{AdmitError, Admitted, CENSUS_TYPES_MAX, Census, ForeignRealm, MessageKind, RawAddress};
 pub use context::Ctx;
 pub use dispatch::Turn;
+pub use erased::AnyMessage;
 pub use error::{AskError, KernelError, OutOfMemory, ResolveError, SpawnError, StashError, TellError};
 pub use failure::{Failure, FailureKind, Outcome, TEXT_MAX};
 pub use grants::{Decided, GrantNames, NewPath};

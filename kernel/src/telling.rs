@@ -14,6 +14,7 @@ use core::any::{TypeId, type_name};
 use core::mem::MaybeUninit;
 
 use crate::address::{ActorRef, Address};
+use crate::erased::AnyMessage;
 use crate::error::TellError;
 use crate::kernel::Kernel;
 use crate::letters::DeadReason;
@@ -121,7 +122,10 @@ impl Kernel {
         let address = to.address();
         if address.place != self.place {
             if self.is_beyond_place(address.place) {
-                return self.offer_up(address, &message).map_err(|refusal| refusal.of(message));
+                return match self.offer_up(address, AnyMessage::of(&message)) {
+                    Ok(()) => Ok(()),
+                    Err(refusal) => Err(refusal.of(message)),
+                };
             }
             return match self.exits.write(address, message) {
                 Ok(()) => Ok(()),

@@ -10,7 +10,7 @@
 //! Nothing on a message's way between shards looks at this: it is asked only where an address would be unreachable without
 //! it. Whether a signal for elsewhere takes a lane or the uplink is settled here, so that nobody else need know.
 
-use core::any::Any;
+use crate::erased::AnyMessage;
 use core::ptr::NonNull;
 
 use crate::actor::StopReason;
@@ -41,6 +41,7 @@ pub enum UplinkRefusal {
 
 impl UplinkRefusal {
     /// Gives a message back that is refused so.
+    #[cold]
     pub(crate) fn of<M>(self, message: M) -> TellError<M> {
         match self {
             UplinkRefusal::Unreachable => TellError::Unreachable(message),
@@ -57,16 +58,15 @@ impl UplinkRefusal {
 // Addresses of other realms are admitted by what needs an allocator.
 #[cfg_attr(feature = "alloc", doc = "```")]
 #[cfg_attr(not(feature = "alloc"), doc = "```ignore")]
-/// # use core::any::Any;
 /// # use core::mem::MaybeUninit;
-/// # use corelane_kernel::{Address, ForeignRealm, Kernel, KernelConfig, MessageKind, RawAddress, Region, StopReason};
+/// # use corelane_kernel::{Address, AnyMessage, ForeignRealm, Kernel, KernelConfig, MessageKind, RawAddress, Region, StopReason};
 /// # use corelane_kernel::{ActorRef, TellError, Uplink, UplinkRefusal};
 /// /// Takes numbers, wherever they are to go.
 /// struct Counting;
 ///
 /// impl Uplink for Counting {
-///     fn tell(&mut self, _: Address, message: &dyn Any) -> Result<(), UplinkRefusal> {
-///         if message.is::<u64>() { Ok(()) } else { Err(UplinkRefusal::NoWireForm) }
+///     fn tell(&mut self, _: Address, message: AnyMessage<'_>) -> Result<(), UplinkRefusal> {
+///         if message.get::<u64>().is_some() { Ok(()) } else { Err(UplinkRefusal::NoWireForm) }
 ///     }
 ///     fn watch(&mut self, _: Address, _: Address) -> bool { true }
 ///     fn unwatch(&mut self, _: Address, _: Address) {}
@@ -93,7 +93,7 @@ pub trait Uplink: 'static {
     ///
     /// # Errors
     /// [`UplinkRefusal`]; the message goes back to who told it.
-    fn tell(&mut self, to: Address, message: &dyn Any) -> Result<(), UplinkRefusal>;
+    fn tell(&mut self, to: Address, message: AnyMessage<'_>) -> Result<(), UplinkRefusal>;
 
     /// An actor here watches one there. Says whether a way leads there; if not, the watcher is told at once. Else it is to be
     /// told by [`Scope::end_for`] or [`Scope::lose_place`].
@@ -195,9 +195,14 @@ impl Kernel {
         self.way.uplink.as_deref_mut()
     }
 
-    /// Offers a message that no lane leads to. It stays where it is.
-    pub(crate) fn offer_up(&mut self, to: Address, message: &dyn Any) -> Result<(), UplinkRefusal> {
-        self.uplink_to(to).ok_or(UplinkRefusal::Unreachable)?.tell(to, message)
+    /// Offers a message to an actor of another realm. It stays where it is.
+    #[inline]
+    pub(crate) fn offer_up(&mut self, to: Address, message: AnyMessage<'_>) -> Result<(), UplinkRefusal> {
+        debug_assert!(self.is_beyond_place(to.place));
+        match &mut self.way.uplink {
+            Some(uplink) if to != Address::NOBODY => uplink.tell(to, message),
+            _ => Err(UplinkRefusal::Unreachable),
+        }
     }
 
     /// Has an actor elsewhere watched. Gives how the watch stands: that it is on, or why it is over already.

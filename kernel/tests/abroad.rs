@@ -4,14 +4,13 @@
 
 mod common;
 
-use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use common::family::failing;
 use common::*;
 use corelane_kernel::{
-    ActorRef, Address, Backoff, ChildNews, ChildOrder, Directive, Failure, FailureKind, Holdings,
+    ActorRef, Address, AnyMessage, Backoff, ChildNews, ChildOrder, Directive, Failure, FailureKind, Holdings,
     KernelConfig, Outpost, Parentage, SpawnError, StopReason, Strategy, Uplink, UplinkRefusal,
 };
 
@@ -50,7 +49,7 @@ impl Post {
 }
 
 impl Uplink for Post {
-    fn tell(&mut self, _: Address, _: &dyn Any) -> Result<(), UplinkRefusal> {
+    fn tell(&mut self, _: Address, _: AnyMessage<'_>) -> Result<(), UplinkRefusal> {
         Err(UplinkRefusal::NoWireForm)
     }
     fn watch(&mut self, watcher: Address, target: Address) -> bool {

@@ -4,7 +4,6 @@
 
 mod common;
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -13,8 +12,8 @@ use std::time::Duration;
 
 use common::{Realm, World, lock, ms};
 use corelane_kernel::{
-    Actor, ActorRef, Address, AskError, Ctx, DeadReason, ForeignRealm, KernelConfig, MessageKind, Outcome,
-    RawAddress, ReplyTo, StopReason, Time, Uplink, UplinkRefusal,
+    Actor, ActorRef, Address, AnyMessage, AskError, Ctx, DeadReason, ForeignRealm, KernelConfig, MessageKind,
+    Outcome, RawAddress, ReplyTo, StopReason, Time, Uplink, UplinkRefusal,
 };
 use proptest::prelude::*;
 
@@ -51,8 +50,8 @@ impl Actor for Clerk {
 struct Afar(Rc<RefCell<BTreeMap<u64, ReplyTo<u64>>>>);
 
 impl Uplink for Afar {
-    fn tell(&mut self, _: Address, message: &dyn Any) -> Result<(), UplinkRefusal> {
-        match message.downcast_ref() {
+    fn tell(&mut self, _: Address, message: AnyMessage<'_>) -> Result<(), UplinkRefusal> {
+        match message.get() {
             Some(Question::Keep(n, reply)) => _ = self.0.borrow_mut().insert(*n, *reply),
             _ => return Err(UplinkRefusal::NoWireForm),
         }

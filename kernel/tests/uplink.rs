@@ -3,14 +3,13 @@
 
 mod common;
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use common::*;
 use corelane_kernel::{
-    ActorRef, Address, DeadReason, Failure, ForeignRealm, MessageKind, Place, RawAddress, StopReason,
-    TellError, Uplink, UplinkRefusal,
+    ActorRef, Address, AnyMessage, DeadReason, Failure, ForeignRealm, MessageKind, Place, RawAddress,
+    StopReason, TellError, Uplink, UplinkRefusal,
 };
 
 /// What was offered, in words, and what to answer.
@@ -31,12 +30,12 @@ impl Up {
 }
 
 impl Uplink for Up {
-    fn tell(&mut self, to: Address, message: &dyn Any) -> Result<(), UplinkRefusal> {
+    fn tell(&mut self, to: Address, message: AnyMessage<'_>) -> Result<(), UplinkRefusal> {
         let mut seen = self.0.borrow_mut();
         if let Some(refusal) = seen.refusal {
             return Err(refusal);
         }
-        let Some(number) = message.downcast_ref::<u64>() else { return Err(UplinkRefusal::NoWireForm) };
+        let Some(number) = message.get::<u64>() else { return Err(UplinkRefusal::NoWireForm) };
         seen.log.push(format!("{number} for {}", to.to_raw().index));
         Ok(())
     }

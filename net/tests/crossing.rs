@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
 use corelane_kernel::{
-    Actor, ActorRef, Address, Ctx, ForeignRealm, Kernel, KernelConfig, Outcome, RawAddress, Region, ReplyTo,
-    Seat, Time, within,
+    Actor, ActorRef, Address, AnyMessage, Ctx, ForeignRealm, Kernel, KernelConfig, Outcome, RawAddress,
+    Region, ReplyTo, Seat, Time, within,
 };
 use corelane_net::codec::bytemuck::{Pod, Zeroable};
 use corelane_net::codec::{
@@ -305,5 +305,5 @@ fn two_types_of_one_name_are_found_at_start() {
     assert_eq!(error.to_string(), "the message type crossing::Ping is called \"test.Ping\" already");
     assert_eq!(registry.name(codec::type_hash("test.Ping")), Some("test.Ping"));
     let writer = registry.writer(std::any::TypeId::of::<Ping>()).unwrap();
-    assert_eq!(writer.encode(&7_u64, &mut [0; 64]), Err(EncodeError::Refused));
+    assert_eq!(writer.encode(AnyMessage::of(&7_u64), &mut [0; 64]), Err(EncodeError::Refused));
 }

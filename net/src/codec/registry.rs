@@ -3,13 +3,15 @@
 //! Filled at start; afterwards it is only read, and can be shared by all shards. What is not in it cannot come in: no name
 //! from a peer is ever kept, and none makes code run that was not registered here.
 
-use std::any::{Any, TypeId, type_name};
+use std::any::{TypeId, type_name};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use corelane_kernel::{Actor, Address, AdmitError, Census, Failure, RawAddress, Scope, TellError, Wire};
+use corelane_kernel::{
+    Actor, Address, AdmitError, AnyMessage, Census, Failure, RawAddress, Scope, TellError, Wire,
+};
 use corelane_shard::{Handle, LookupError};
 
 use super::props::{Factory, Props};
@@ -89,7 +91,8 @@ impl fmt::Display for RegistryError {
 
 impl std::error::Error for RegistryError {}
 
-type Encode = fn(&dyn Any, &mut [u8]) -> Result<usize, EncodeError>;
+type Encode = fn(AnyMessage<'_>, &mut [u8]) -> Result<usize, EncodeError>;
+type Fill = fn(AnyMessage<'_>, &mut [u8]) -> bool;
 type Found = Box<dyn FnOnce(Result<Address, LookupError>) + Send>;
 type Find = fn(&Handle, &str, Found);
 type Deliver = fn(&mut Scope<'_>, &Census, RawAddress, Envelope, &[u8]) -> Result<(), Undelivered>;
@@ -102,6 +105,7 @@ struct Entry {
     envelope: Envelope,
     addresses: bool,
     encode: Encode,
+    fill: Fill,
     deliver: Deliver,
     deliver_run: DeliverRun,
     find: Find,
@@ -200,6 +204,7 @@ impl Registry {
             envelope,
             addresses: M::Form::ADDRESSES,
             encode: encode_any::<M>,
+            fill: fill_any::<M>,
             deliver: deliver::<M>,
             deliver_run: deliver_run::<M>,
             find: find::<M>,
@@ -264,8 +269,8 @@ impl Registry {
     pub fn writer(&self, of: TypeId) -> Option<Writer> {
         let entry = self.entries.get(*self.by_type.get(&of)?)?;
         debug_assert_eq!(entry.id, of);
-        let Entry { envelope, addresses, encode, .. } = *entry;
-        Some(Writer { envelope, addresses, encode })
+        let Entry { envelope, addresses, encode, fill, .. } = *entry;
+        Some(Writer { envelope, addresses, encode, fill })
     }
 
     /// Decodes a message that came in and tells it to its target. Without allocating, unless the message itself does.
@@ -305,7 +310,8 @@ pub struct Writer {
     pub envelope: Envelope,
     /// Whether there may be addresses in it; see [`Codec::ADDRESSES`].
     pub addresses: bool,
-    pub(crate) encode: Encode,
+    encode: Encode,
+    fill: Fill,
 }
 
 impl Writer {
@@ -313,8 +319,14 @@ impl Writer {
     ///
     /// # Errors
     /// [`EncodeError`]; `Refused` also for a message of another type.
-    pub fn encode(&self, message: &dyn Any, to: &mut [u8]) -> Result<usize, EncodeError> {
+    pub fn encode(&self, message: AnyMessage<'_>, to: &mut [u8]) -> Result<usize, EncodeError> {
         (self.encode)(message, to)
+    }
+
+    /// Writes a message that takes exactly this room. Says whether that is done; if not, the room may have been written to.
+    #[inline]
+    pub(crate) fn fill(&self, message: AnyMessage<'_>, room: &mut [u8]) -> bool {
+        (self.fill)(message, room)
     }
 }
 
@@ -366,8 +378,12 @@ fn find<M: Wire>(handle: &Handle, path: &str, found: Found) {
     handle.lookup_then::<M>(path, |actor| found(actor.map(Into::into)));
 }
 
-fn encode_any<M: Wire<Form: Codec<M>>>(message: &dyn Any, to: &mut [u8]) -> Result<usize, EncodeError> {
-    encode::<M>(message.downcast_ref().ok_or(EncodeError::Refused)?, to)
+fn encode_any<M: Wire<Form: Codec<M>>>(message: AnyMessage<'_>, to: &mut [u8]) -> Result<usize, EncodeError> {
+    encode::<M>(message.get().ok_or(EncodeError::Refused)?, to)
+}
+
+fn fill_any<M: Wire<Form: Codec<M>>>(message: AnyMessage<'_>, room: &mut [u8]) -> bool {
+    message.get().is_some_and(|message| encode::<M>(message, room) == Ok(room.len()))
 }
 
 fn deliver<M: Wire<Form: Codec<M>>>(

@@ -6,9 +6,9 @@
 //!
 //! [`Link::may_join`]: crate::link::Link::may_join
 
-use std::any::{Any, TypeId};
+use std::any::TypeId;
 
-use corelane_kernel::{Address, UplinkRefusal, within};
+use corelane_kernel::{Address, AnyMessage, UplinkRefusal, within};
 
 use super::Inner;
 use crate::codec::{EncodeError, Writer};
@@ -28,41 +28,42 @@ pub(super) struct Course {
 struct Open {
     connection: Connection,
     joint: Joint,
-    /// Where the next one goes, in the connection's send buffer.
+    /// The connection's send buffer, which is lent for as long.
+    out: Vec<u8>,
+    /// Where the first that joins goes in it, where the next one does, and where no more do.
+    from: usize,
     at: usize,
-    /// So many more may.
-    left: usize,
-    /// So many have, and are not accounted for.
-    joined: usize,
+    end: usize,
+    /// Bytes of each, and from one to the next.
+    each: usize,
+    step: usize,
 }
 
 impl Inner {
     /// Takes a message that is told to an actor of another host.
     #[inline]
-    pub(super) fn tell(&mut self, to: Address, message: &dyn Any) -> Result<(), UplinkRefusal> {
-        let of = message.type_id();
+    pub(super) fn tell(&mut self, to: Address, message: AnyMessage<'_>) -> Result<(), UplinkRefusal> {
         if let Some(course) = &mut self.course
             && course.to == to
-            && course.of == of
+            && course.of == message.id()
+            && let Some(open) = &mut course.open
+            && open.at < open.end
+            && let Some(room) = open.out.get_mut(open.at..open.at + open.each)
+            && course.writer.fill(message, room)
         {
-            if let Some(open) = &mut course.open
-                && open.left > 0
-                && let Some(line) = self.lines.get_mut(open.connection)
-                && let Some(room) = line.behind(open.at, open.joint.whole())
-                && (course.writer.encode)(message, room) == Ok(open.joint.each())
-            {
-                if open.joint.whole() > open.joint.each() {
-                    room.get_mut(open.joint.each()..).unwrap_or_default().fill(0);
-                }
-                open.at += open.joint.whole();
-                open.left -= 1;
-                open.joined += 1;
-                return Ok(());
-            }
-            self.close_course();
-        } else {
-            self.close_course();
-            self.set_course(to, of)?;
+            open.at += open.step;
+            return Ok(());
+        }
+        self.tell_anew(to, message)
+    }
+
+    /// Takes a message that nothing is open for.
+    #[cold]
+    #[inline(never)]
+    fn tell_anew(&mut self, to: Address, message: AnyMessage<'_>) -> Result<(), UplinkRefusal> {
+        self.close_course();
+        if self.course.as_ref().is_none_or(|course| course.to != to || course.of != message.id()) {
+            self.set_course(to, message.id())?;
         }
         self.tell_along(message)
     }
@@ -70,10 +71,17 @@ impl Inner {
     /// Accounts for what was written without a look at the link.
     pub(super) fn close_course(&mut self) {
         let Some(course) = &mut self.course else { return };
-        let Some(Open { connection, joint, joined, .. }) = course.open.take() else { return };
-        if joined > 0
-            && let Some(line) = self.lines.get_mut(connection)
-        {
+        let Some(Open { connection, joint, mut out, from, at, .. }) = course.open.take() else { return };
+        let written = out.get_mut(from..at).unwrap_or_default();
+        if joint.whole() > joint.each() {
+            for message in written.chunks_exact_mut(joint.whole()) {
+                message.get_mut(joint.each()..).unwrap_or_default().fill(0);
+            }
+        }
+        let joined = written.len() / joint.whole();
+        let Some(line) = self.lines.get_mut(connection) else { return };
+        line.take_back(out);
+        if joined > 0 {
             let link = &mut self.slots[course.slot].link;
             line.write(|room| link.joined(room, joint, joined));
         }
@@ -96,12 +104,12 @@ impl Inner {
     }
 
     /// Takes a message that goes as the course says, which is closed.
-    fn tell_along(&mut self, message: &dyn Any) -> Result<(), UplinkRefusal> {
+    fn tell_along(&mut self, message: AnyMessage<'_>) -> Result<(), UplinkRefusal> {
         let Some(Course { slot, head, writer, .. }) = &self.course else {
             return Err(UplinkRefusal::Unreachable);
         };
-        let (slot, head, Writer { addresses, encode, .. }) = (*slot, *head, *writer);
-        let encode = |to: &mut [u8]| encode(message, to);
+        let (slot, head, writer) = (*slot, *head, *writer);
+        let (addresses, encode) = (writer.addresses, |to: &mut [u8]| writer.encode(message, to));
         if self.slots[slot].lost || self.left.get() {
             return Err(UplinkRefusal::Unreachable);
         }
@@ -128,9 +136,19 @@ impl Inner {
         let link = &self.slots[course.slot].link;
         let Some(connection) = link.open() else { return };
         let Some(line) = self.lines.get_mut(connection) else { return };
-        let (at, more) = line.write(|room| (room.used(), link.may_join(room, course.head)));
+        let (from, more) = line.write(|room| (room.used(), link.may_join(room, course.head)));
         if let Some((joint, left)) = more {
-            course.open = Some(Open { connection, joint, at, left, joined: 0 });
+            let end = from + left * joint.whole();
+            course.open = Some(Open {
+                connection,
+                joint,
+                out: line.lend(),
+                from,
+                at: from,
+                end,
+                each: joint.each(),
+                step: joint.whole(),
+            });
         }
     }
 

@@ -131,10 +131,16 @@ impl Line {
         result
     }
 
-    /// So much of the send buffer, from a place on that is behind all that is written.
+    /// Gives the send buffer away, to be written behind what is in it. Nothing else is done to the line until it is back.
     #[inline]
-    pub(super) fn behind(&mut self, at: usize, bytes: usize) -> Option<&mut [u8]> {
-        self.out.get_mut(at..at + bytes)
+    pub(super) fn lend(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.out)
+    }
+
+    #[inline]
+    pub(super) fn take_back(&mut self, out: Vec<u8>) {
+        debug_assert!(self.out.is_empty());
+        self.out = out;
     }
 
     /// Passes on what was written. Says whether the send buffer is empty now.

@@ -1,10 +1,11 @@
 //! What the kernel offers, in the middle of its turn.
 
-use std::any::Any;
 use std::cell::RefMut;
 use std::rc::Rc;
 
-use corelane_kernel::{Address, ChildNews, ChildOrder, Failure, StopReason, Uplink, UplinkRefusal};
+use corelane_kernel::{
+    Address, AnyMessage, ChildNews, ChildOrder, Failure, StopReason, Uplink, UplinkRefusal,
+};
 
 use super::{Gate, Inner};
 use crate::wire::{EndReason, Fault, News, NoChild, Ordered, Signal};
@@ -24,7 +25,7 @@ impl GateUplink {
 }
 
 impl Uplink for GateUplink {
-    fn tell(&mut self, to: Address, message: &dyn Any) -> Result<(), UplinkRefusal> {
+    fn tell(&mut self, to: Address, message: AnyMessage<'_>) -> Result<(), UplinkRefusal> {
         // The only one that a course stays open for.
         let inner = self.gate.as_ref().and_then(|gate| gate.inner.try_borrow_mut().ok());
         inner.ok_or(UplinkRefusal::Full)?.tell(to, message)

@@ -10,7 +10,7 @@ use crate::workloads::quantile::Times;
 use crate::workloads::stage::{Later, Reporter};
 
 /// Messages that the teller tells before it lets the shard do other work.
-const BURST: u64 = 16;
+const BURST: u64 = 32;
 
 /// Keeps some balls under way until all rounds are played; with one, they are played one after the other.
 pub(super) struct Ping {
