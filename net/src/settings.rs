@@ -99,6 +99,12 @@ impl Section for EndpointConfig {
             get: |remote| Value::Flag(remote.insecure_plaintext_beyond_loopback),
             set: |remote, value| value.flag(|flag| remote.insecure_plaintext_beyond_loopback = flag),
         },
+        RemoteKey {
+            name: "remote.unix_sockets",
+            allowed: Allowed::flag(),
+            get: |remote| Value::Flag(remote.unix_sockets),
+            set: |remote, value| value.flag(|flag| remote.unix_sockets = flag),
+        },
         number!("remote.connections_max", connections_max, 1, 1 << 24),
         number!("remote.connections_per_address_max", connections_per_address_max, 1, 1 << 24),
         number!("remote.strangers_max", strangers_max, 1, 1 << 24),

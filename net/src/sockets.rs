@@ -24,7 +24,8 @@ use crate::credit::{Credit, Received};
 use crate::net::Net;
 use crate::reactor::sim::Network;
 use crate::reactor::{
-    Address, Backend, Counters, EventKind, Options, Reactor, SocketError, SocketId, Taken, Waker, WriteError,
+    Address, Backend, Counters, EventKind, Options, PeerUser, Reactor, SocketError, SocketId, Taken, Waker,
+    WriteError,
 };
 
 /// Hears what happens at a socket, on the shard's thread between turns. Must not block.
@@ -264,6 +265,14 @@ impl Sockets {
     /// [`SocketError`].
     pub fn peer_address(&self, socket: SocketId) -> Result<Address, SocketError> {
         self.get().reactor.peer_address(socket)
+    }
+
+    /// See [`Reactor::peer_user`].
+    ///
+    /// # Errors
+    /// [`SocketError`].
+    pub fn peer_user(&self, socket: SocketId) -> Result<PeerUser, SocketError> {
+        self.get().reactor.peer_user(socket)
     }
 
     /// Has a protocol called in each turn, in place of the one that was.

@@ -9,7 +9,7 @@ use corelane_kernel::{Actor, ActorRef, Ctx, Scope};
 
 use crate::buffers::Buffer;
 use crate::credit::{Credit, Received};
-use crate::reactor::{Address, EventKind, Options, SocketError, SocketId, WriteError};
+use crate::reactor::{Address, EventKind, Options, PeerUser, SocketError, SocketId, WriteError};
 use crate::sockets::{Left, Sink, Sockets};
 
 /// How an actor wants a stream.
@@ -140,6 +140,14 @@ impl Stream {
     /// [`SocketError`].
     pub fn peer_address(&self) -> Result<Address, SocketError> {
         self.sockets.peer_address(self.socket)
+    }
+
+    /// Who runs the process at the other end, of a stream of Unix sockets.
+    ///
+    /// # Errors
+    /// [`SocketError`]; also for other streams, and where the operating system does not say.
+    pub fn peer_user(&self) -> Result<PeerUser, SocketError> {
+        self.sockets.peer_user(self.socket)
     }
 
     /// A stream of a connection that was accepted, which nobody hears yet.

@@ -186,6 +186,12 @@ pub const WORKLOADS: &[Workload] = &[
     .beside("an echo with as many bytes under way", remote::raw_pipelined),
     message("remote.akka", "Akka.NET's RemotePingPong: 10 clients, both ways count", remote::akka)
         .beside("an echo with as many bytes under way", remote::raw_akka),
+    #[cfg(target_os = "linux")]
+    round_trip("remote.unix.pingpong", 2, "remote.pingpong over Unix sockets", remote::unix_pingpong)
+        .beside("an echo that spins over a pair of Unix sockets", remote::raw_unix_pingpong),
+    #[cfg(target_os = "linux")]
+    message("remote.unix.tell", "remote.tell over Unix sockets", remote::unix_tell)
+        .beside("a stream of the same bytes over such a pair", remote::raw_unix_tell),
     round_trip("remote.tls.pingpong", 2, "remote.pingpong over TLS", remote::secure_pingpong)
         .beside("the same in the clear", remote::pingpong),
     message("remote.tls.tell", "remote.tell over TLS", remote::secure_tell)

@@ -53,6 +53,11 @@ pub struct EndpointConfig {
     pub lookups_max: usize,
     /// Who knows the addresses of hosts that URLs call by names. Default the operating system.
     pub resolver: Resolver,
+    /// Whether hosts of the same machine speak over Unix sockets: a peer whose address is a loopback one is looked for at an
+    /// abstract socket first, named after the address, and dialed as any other if nobody is there. Who is must be run by
+    /// the same user, or root. About half the time of a round trip; but what watches or disturbs the loopback device does not
+    /// see it. Linux only, and not under [`EndpointConfig::tls`]. Default `true`.
+    pub unix_sockets: bool,
     /// TLS on all links, which is what links beyond this machine want. Default none: then only loopback addresses are bound,
     /// published and dialed.
     pub tls: Option<TlsConfig>,
@@ -82,6 +87,7 @@ impl Default for EndpointConfig {
             spawn_within: Duration::from_secs(10),
             lookups_max: 1024,
             resolver: Resolver::default(),
+            unix_sockets: true,
             tls: None,
             untrusted: None,
             insecure_plaintext_beyond_loopback: false,

@@ -2,7 +2,7 @@
 //! a stranger's: there may be so many of them, for so long.
 
 use std::collections::hash_map::Entry;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Weak;
 
 use corelane_kernel::Scope;
@@ -37,12 +37,16 @@ impl Gate {
     fn accepted(&self, socket: SocketId) {
         let mut inner = self.enter();
         inner.now = inner.sockets.now();
-        let from = match inner.sockets.peer_address(socket) {
-            Ok(SocketAddress::Ip(address)) => Some(address.ip().to_canonical()),
-            _ => None,
+        // Who comes over a Unix socket could have come over loopback.
+        let (from, nearby) = match inner.sockets.peer_address(socket) {
+            Ok(SocketAddress::Ip(address)) => (Some(address.ip().to_canonical()), false),
+            Ok(SocketAddress::Unix(_)) => (Some(Ipv4Addr::LOCALHOST.into()), true),
+            Err(_) => (None, false),
         };
+        let may_come = !nearby || inner.is_ours(socket);
         let channel = inner.channel_to_dialer();
-        let (true, true, Ok(channel)) = (inner.has_room_for(from), inner.shared.home().is_some(), channel)
+        let (true, true, Ok(channel)) =
+            (may_come && inner.has_room_for(from), inner.shared.home().is_some(), channel)
         else {
             inner.connections_refused += 1;
             inner.sockets.abort(socket);
@@ -53,6 +57,7 @@ impl Gate {
         let number = inner.shared.peers.connection();
         let mut line = Line::new(socket, None, Vec::new(), channel, number);
         line.from = from;
+        line.nearby = nearby;
         inner.lines.insert(connection, line);
         inner.incoming += 1;
         if let Some(from) = from {
@@ -207,8 +212,11 @@ impl Inner {
 
     /// A connection that this end dialed is there.
     fn connected(&mut self, connection: Connection) {
+        let Some(slot) = self.lines.get(connection).and_then(|line| line.slot) else { return };
+        if !self.meets_nearby(slot, connection) {
+            return;
+        }
         let Some(line) = self.lines.get_mut(connection) else { return };
-        let Some(slot) = line.slot else { return };
         line.number = self.shared.peers.connection();
         self.sockets.resume(line.socket);
         if line.is_handshaking() {
@@ -231,7 +239,11 @@ impl Inner {
         let Some(line) = self.take_line(connection) else { return };
         self.sockets.abort(line.socket);
         self.spares.give_back(line.out);
-        if let Some(slot) = line.slot {
+        let Some(slot) = line.slot else { return };
+        if line.nearby && self.slots[slot].dials.take_if(|dials| *dials == connection).is_some() {
+            self.dial_port(slot);
+            self.settle(slot);
+        } else {
             self.disconnected(slot, connection);
         }
     }

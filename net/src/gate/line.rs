@@ -67,6 +67,8 @@ pub(super) struct Line {
     pub(super) socket: SocketId,
     pub(super) slot: Option<usize>,
     pub(super) came_in: bool,
+    /// Over a Unix socket.
+    pub(super) nearby: bool,
     /// Where it came from, if it did.
     pub(super) from: Option<IpAddr>,
     pub(super) out: Vec<u8>,
@@ -98,6 +100,7 @@ impl Line {
             socket,
             slot,
             came_in: slot.is_none(),
+            nearby: false,
             from: None,
             out,
             so_far: Written::default(),

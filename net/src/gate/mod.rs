@@ -19,6 +19,7 @@ mod inbound;
 mod line;
 mod lines;
 mod lookups;
+mod nearby;
 mod row;
 mod secure;
 mod slot;
@@ -116,6 +117,8 @@ struct Inner {
     /// Ends of lives that this shard's links have heard of.
     ends: u64,
     listener: Option<SocketId>,
+    /// For peers on this machine.
+    listener_nearby: Option<SocketId>,
     left: Cell<bool>,
     lost: u64,
 }
@@ -168,6 +171,7 @@ impl Gate {
                 mail,
                 ends: 0,
                 listener: None,
+                listener_nearby: None,
                 left: Cell::new(false),
                 lost: 0,
             }),
@@ -181,6 +185,7 @@ impl Gate {
             };
             inner.sockets.resume(listener);
             inner.listener = Some(listener);
+            inner.listen_nearby(at);
             let rider: Weak<Gate> = gate.this.clone();
             inner.sockets.ride(rider);
         }
@@ -326,7 +331,7 @@ impl Inner {
         for connection in self.lines.connections() {
             self.close(connection, None);
         }
-        if let Some(listener) = self.listener.take() {
+        for listener in [self.listener.take(), self.listener_nearby.take()].into_iter().flatten() {
             self.sockets.close(listener);
         }
         for (then, found) in self.lookups.end() {

@@ -18,7 +18,7 @@ use crate::link::{Action, Connection, Link, LinkTellError, LinkTo, Loss};
 use crate::peer::NoLife;
 use crate::reactor::{Address as SocketAddress, Options};
 use crate::resolve::RemoteLookupError;
-use crate::tls::TlsRefusal;
+use crate::tls::{Channel, TlsRefusal};
 use crate::trust::Guard;
 use crate::wire::{Introduction, MessageHead, Reason};
 
@@ -302,34 +302,58 @@ impl Inner {
         }
     }
 
-    fn dial(&mut self, slot: usize) {
+    /// Where the peer's shard listens.
+    fn address_of(&self, slot: usize) -> Option<SocketAddr> {
         let of = &self.slots[slot];
-        let (node, shard) = (of.link.to().node, of.shard);
-        let at: Option<SocketAddr> = self
-            .shared
-            .peers
-            .address(node)
-            .filter(|at| self.shared.config.permits(*at))
-            .and_then(|at| port_of(at, shard));
+        let at = self.shared.peers.address(of.link.to().node).filter(|at| self.shared.config.permits(*at))?;
+        port_of(at, of.shard)
+    }
+
+    fn dial(&mut self, slot: usize) {
+        match self.address_of(slot).and_then(|at| self.nearby(at)) {
+            Some(name) => {
+                let connection = self.connect(slot, &name, None);
+                match connection.and_then(|connection| self.lines.get_mut(connection)) {
+                    Some(line) => line.nearby = true,
+                    None => self.dial_port(slot),
+                }
+            }
+            None => self.dial_port(slot),
+        }
+    }
+
+    /// Dials the peer's port.
+    pub(super) fn dial_port(&mut self, slot: usize) {
+        let dialed = self.address_of(slot).and_then(|at| {
+            let channel = self.channel_to_dialed(at.ip()).ok()?;
+            let secure = channel.is_some();
+            let connection = self.connect(slot, &SocketAddress::Ip(at), channel)?;
+            if secure {
+                self.handshakes.push_back((self.now + self.shared.config.link.handshake, connection));
+            }
+            Some(connection)
+        });
+        if dialed.is_none() {
+            self.dial_failed(slot);
+        }
+    }
+
+    /// Begins a connection of a link.
+    fn connect(
+        &mut self,
+        slot: usize,
+        to: &SocketAddress,
+        channel: Option<Box<Channel>>,
+    ) -> Option<Connection> {
         let connection = self.lines.next();
         let ear = Ear { gate: self.this.clone(), connection };
         let within = Some(self.shared.config.link.handshake);
-        let channel = at.map(|at| self.channel_to_dialed(at.ip()));
-        let made = at.and_then(|at| {
-            let connecting = self.sockets.connect(&SocketAddress::Ip(at), &Options::default(), within, ear);
-            connecting.inspect_err(|error| tracing::debug!(%error, "a link is not dialed")).ok()
-        });
-        match made.zip(channel.and_then(Result::ok)) {
-            Some((socket, channel)) => {
-                if channel.is_some() {
-                    self.handshakes.push_back((self.now + self.shared.config.link.handshake, connection));
-                }
-                let line = Line::new(socket, Some(slot), self.spares.large(), channel, 0);
-                self.lines.insert(connection, line);
-                self.slots[slot].dials = Some(connection);
-            }
-            None => self.dial_failed(slot),
-        }
+        let connecting = self.sockets.connect(to, &Options::default(), within, ear);
+        let socket = connecting.inspect_err(|error| tracing::debug!(%error, "a link is not dialed")).ok()?;
+        let line = Line::new(socket, Some(slot), self.spares.large(), channel, 0);
+        self.lines.insert(connection, line);
+        self.slots[slot].dials = Some(connection);
+        Some(connection)
     }
 
     /// Nobody was reached.

@@ -11,6 +11,8 @@ pub struct GateStats {
     pub links: u64,
     /// Of these, such as have a connection now.
     pub open: u64,
+    /// Of these, such as have one over a Unix socket, to a host on this machine.
+    pub open_nearby: u64,
     /// Messages that were written.
     pub messages_out: u64,
     /// Messages that came.
@@ -77,7 +79,10 @@ impl Gate {
         };
         for slot in &inner.slots {
             let of = slot.link.stats();
-            stats.open += u64::from(slot.link.open().is_some());
+            let open = slot.link.open();
+            stats.open += u64::from(open.is_some());
+            let line = open.and_then(|connection| inner.lines.get(connection));
+            stats.open_nearby += u64::from(line.is_some_and(|line| line.nearby));
             stats.messages_out += of.messages_out;
             stats.messages_in += of.messages_in;
             stats.refused_in +=

@@ -7,12 +7,13 @@ use std::str::FromStr;
 
 /// The address of a stream's or listener's end.
 ///
-/// Written `127.0.0.1:2552`, `[::1]:2552` or `unix:/run/service.sock`.
+/// Written `127.0.0.1:2552`, `[::1]:2552`, `unix:/run/service.sock` or, for an abstract Unix socket, `unix:@service`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Address {
     /// TCP or UDP.
     Ip(SocketAddr),
-    /// A Unix socket of this path. Empty for an end that has no name, as a client's has none.
+    /// A Unix socket of this path. Empty for an end that has no name, as a client's has none. One that begins with a zero byte is
+    /// no path but an abstract name: nothing in the file system, and gone with its socket; Linux has such.
     Unix(PathBuf),
 }
 
@@ -41,7 +42,10 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Address::Ip(address) => address.fmt(f),
-            Address::Unix(path) => write!(f, "unix:{}", path.display()),
+            Address::Unix(path) => match path.as_os_str().as_encoded_bytes() {
+                [0, name @ ..] => write!(f, "unix:@{}", String::from_utf8_lossy(name)),
+                _ => write!(f, "unix:{}", path.display()),
+            },
         }
     }
 }
@@ -62,7 +66,10 @@ impl FromStr for Address {
     type Err = AddressError;
     fn from_str(text: &str) -> Result<Address, AddressError> {
         match text.strip_prefix("unix:") {
-            Some(path) if !path.is_empty() => Ok(Address::Unix(path.into())),
+            Some(path) if !path.is_empty() => Ok(Address::Unix(match path.strip_prefix('@') {
+                Some(name) => format!("\0{name}").into(),
+                None => path.into(),
+            })),
             Some(_) => Err(AddressError(text.to_owned())),
             None => text.parse().map(Address::Ip).map_err(|_| AddressError(text.to_owned())),
         }
@@ -75,7 +82,7 @@ mod tests {
 
     #[test]
     fn an_address_is_read_as_it_is_written() {
-        for text in ["127.0.0.1:2552", "[::1]:80", "unix:/run/a b.sock"] {
+        for text in ["127.0.0.1:2552", "[::1]:80", "unix:/run/a b.sock", "unix:@a/b"] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
         }
         for text in ["", "127.0.0.1", "unix:", "localhost:80", "127.0.0.1:70000"] {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::address::Address;
 use super::config::{Backend, Options};
+use super::peer_user::PeerUser;
 use super::slab::Key;
 use super::store::{SocketKind, Store};
 use crate::buffers::Chunk;
@@ -114,6 +115,8 @@ pub(crate) trait Drive {
     fn local_address(&self, descriptor: &Descriptor) -> io::Result<Address>;
 
     fn peer_address(&self, descriptor: &Descriptor) -> io::Result<Address>;
+
+    fn peer_user(&self, descriptor: &Descriptor) -> io::Result<PeerUser>;
 
     /// Nothing is in flight: the operating system may hold nothing any more.
     fn end(&mut self);

@@ -1,7 +1,12 @@
 //! Sockets of the operating system: how both real backends make them.
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
@@ -29,8 +34,22 @@ pub(super) fn native(address: &Address) -> io::Result<SockAddr> {
 pub(super) fn foreign(address: &SockAddr) -> Address {
     match address.as_socket() {
         Some(address) => Address::Ip(address),
-        None => Address::Unix(address.as_pathname().map(Into::into).unwrap_or_default()),
+        None => Address::Unix(match address.as_pathname() {
+            Some(path) => path.into(),
+            None => abstract_name(address).unwrap_or_default(),
+        }),
     }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn abstract_name(address: &SockAddr) -> Option<PathBuf> {
+    let name = address.as_abstract_namespace()?;
+    Some(OsString::from_vec([b"\0", name].concat()).into())
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn abstract_name(_: &SockAddr) -> Option<PathBuf> {
+    None
 }
 
 pub(super) fn local_address(socket: &Socket) -> io::Result<Address> {

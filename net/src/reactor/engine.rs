@@ -11,6 +11,7 @@ use super::config::{Backend, Options, ReactorConfig};
 use super::counters::Counters;
 use super::error::{SocketError, WriteError};
 use super::event::{Event, EventKind, SocketId};
+use super::peer_user::PeerUser;
 use super::slab::Key;
 use super::store::{Finish, Life, Outgoing, SocketKind, Store, Work};
 use super::taken::Taken;
@@ -175,11 +176,19 @@ impl Reactor {
         self.ask(socket, |backend, descriptor| backend.peer_address(descriptor))
     }
 
-    fn ask(
+    /// Who runs the process at the other end of a Unix stream, as the operating system noted it when it connected or listened.
+    ///
+    /// # Errors
+    /// [`SocketError`]; also for other sockets, and where the operating system does not say.
+    pub fn peer_user(&self, socket: SocketId) -> Result<PeerUser, SocketError> {
+        self.ask(socket, |backend, descriptor| backend.peer_user(descriptor))
+    }
+
+    fn ask<T>(
         &self,
         socket: SocketId,
-        ask: impl FnOnce(&dyn Drive, &Descriptor) -> io::Result<Address>,
-    ) -> Result<Address, SocketError> {
+        ask: impl FnOnce(&dyn Drive, &Descriptor) -> io::Result<T>,
+    ) -> Result<T, SocketError> {
         let socket = self.store.sockets.get(socket.0).ok_or(SocketError::NoSuch)?;
         let descriptor = socket.descriptor.as_ref().ok_or(SocketError::NoSuch)?;
         ask(&*self.backend, descriptor)

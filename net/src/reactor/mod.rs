@@ -77,6 +77,7 @@ mod driving;
 mod engine;
 mod error;
 mod event;
+mod peer_user;
 #[cfg(unix)]
 mod poll;
 pub mod sim;
@@ -97,4 +98,5 @@ pub use counters::Counters;
 pub use engine::Reactor;
 pub use error::{SocketError, WriteError};
 pub use event::{Event, EventKind, SocketId};
+pub use peer_user::PeerUser;
 pub(crate) use taken::Taken;

@@ -18,6 +18,7 @@ use super::address::Address;
 use super::backend::{Completion, Descriptor, Drive, Outcome, Waker};
 use super::config::{Backend, Options, ReactorConfig};
 use super::descriptor::{self, system};
+use super::peer_user::PeerUser;
 use super::slab::Key;
 use super::store::{SocketKind, Store, Work};
 use super::work::GATHER;
@@ -451,6 +452,10 @@ impl Drive for Poll {
 
     fn peer_address(&self, descriptor: &Descriptor) -> io::Result<Address> {
         descriptor::peer_address(system(descriptor))
+    }
+
+    fn peer_user(&self, descriptor: &Descriptor) -> io::Result<PeerUser> {
+        PeerUser::of(system(descriptor))
     }
 
     fn end(&mut self) {}

@@ -35,6 +35,7 @@ use super::address::Address;
 use super::backend::{Completion, Descriptor, Drive, Waker};
 use super::config::{Backend, Options};
 use super::descriptor::{self, system};
+use super::peer_user::PeerUser;
 use super::slab::Key;
 use super::store::{SocketKind, Store, Work};
 use crate::buffers::Supply;
@@ -397,6 +398,10 @@ impl Drive for Uring {
 
     fn peer_address(&self, descriptor: &Descriptor) -> io::Result<Address> {
         descriptor::peer_address(system(descriptor))
+    }
+
+    fn peer_user(&self, descriptor: &Descriptor) -> io::Result<PeerUser> {
+        PeerUser::of(system(descriptor))
     }
 
     fn end(&mut self) {

@@ -121,8 +121,14 @@ pub(crate) fn start(builder: Builder) -> Host {
     Host { system, address }
 }
 
+/// One that is reached as from another machine.
 pub(crate) fn host(shards: usize, backend: Choice) -> Host {
-    let config = EndpointConfig { system: "test".into(), link: link_config(), ..EndpointConfig::default() };
+    let config = EndpointConfig {
+        system: "test".into(),
+        unix_sockets: false,
+        link: link_config(),
+        ..EndpointConfig::default()
+    };
     host_at(shards, backend, config)
 }
 

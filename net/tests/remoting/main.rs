@@ -17,6 +17,8 @@ mod gateways;
 mod loss;
 mod names;
 #[cfg(target_os = "linux")]
+mod nearby;
+#[cfg(target_os = "linux")]
 mod netlink;
 #[cfg(unix)]
 mod other;

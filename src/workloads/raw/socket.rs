@@ -6,6 +6,8 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
 use crate::workloads::error::check;
@@ -59,8 +61,28 @@ pub(in crate::workloads) fn beside_a_thread<T: Send>(
     result.map_err(failed())
 }
 
+/// As [`beside_a_thread`], over a pair of Unix sockets that spin.
+///
+/// # Errors
+/// As there.
+#[cfg(unix)]
+pub(in crate::workloads) fn over_a_pair<T: Send>(
+    plan: &Plan,
+    client: impl FnOnce(UnixStream) -> io::Result<T> + Send,
+    server: impl FnOnce(UnixStream) -> io::Result<()> + Send,
+) -> Result<T, WorkloadError> {
+    let failed = || WorkloadError::runtime("a raw socket failed");
+    let (near, far) = UnixStream::pair().map_err(failed())?;
+    for end in [&near, &far] {
+        end.set_nonblocking(true).map_err(failed())?;
+    }
+    let (result, served) = pin::pair(plan.pair()?, || client(near), || server(far))?;
+    served.map_err(failed())?;
+    result.map_err(failed())
+}
+
 /// Sends back, message by message, as many as are named.
-pub(in crate::workloads) fn answer(mut peer: TcpStream, rounds: u64) -> io::Result<()> {
+pub(in crate::workloads) fn answer(mut peer: impl Read + Write, rounds: u64) -> io::Result<()> {
     let mut bytes = [0; ECHO];
     for _ in 0..rounds {
         read_all(&mut peer, &mut bytes)?;
@@ -71,7 +93,7 @@ pub(in crate::workloads) fn answer(mut peer: TcpStream, rounds: u64) -> io::Resu
 
 /// Round trips, one after the other. Says what they took, and notes what each took if that is wanted.
 pub(in crate::workloads) fn call(
-    mut stream: TcpStream,
+    mut stream: impl Read + Write,
     rounds: u64,
     times: Option<&mut Times>,
 ) -> io::Result<Cost> {
@@ -110,7 +132,7 @@ pub(super) fn time_rounds(
 }
 
 /// Writes one behind the other, until the server says that it has all of them.
-pub(in crate::workloads) fn pour(mut stream: TcpStream, writes: u64) -> io::Result<Cost> {
+pub(in crate::workloads) fn pour(mut stream: impl Read + Write, writes: u64) -> io::Result<Cost> {
     let bytes = vec![7; WRITE];
     let began = Instant::now();
     for _ in 0..writes {
@@ -121,7 +143,7 @@ pub(in crate::workloads) fn pour(mut stream: TcpStream, writes: u64) -> io::Resu
 }
 
 /// Reads so many writes, and says so.
-pub(in crate::workloads) fn drain(mut peer: TcpStream, writes: u64) -> io::Result<()> {
+pub(in crate::workloads) fn drain(mut peer: impl Read + Write, writes: u64) -> io::Result<()> {
     let (mut bytes, mut left) = (vec![0; WRITE], writes * WRITE as u64);
     while left > 0 {
         left -= some(&mut peer, &mut bytes)? as u64;
@@ -130,7 +152,7 @@ pub(in crate::workloads) fn drain(mut peer: TcpStream, writes: u64) -> io::Resul
 }
 
 /// Sends back whatever comes, as it comes, until it was so many bytes.
-pub(in crate::workloads) fn reflect(mut peer: TcpStream, mut left: usize) -> io::Result<()> {
+pub(in crate::workloads) fn reflect(mut peer: impl Read + Write, mut left: usize) -> io::Result<()> {
     let mut bytes = vec![0; WRITE];
     while left > 0 {
         let count = some(&mut peer, &mut bytes)?;
@@ -141,7 +163,11 @@ pub(in crate::workloads) fn reflect(mut peer: TcpStream, mut left: usize) -> io:
 }
 
 /// Keeps `window` bytes under way until `all` have come back, and sends as much as comes, as it comes.
-pub(in crate::workloads) fn juggle(mut stream: TcpStream, window: usize, all: usize) -> io::Result<Instant> {
+pub(in crate::workloads) fn juggle(
+    mut stream: impl Read + Write,
+    window: usize,
+    all: usize,
+) -> io::Result<Instant> {
     let mut bytes = vec![0; WRITE.max(window)];
     let (mut sent, mut back) = (window.min(all), 0);
     let began = Instant::now();
@@ -156,7 +182,7 @@ pub(in crate::workloads) fn juggle(mut stream: TcpStream, window: usize, all: us
     Ok(began)
 }
 
-pub(in crate::workloads) fn read_all(stream: &mut TcpStream, mut bytes: &mut [u8]) -> io::Result<()> {
+pub(in crate::workloads) fn read_all(stream: &mut impl Read, mut bytes: &mut [u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         let count = some(stream, bytes)?;
         bytes = &mut bytes[count..];
@@ -165,7 +191,7 @@ pub(in crate::workloads) fn read_all(stream: &mut TcpStream, mut bytes: &mut [u8
 }
 
 /// At least one byte, when there is one.
-pub(in crate::workloads) fn some(stream: &mut TcpStream, bytes: &mut [u8]) -> io::Result<usize> {
+pub(in crate::workloads) fn some(stream: &mut impl Read, bytes: &mut [u8]) -> io::Result<usize> {
     loop {
         match stream.read(bytes) {
             Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
@@ -177,7 +203,7 @@ pub(in crate::workloads) fn some(stream: &mut TcpStream, bytes: &mut [u8]) -> io
     }
 }
 
-pub(in crate::workloads) fn write_all(stream: &mut TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+pub(in crate::workloads) fn write_all(stream: &mut impl Write, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match stream.write(bytes) {
             Ok(count) => bytes = &bytes[count..],

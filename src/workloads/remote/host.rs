@@ -28,6 +28,7 @@ const SPINS: &str = "spins";
 const SLEEPS: &str = "sleeps";
 const CLEAR: &str = "clear";
 const TLS: &str = "tls";
+const UNIX: &str = "unix";
 
 /// Longer than any answer takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -47,7 +48,11 @@ pub fn peer() -> Option<ExitCode> {
     }
     let core = core.to_str().and_then(|core| core.parse().ok())?;
     let idle = if waiting == SLEEPS { Idle::Frugal } else { Idle::Latency };
-    let speech = if speech == TLS { Speech::Tls } else { Speech::Clear };
+    let speech = match speech.to_str() {
+        Some(TLS) => Speech::Tls,
+        Some(UNIX) => Speech::Unix,
+        _ => Speech::Clear,
+    };
     Some(match serve(core, idle, speech) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -62,13 +67,17 @@ pub fn peer() -> Option<ExitCode> {
 pub(super) enum Speech {
     Clear,
     Tls,
+    /// In the clear, over Unix sockets.
+    Unix,
 }
 
 /// A system with an endpoint on one core.
 fn builder(core: usize, idle: Idle, speech: Speech) -> Result<Builder, WorkloadError> {
     let registry = registry().map_err(WorkloadError::runtime("the messages could not be registered"))?;
     let tls = (speech == Speech::Tls).then(secure::settings);
-    let config = EndpointConfig { system: "bench".to_owned(), tls, ..EndpointConfig::default() };
+    let unix_sockets = speech == Speech::Unix;
+    let config =
+        EndpointConfig { system: "bench".to_owned(), unix_sockets, tls, ..EndpointConfig::default() };
     let builder = System::builder().name("bench").cores(&[core]).idle(idle).shutdown_within(PATIENCE);
     Ok(builder.extension(Net::of(NetConfig::default())).extension(Endpoint::of(config, registry)))
 }
@@ -109,7 +118,11 @@ impl Far {
         let failed = || WorkloadError::runtime("the other host could not be started");
         let waiting = if idle == Idle::Frugal { SLEEPS } else { SPINS };
         let mut command = Command::new(std::env::current_exe().map_err(failed())?);
-        let speech = if speech == Speech::Tls { TLS } else { CLEAR };
+        let speech = match speech {
+            Speech::Clear => CLEAR,
+            Speech::Tls => TLS,
+            Speech::Unix => UNIX,
+        };
         command.args([PEER, &core.to_string(), waiting, speech]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(failed())?;

@@ -13,6 +13,7 @@ use crate::buffers::Supply;
 use crate::reactor::address::Address;
 use crate::reactor::backend::{Completion, Descriptor, Drive, Outcome, Waker};
 use crate::reactor::config::{Backend, Options, ReactorConfig};
+use crate::reactor::peer_user::PeerUser;
 use crate::reactor::slab::Key;
 use crate::reactor::store::{SocketKind, Store, Work};
 
@@ -260,6 +261,10 @@ impl Drive for Simulated {
 
     fn peer_address(&self, descriptor: &Descriptor) -> io::Result<Address> {
         self.traffic.borrow_mut().peer_address(end(descriptor))
+    }
+
+    fn peer_user(&self, _: &Descriptor) -> io::Result<PeerUser> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     fn end(&mut self) {}

@@ -1,0 +1,63 @@
+//! Who is at the other end of a Unix stream. One of the modules where `unsafe` is allowed: the operating system is asked.
+
+#![allow(unsafe_code)]
+
+use std::io;
+
+use socket2::Socket;
+
+/// The user who runs the process at the other end of a Unix stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerUser {
+    /// The user's number.
+    pub id: u32,
+}
+
+impl PeerUser {
+    /// Whether it is the user who runs this process, or root.
+    pub fn is_ours(self) -> bool {
+        self.id == 0 || Some(self.id) == own()
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(super) fn of(socket: &Socket) -> io::Result<PeerUser> {
+        use std::os::fd::AsRawFd;
+        if socket.domain()? != socket2::Domain::UNIX {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        let mut found = libc::ucred { pid: 0, uid: 0, gid: 0 };
+        let mut length = size_of::<libc::ucred>() as libc::socklen_t;
+        // SAFETY: the option writes at most `length` bytes, all of `found`; the descriptor is open as long as the socket is there.
+        let result = unsafe {
+            libc::getsockopt(
+                socket.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_PEERCRED,
+                (&raw mut found).cast(),
+                &raw mut length,
+            )
+        };
+        // A socket that has no peer yet has a process without a number.
+        match result {
+            0 if found.pid != 0 => Ok(PeerUser { id: found.uid }),
+            0 => Err(io::ErrorKind::NotConnected.into()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(super) fn of(_: &Socket) -> io::Result<PeerUser> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+#[cfg(unix)]
+fn own() -> Option<u32> {
+    // SAFETY: the call has no arguments and cannot fail.
+    Some(unsafe { libc::geteuid() })
+}
+
+#[cfg(not(unix))]
+fn own() -> Option<u32> {
+    None
+}
