@@ -106,6 +106,12 @@ impl Supply {
         let _ = self.pool.wake.set(Box::new(wake));
     }
 
+    /// How many chunks there are.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn chunks(&self) -> usize {
+        self.lent.len()
+    }
+
     /// Bytes of a chunk.
     pub(crate) fn chunk_bytes(&self) -> usize {
         self.pool.chunk_bytes

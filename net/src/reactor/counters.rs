@@ -30,6 +30,8 @@ pub struct Counters {
     pub overflows: u64,
     /// System calls that were interrupted.
     pub interrupted: u64,
+    /// Receives over a stream that was asked itself, and not by io_uring, while nothing else was to be done.
+    pub direct: u64,
     /// Descriptors registered with io_uring.
     pub registered: u64,
     /// Sends without a copy.

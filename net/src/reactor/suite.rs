@@ -2,6 +2,8 @@
 
 mod bounds;
 mod conversations;
+#[cfg(target_os = "linux")]
+mod direct;
 mod faults;
 mod kinds;
 mod ownership;
@@ -40,6 +42,19 @@ fn open_registered(config: &ReactorConfig) -> Option<Reactor> {
     open_uring(config)
 }
 
+/// io_uring, of which each stream that brings something is received from without it.
+fn open_direct(config: &ReactorConfig) -> Option<Reactor> {
+    #[cfg(target_os = "linux")]
+    {
+        drop(open_uring(config)?);
+        let mut backend = super::uring::Uring::open(config, &super::uring::OPERATIONS).unwrap();
+        backend.receive_at_once();
+        Some(Reactor::on(Box::new(backend), config, "direct".to_owned()))
+    }
+    #[cfg(not(target_os = "linux"))]
+    open_uring(config)
+}
+
 fn open_poll(config: &ReactorConfig) -> Option<Reactor> {
     let config = ReactorConfig { backend: Choice::Poll, ..config.clone() };
     Some(Reactor::open(&config).unwrap())
@@ -55,6 +70,7 @@ macro_rules! on_every_backend {
     ($($test:ident),* $(,)?) => {
         mod uring { $( #[test] fn $test() { super::$test(crate::reactor::suite::open_uring) } )* }
         mod registered { $( #[test] fn $test() { super::$test(crate::reactor::suite::open_registered) } )* }
+        mod direct { $( #[test] fn $test() { super::$test(crate::reactor::suite::open_direct) } )* }
         mod poll { $( #[test] fn $test() { super::$test(crate::reactor::suite::open_poll) } )* }
         mod simulated { $( #[test] fn $test() { super::$test(crate::reactor::suite::open_simulated) } )* }
     };

@@ -10,6 +10,7 @@
 #![allow(unsafe_code)]
 
 mod chunk_ring;
+mod direct;
 mod ends;
 mod frame;
 mod open;
@@ -28,6 +29,7 @@ use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 
 use self::chunk_ring::ChunkRing;
+use self::direct::Direct;
 use self::frame::{Frame, NAME_BYTES};
 pub(super) use self::permit::OPERATIONS;
 use self::table::Table;
@@ -82,6 +84,7 @@ pub(super) struct Uring {
     coalesce: Duration,
     /// How many things have come since the last wait: sends that are done are none.
     came: usize,
+    direct: Direct,
     ending: bool,
 }
 
@@ -90,6 +93,12 @@ impl Uring {
     #[cfg(test)]
     pub(super) fn register_at_once(&mut self) {
         self.table.hold_at_once();
+    }
+
+    /// Receives over each stream without the ring as soon as that may be.
+    #[cfg(test)]
+    pub(super) fn receive_at_once(&mut self) {
+        self.direct.at_once();
     }
 
     /// Gives the kernel chunks, as many as it may have at a time.
@@ -179,7 +188,9 @@ impl Uring {
             out.extend(self.translate(&entry, store));
         }
         self.scratch = scratch;
-        self.lent_max = LENT.max(LENT_EACH * store.operations.len());
+        // One is kept for what is received without the ring.
+        let all = self.supply.chunks().saturating_sub(1).max(1);
+        self.lent_max = LENT.max(LENT_EACH * store.operations.len()).min(all);
         self.replenish();
     }
 
@@ -300,6 +311,9 @@ impl Drive for Uring {
     }
 
     fn cancel(&mut self, key: Key, store: &mut Store) {
+        if self.cancel_direct(key) {
+            return;
+        }
         let entry = opcode::AsyncCancel::new(key.word()).build().user_data(CANCEL);
         self.push(entry.flags(squeue::Flags::SKIP_SUCCESS), store);
     }
@@ -341,16 +355,17 @@ impl Drive for Uring {
             let _ = self.harvest(store);
         }
         self.collect(store, out);
+        self.reap_direct(store, out);
         self.rung = false;
     }
 
-    fn has_input(&mut self, _: &mut Store) -> bool {
-        self.rung || self.has_completions() || self.has_deferred()
+    fn has_input(&mut self, store: &mut Store) -> bool {
+        self.rung || self.has_completions() || self.has_deferred() || self.look_direct(store)
     }
 
     fn has_pending(&mut self, _: &mut Store) -> bool {
         // A bell that was heard as something was passed on keeps from waiting; what was put off the wait finds.
-        self.rung || self.has_completions() || self.ring.submission().cq_overflow()
+        self.rung || self.has_completions() || self.ring.submission().cq_overflow() || self.direct.has_ready()
     }
 
     fn has_chunks(&mut self) -> bool {
@@ -359,6 +374,7 @@ impl Drive for Uring {
     }
 
     fn park(&mut self, timeout: Option<Duration>, store: &mut Store) {
+        self.end_direct(store);
         self.arm_bell(store);
         if !self.waiting.is_empty() {
             self.enter(store);

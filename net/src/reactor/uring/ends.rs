@@ -78,6 +78,14 @@ impl Uring {
         let comes =
             matches!(outcome, Outcome::Received(_) | Outcome::ReceivedFrom { .. } | Outcome::Accepted(_));
         self.came += usize::from(comes);
+        if self.direct.takes_over(key, more, &outcome) {
+            return None;
+        }
+        if let Outcome::Received(chunk) = &outcome
+            && more
+        {
+            self.note_piece(key, chunk.len(), store);
+        }
         Some(Completion { key, outcome, more })
     }
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use io_uring::{IoUring, Probe};
 
 use super::chunk_ring::ChunkRing;
+use super::direct::Direct;
 use super::table::Table;
 use super::{CHUNKS, LENT, Uring, permit};
 use crate::buffers::Supply;
@@ -76,7 +77,7 @@ impl Uring {
             supply,
             chunks,
             table,
-            lent_max: LENT,
+            lent_max: LENT.min(usize::from(config.chunks()).saturating_sub(1).max(1)),
             frames: Vec::new(),
             waiting: VecDeque::new(),
             scratch: Vec::new(),
@@ -86,6 +87,7 @@ impl Uring {
             rung: false,
             coalesce,
             came: 0,
+            direct: Direct::new(),
             ending: false,
         };
         match bell {
