@@ -100,14 +100,15 @@ fn what_is_wrong_with_a_host_that_has_a_name_is_said() {
 fn a_host_that_comes_later_is_found_by_its_name() {
     let near = host(1, Choice::Poll);
     let far = host(1, Choice::Poll);
-    let (bind, url) = (far.address, far.url_by("localhost", "a"));
+    let (bind, url) = (far.address, far.url_by("localhost", "late"));
     far.end();
+    // Whoever has the port meanwhile has no such actor.
     let endpoint = near.system.extension::<Endpoint>().unwrap();
     assert!(endpoint.lookup::<Order>(&url, Duration::from_millis(300)).is_err());
     let config =
         EndpointConfig { system: "test".into(), bind, link: link_config(), ..EndpointConfig::default() };
     let far = host_at(1, Choice::Poll, config);
-    Adder::spawn(&far, On::Shard(0), "a");
+    Adder::spawn(&far, On::Shard(0), "late");
     assert!(near.lookup::<Order>(&url).is_ok());
     near.end();
     far.end();
