@@ -488,12 +488,12 @@ impl Link {
             return;
         }
         let wait = self.wait;
-        self.wait = (wait * 2).min(self.config.redial_max);
+        self.wait = wait.saturating_mul(2).min(self.config.redial_max);
         // A step of SplitMix64.
         self.dice = self.dice.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut noise = (self.dice ^ (self.dice >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         noise ^= noise >> 27;
-        let less = wait / 5 * (noise % 1024) as u32 / 1024;
+        let less = wait / (5 * 1024) * (noise % 1024) as u32;
         self.line = Line::Silent(Some(now + (wait - less)));
     }
 

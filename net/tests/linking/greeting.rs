@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use corelane_kernel::Time;
 use corelane_net::link::{
     Action, Connection, GREETING_MAX, Inbound, Link, LinkConfig, LinkTo, Loss, SignalError, Verdict, greet,
 };
@@ -295,6 +296,25 @@ fn waits_between_dials_grow_and_end_with_a_connection() {
     for (at, wait) in waits.iter().enumerate() {
         let full = Duration::from_millis((50 << at).min(5000));
         assert!(*wait <= full && *wait >= full * 4 / 5, "{waits:?}");
+    }
+}
+
+#[test]
+fn waits_between_dials_may_be_as_long_as_anybody_likes() {
+    let longest = Duration::MAX;
+    for first in [longest, Duration::from_secs(1)] {
+        let config = LinkConfig { redial_first: first, redial_max: longest, ..LinkConfig::default() };
+        let mut link = link_with(config);
+        link.start(at(0));
+        let mut now = at(0);
+        for _ in 0..100 {
+            link.dial_failed(now);
+            let next = link.next_time().unwrap();
+            assert!(next > now || next == Time::MAX);
+            now = next;
+            link.tick(now);
+        }
+        assert_eq!(now, Time::MAX);
     }
 }
 
