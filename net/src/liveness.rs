@@ -13,6 +13,16 @@ use std::time::Duration;
 
 use corelane_kernel::Time;
 
+/// Times between heartbeats that may be remembered.
+pub const SAMPLES_MAX: usize = 1 << 16;
+
+/// More than a year is silence, not an interval.
+const INTERVAL_MAX: u64 = 1 << 55;
+
+// So no sum of squares overflows.
+const _: () =
+    assert!(((INTERVAL_MAX as u128) * (INTERVAL_MAX as u128)).checked_mul(SAMPLES_MAX as u128).is_some());
+
 /// How soon a peer is given up.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LivenessConfig {
@@ -21,7 +31,8 @@ pub struct LivenessConfig {
     /// How long a peer may be silent beyond what is usual without becoming suspect: a collector of garbage, a suspended
     /// machine, a short outage. Default 10 s. Zero finds a dead peer within a few heartbeats, and a slow one as well.
     pub pause: Duration,
-    /// Times between heartbeats that are remembered. Default 200.
+    /// Times between heartbeats that are remembered, from 2 to [`SAMPLES_MAX`]: what is outside is taken for the nearest.
+    /// Default 200.
     pub samples: usize,
     /// Least standard deviation that is assumed: a peer that was very regular may be a little late all the same. Default
     /// 100 ms.
@@ -62,7 +73,7 @@ pub struct Detector {
     /// Nanoseconds between heartbeats, oldest first.
     intervals: VecDeque<u64>,
     sum: u128,
-    /// Sum of the squares, which 200 intervals of centuries do not fill.
+    /// Sum of the squares.
     squares: u128,
     beat: Option<Time>,
     heard: Option<Time>,
@@ -71,10 +82,10 @@ pub struct Detector {
 impl Detector {
     /// One that has heard nothing yet.
     pub fn new(config: LivenessConfig) -> Detector {
-        let room = config.samples.max(2);
+        let config = LivenessConfig { samples: config.samples.clamp(2, SAMPLES_MAX), ..config };
         let mut detector = Detector {
             config,
-            intervals: VecDeque::with_capacity(room),
+            intervals: VecDeque::with_capacity(config.samples),
             sum: 0,
             squares: 0,
             beat: None,
@@ -87,17 +98,16 @@ impl Detector {
     }
 
     fn remember(&mut self, interval: u64) {
-        if self.intervals.len() >= self.config.samples.max(2)
+        if self.intervals.len() >= self.config.samples
             && let Some(oldest) = self.intervals.pop_front()
         {
             self.sum -= u128::from(oldest);
             self.squares -= u128::from(oldest) * u128::from(oldest);
         }
-        // Bounded so that no sum of squares overflows: more than a century is silence, not an interval.
-        let interval = interval.min(1 << 62);
+        let interval = interval.min(INTERVAL_MAX);
         self.intervals.push_back(interval);
         self.sum += u128::from(interval);
-        self.squares = self.squares.saturating_add(u128::from(interval) * u128::from(interval));
+        self.squares += u128::from(interval) * u128::from(interval);
     }
 
     /// A heartbeat has come. Its distance from the one before is remembered, unless the peer had been given up: that silence
@@ -122,9 +132,12 @@ impl Detector {
         self.heard(now);
     }
 
-    /// For so long nobody was here to hear anything: it was not the peer that was silent.
-    pub fn excuse(&mut self, absence: Duration) {
-        self.heard = self.heard.map(|heard| heard + absence);
+    /// Until now nobody was here for so long to hear anything: it was not the peer that was silent, and no part of its rhythm.
+    pub fn excuse(&mut self, now: Time, absence: Duration) {
+        // What was heard since is not put off into the future, where it would hide a silence that is yet to come.
+        let later = |time: Time| (time + absence).min(now).max(time);
+        self.heard = self.heard.map(later);
+        self.beat = self.beat.map(later);
     }
 
     /// The suspicion now: 0 before anything was heard, and beyond all bounds with time.
@@ -196,6 +209,27 @@ mod tests {
         assert!(!detector.is_available(at(126_000)));
     }
 
+    /// Reliability 31: an absence of this process, whether what came meanwhile is read before it is noticed or after.
+    #[test]
+    fn an_absence_is_neither_silence_nor_rhythm_nor_an_advance_on_silence_to_come() {
+        for read_first in [false, true] {
+            let mut detector = Detector::new(CONFIG);
+            for second in 0..20 {
+                detector.heartbeat(at(second * 1000));
+            }
+            let (back, absence) = (3_600_000, Duration::from_millis(3_600_000 - 20_000));
+            if read_first {
+                detector.heartbeat(at(back));
+            }
+            detector.excuse(at(back), absence);
+            if !read_first {
+                detector.heartbeat(at(back));
+            }
+            assert!(detector.is_available(at(back + 4000)), "{read_first}");
+            assert!(!detector.is_available(at(back + 6000)), "{read_first}");
+        }
+    }
+
     #[test]
     fn the_history_is_capped() {
         let mut detector = Detector::new(CONFIG);
@@ -208,6 +242,24 @@ mod tests {
             assert_eq!(detector.intervals.len(), 20);
             assert_eq!(detector.usual(), (step as f64 / 1000.0, 0.1));
         }
+    }
+
+    /// Nobody is ever given up, and heartbeats come once in a lifetime.
+    #[test]
+    fn settings_and_times_beyond_all_bounds_are_taken_for_the_nearest() {
+        let longest = Duration::MAX;
+        let config = LivenessConfig { pause: longest, samples: usize::MAX, first: longest, ..CONFIG };
+        let mut detector = Detector::new(config);
+        let mut few = Detector::new(LivenessConfig { samples: 0, ..config });
+        for beat in 0..100 {
+            let now = if beat % 2 == 0 { Time::ZERO } else { Time::MAX };
+            for detector in [&mut detector, &mut few] {
+                detector.heartbeat(now);
+                detector.excuse(now, longest);
+                assert!(detector.is_available(Time::MAX) && !detector.phi(now).is_nan());
+            }
+        }
+        assert_eq!(few.intervals.len(), 2);
     }
 
     #[test]

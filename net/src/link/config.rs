@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::liveness::LivenessConfig;
+use crate::liveness::{LivenessConfig, SAMPLES_MAX};
 use crate::wire::{CHUNK_FRAME, FRAME_MIN, HEAD, MESSAGE_FRAME, STREAM_HEAD, TEXT_MAX};
 
 /// Incarnations of a peer that are remembered as dead, the oldest forgotten first. One that comes back after so many others
@@ -116,7 +116,10 @@ impl LinkConfig {
             (self.credit_messages < 2, "credit_messages must be at least 2"),
             (self.signals_max == 0, "signals_max must be at least 1"),
             (self.strikes_max == 0, "strikes_max must be at least 1"),
-            (self.liveness.samples < 2, "liveness.samples must be at least 2"),
+            (
+                !(2..=SAMPLES_MAX).contains(&self.liveness.samples),
+                "liveness.samples must be from 2 to 65,536",
+            ),
             (
                 self.liveness.threshold.is_nan() || self.liveness.threshold <= 0.0,
                 "liveness.threshold must be above 0",
@@ -148,5 +151,10 @@ mod tests {
         );
         let wrong = LinkConfig { chunk: 64 << 10, ..LinkConfig::default() };
         assert_eq!(wrong.check().unwrap_err().to_string(), "chunk must be less than frame_max by 64");
+        for (samples, good) in [(1, false), (2, true), (SAMPLES_MAX, true), (usize::MAX, false)] {
+            let liveness = LivenessConfig { samples, ..LivenessConfig::default() };
+            let config = LinkConfig { liveness, ..LinkConfig::default() };
+            assert_eq!(config.check().is_ok(), good, "{samples}");
+        }
     }
 }

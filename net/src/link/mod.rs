@@ -460,7 +460,7 @@ impl Link {
             let late = now.since(self.next_look);
             if late >= self.config.heartbeat {
                 // This process was stopped, or busy for long; what the peer said meanwhile may still be read.
-                self.detector.excuse(late);
+                self.detector.excuse(now, late);
             }
             self.next_look = now + self.config.heartbeat;
             if !self.detector.is_available(now) {

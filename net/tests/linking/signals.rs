@@ -67,6 +67,30 @@ fn a_pause_of_this_process_is_not_the_peers_silence() {
     assert!((100..104).contains(&gone.unwrap()), "{gone:?}");
 }
 
+/// Reliability 31: what came during a pause and is read behind it is no sign of life for as long again.
+#[test]
+fn what_is_read_behind_a_pause_of_this_process_does_not_hide_the_silence_that_follows() {
+    let mut link = link();
+    open(&mut link, at(0), FIRST, &hello(200, 1, 1));
+    for second in 1..20 {
+        let beat = bytes(&[Meaning::Heartbeat(second)]);
+        feed(&mut link, at(second * 1000), FIRST, &beat, &mut Notes::default());
+        flush(&mut link, at(second * 1000));
+    }
+    // A turn reads before it looks at the time.
+    feed(&mut link, at(3_600_000), FIRST, &bytes(&[Meaning::Heartbeat(20)]), &mut Notes::default());
+    link.tick(at(3_600_000));
+    assert_eq!(actions(&mut link), []);
+    let mut gone = None;
+    for second in 3601..3700 {
+        link.tick(at(second * 1000));
+        if let (None, Some(_)) = (gone, closes(&actions(&mut link))) {
+            gone = Some(second);
+        }
+    }
+    assert!((3610..3615).contains(&gone.unwrap_or_default()), "{gone:?}");
+}
+
 /// Conformance 38: who never answers is lost as well, if anything was to be signalled to it.
 #[test]
 fn a_peer_that_never_answers_is_lost_if_somebody_watches_there() {
