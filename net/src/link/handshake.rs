@@ -153,6 +153,10 @@ impl Link {
             false => Err(Farewell::new(Reason::Quarantined, FOLLOWED)),
         };
         let admitted = may_meet.and_then(|()| self.admits(&knock)).and_then(|()| {
+            // What cannot be true is refused before anything has changed.
+            if knock.signals_received > self.signals_sent(knock.incarnation, knock.association) {
+                return Err(Farewell::new(Reason::Protocol, "signals that were never sent"));
+            }
             self.meet(knock.node, knock.incarnation);
             self.join(knock.association);
             self.signals
@@ -208,6 +212,12 @@ impl Link {
             self.graves.pop_front();
         }
         self.graves.push_back(self.to.incarnation);
+    }
+
+    /// Signals that were sent, or are to be, in an association with a life of the peer.
+    fn signals_sent(&self, incarnation: u64, association: u32) -> u64 {
+        let same = (incarnation, association) == (self.to.incarnation, self.association);
+        if same { self.signals.sent() } else { 0 }
     }
 
     /// The peer is in this association, which is no older than ours.

@@ -31,9 +31,14 @@ impl Resend {
         self.frames.is_empty()
     }
 
+    /// The number of the last that was taken in.
+    pub(super) fn sent(&self) -> u64 {
+        self.acknowledged + self.frames.len() as u64
+    }
+
     /// Takes a signal in.
     pub(super) fn push(&mut self, signal: &Signal<'_>) {
-        let seq = self.acknowledged + self.frames.len() as u64 + 1;
+        let seq = self.sent() + 1;
         let (mut plain, mut large) = ([0; SIGNAL_FRAME_MAX], Vec::new());
         let bytes = match signal {
             Signal::Spawn { .. } => {

@@ -240,6 +240,22 @@ fn a_newer_connection_takes_the_place_of_an_older_and_not_the_other_way_round() 
     assert_eq!(changed[1..], [Action::Down, up(200, 1)]);
 }
 
+/// A peer that says it has what it was never sent is refused before anything has changed.
+#[test]
+fn a_hello_that_cannot_be_true_takes_nothing_from_the_connection_that_is_there() {
+    for (incarnation, association) in [(200, 1), (200, 2), (201, 1)] {
+        let mut link = link();
+        open(&mut link, at(0), FIRST, &hello(200, 1, 1));
+        link.signal(at(0), stop(1)).unwrap();
+        let untrue = Hello { signals_received: 2, ..hello(incarnation, 2, association) };
+        let refused = open(&mut link, at(1), Connection(2), &untrue);
+        let [Action::Close(Connection(2), Some(farewell))] = refused[..] else { panic!("{refused:?}") };
+        assert_eq!(farewell.reason, Reason::Protocol);
+        assert_eq!((link.open(), link.to().incarnation, link.signals_waiting()), (Some(FIRST), 200, 1));
+        assert_eq!(feed(&mut link, at(2), FIRST, &bytes(&[BEAT]), &mut Notes::default()), []);
+    }
+}
+
 #[test]
 fn a_system_that_leaves_says_so_and_is_lost_at_once() {
     let mut link = link();
