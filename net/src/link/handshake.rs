@@ -9,7 +9,8 @@ use super::greeting::{CAPABILITIES, REQUIRED, check};
 use super::streams::{Inbox, Outbox};
 use super::{Greeting, Knock, Line, Link, Open};
 use crate::wire::{
-    Allowance, Frame, Goodbye, Hello, Kind, MESSAGE_HEAD, Reason, Room, VERSION, VERSION_OLDEST, capability,
+    Allowance, FRAME_MIN, Frame, Goodbye, Hello, Kind, MESSAGE_HEAD, Reason, Room, VERSION, VERSION_OLDEST,
+    capability,
 };
 
 /// Epochs from here on are nobody's: a peer that names one would leave none for the next connection.
@@ -229,7 +230,12 @@ impl Link {
     }
 
     fn open_line(&mut self, now: Time, peer: Knock) {
-        let inline = usize::try_from(peer.frame_max).unwrap_or(usize::MAX).saturating_sub(MESSAGE_HEAD);
+        let few = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        // A peer that has taken all in lets us send half of its window at least. How much that is it does not say; but it is
+        // more than the least that all take.
+        let credit = few(peer.allowed.bytes / 4).max(FRAME_MIN as usize);
+        let frame = few(peer.frame_max.into()).saturating_sub(MESSAGE_HEAD);
+        let inline = frame.min(credit).min(few(peer.message_max));
         self.epoch = self.epoch.max(peer.epoch);
         self.line = Line::Open(Box::new(Open {
             connection: peer.connection,

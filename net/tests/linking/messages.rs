@@ -345,6 +345,40 @@ fn what_a_hello_granted_is_what_counts_however_late_the_welcome_comes() {
     );
 }
 
+/// The peer's pieces are smaller than ours, and so is all that it lets us send at once: half of that is what we can count on.
+#[test]
+fn a_message_that_is_longer_than_a_peers_whole_credit_goes_in_pieces() {
+    let config = LinkConfig { chunk: 60 << 10, frame_max: 64 << 10, ..LinkConfig::default() };
+    let mut link = link_with(config);
+    open(&mut link, at(0), FIRST, &Hello { credit_bytes: 16 << 10, ..hello(200, 1, 1) });
+    flush(&mut link, at(0));
+    let mut sent = tell(&mut link, 1, 20_000).unwrap();
+    // A peer that has taken all in grants more once it is half a window.
+    for half in 3..6 {
+        sent.extend(flush(&mut link, at(0)));
+        let more = Meaning::Credit(Allowance { bytes: half * (8 << 10), messages: 100 });
+        feed(&mut link, at(0), FIRST, &bytes(&[more]), &mut Notes::default());
+    }
+    sent.extend(flush(&mut link, at(0)));
+    let mut other = self::link();
+    open(&mut other, at(0), FIRST, &hello(200, 1, 1));
+    let mut notes = Notes::default();
+    feed(&mut other, at(1), FIRST, &sent, &mut notes);
+    assert_eq!(notes.messages, [(1, 20_003)]);
+}
+
+#[test]
+fn no_peer_is_sent_a_longer_message_than_it_takes_though_a_frame_may_be_longer() {
+    let mut link = link();
+    open(&mut link, at(0), FIRST, &Hello { message_max: 1029, ..hello(200, 1, 1) });
+    assert_eq!(tell(&mut link, 1, 8000).unwrap_err(), LinkTellError::TooLarge);
+    assert_eq!(tell(&mut link, 1, 1028).unwrap_err(), LinkTellError::TooLarge);
+    tell(&mut link, 1, 1027).unwrap();
+    let mut link = self::link();
+    open(&mut link, at(0), FIRST, &Hello { message_max: 0, ..hello(200, 1, 1) });
+    assert_eq!(tell(&mut link, 1, 0).unwrap_err(), LinkTellError::TooLarge);
+}
+
 #[test]
 fn introductions_come_before_what_is_told_later() {
     let mut link = link();
