@@ -1,7 +1,7 @@
 //! A link's place in the gate: what it asks for is done here, and what it says is passed on.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -69,13 +69,23 @@ impl Slot {
 /// they can be reached.
 pub(super) struct Named {
     shared: Arc<Shared>,
-    told: RefCell<HashSet<u64>>,
+    told: RefCell<BTreeMap<u64, Arc<Peer>>>,
     news: RefCell<Vec<Arc<Peer>>>,
 }
 
 impl Named {
     fn new(shared: Arc<Shared>) -> Named {
         Named { shared, told: RefCell::default(), news: RefCell::default() }
+    }
+
+    /// A connection begins, on which the peer is told anew. What waits for it names whom it named when it was written.
+    fn begin(&self, waits: bool) {
+        if waits {
+            self.news.replace(self.told.borrow().values().cloned().collect());
+        } else {
+            self.news.borrow_mut().clear();
+            self.told.borrow_mut().clear();
+        }
     }
 
     fn take(&self) -> Vec<Arc<Peer>> {
@@ -86,7 +96,7 @@ impl Named {
 impl Atlas for Named {
     fn by_realm(&self, realm: u32) -> Option<Arc<Peer>> {
         let peer = self.shared.peers.by_realm(realm)?;
-        if self.told.borrow_mut().insert(peer.node()) {
+        if self.told.borrow_mut().insert(peer.node(), peer.clone()).is_none() {
             self.news.borrow_mut().push(peer.clone());
         }
         Some(peer)
@@ -374,7 +384,9 @@ impl Inner {
                 self.slots[slot].rejected = None;
                 self.slots[slot].refusal = None;
                 self.enter_life(slot, peer);
-                self.slots[slot].named.told.borrow_mut().clear();
+                let of = &self.slots[slot];
+                of.named.begin(!of.pending.is_empty() || of.link.signals_waiting() > 0);
+                self.introduce(slot);
                 self.resend_lookups(slot);
                 self.bear_waiting(slot);
                 self.soil(slot);
@@ -519,5 +531,7 @@ impl Inner {
             pending.pop();
         }
         self.slots[slot].pending = pending;
+        // Whom they name, somebody else may have told of on a connection that broke.
+        self.introduce(slot);
     }
 }

@@ -190,6 +190,24 @@ fn a_reference_in_a_message_works_at_the_other_end_and_on_a_third_host() {
     });
 }
 
+/// As above, in a message that waits for its connection: the look-up went over another one.
+#[test]
+fn a_host_is_introduced_by_a_message_that_had_to_wait_for_its_connection() {
+    with_each(|backend| {
+        let (a, b, c) = (host(1, backend), host(1, backend), host(2, backend));
+        let (texts, read) = channel();
+        a.system.spawn_named(On::Shard(0), "reader", move || Reader(texts.clone())).unwrap();
+        Adder::spawn(&c, On::Shard(1), "c");
+        let reader_at_b = b.lookup::<String>(&a.url("reader")).unwrap();
+        let at_c = b.lookup::<Order>(&c.url("c")).unwrap();
+        b.tell(0, at_c, Order::Pass(reader_at_b, "over c".into()));
+        assert_eq!(next(&read), "over c");
+        a.end();
+        b.end();
+        c.end();
+    });
+}
+
 #[test]
 fn large_messages_pass_in_pieces_with_small_ones_between() {
     with_each(|backend| {
