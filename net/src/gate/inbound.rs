@@ -130,8 +130,13 @@ impl Inner {
             while let (Some((head, body)), Some(border)) = (of.held.front(), &of.border) {
                 let (shared, census) = (&self.shared, &self.census);
                 let told = within(border.clone(), || shared.registry.deliver(scope, census, head, body));
-                if told == Err(Undelivered::Full) {
-                    break;
+                match told {
+                    Ok(()) => {}
+                    Err(Undelivered::Full) => break,
+                    Err(why) => {
+                        refused(head, why);
+                        of.link.refuse(why);
+                    }
                 }
                 of.link.release(body.len());
                 of.held.pop();
@@ -156,6 +161,10 @@ impl Inner {
             self.soil(slot);
         }
     }
+}
+
+fn refused(head: MessageHead, why: Undelivered) {
+    tracing::debug!(%why, hash = head.envelope.type_hash, "a message of another host is refused");
 }
 
 fn failure(fault: &Fault<'_>) -> Failure {

@@ -6,7 +6,7 @@
 //! - **Inputs**: [`Link::dialed`], [`Link::dial_failed`], [`Link::accept`], [`Link::received`], [`Link::disconnected`],
 //!   [`Link::tick`].
 //! - **Commands**: [`Link::start`], [`Link::hurry`], [`Link::tell`], [`Link::signal`], [`Link::introduce`],
-//!   [`Link::release`], [`Link::quarantine`], [`Link::leave`].
+//!   [`Link::release`], [`Link::refuse`], [`Link::quarantine`], [`Link::leave`].
 //! - **Outputs**: [`Link::poll`], until it is `None`, after any of the above; [`Link::flush`], once a turn, into the send
 //!   buffer of the connection that is open; [`Link::next_time`], by which [`Link::tick`] wants to be called.
 //!

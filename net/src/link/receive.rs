@@ -97,6 +97,11 @@ impl Link {
         Received { bytes: bytes.len(), again: false }
     }
 
+    /// A message that was held, and is [released](Link::release), was not told to anybody after all.
+    pub fn refuse(&mut self, why: Undelivered) {
+        refuse(&mut self.stats, &mut self.strikes, why);
+    }
+
     /// Closes a connection that has knocked.
     fn turn_away(&mut self, connection: Connection, farewell: Option<Farewell>) {
         self.knocks.retain(|knock| knock.connection != connection);
@@ -203,20 +208,25 @@ impl Link {
 /// Counts what became of a message.
 fn judge(stats: &mut LinkStats, held: &mut Allowance, strikes: &mut u32, verdict: Verdict, length: usize) {
     stats.messages_in += 1;
-    let (count, strike) = match verdict {
-        Verdict::Taken => return,
+    match verdict {
+        Verdict::Taken => {}
         Verdict::Held => {
             held.bytes = held.bytes.saturating_add(cost(length));
             held.messages = held.messages.saturating_add(1);
-            return;
         }
-        Verdict::Refused(why) => match why {
-            Undelivered::UnknownType => (&mut stats.unknown_type, false),
-            Undelivered::Decode(DecodeError::Version { .. }) => (&mut stats.unreadable_version, false),
-            Undelivered::Decode(DecodeError::Malformed) => (&mut stats.malformed, true),
-            Undelivered::Address(_) => (&mut stats.wrong_address, true),
-            Undelivered::Full | Undelivered::MailboxFull => (&mut stats.no_room, false),
-        },
+        Verdict::Refused(why) => refuse(stats, strikes, why),
+    }
+}
+
+/// Counts a message that nobody was told.
+#[cold]
+fn refuse(stats: &mut LinkStats, strikes: &mut u32, why: Undelivered) {
+    let (count, strike) = match why {
+        Undelivered::UnknownType => (&mut stats.unknown_type, false),
+        Undelivered::Decode(DecodeError::Version { .. }) => (&mut stats.unreadable_version, false),
+        Undelivered::Decode(DecodeError::Malformed) => (&mut stats.malformed, true),
+        Undelivered::Address(_) => (&mut stats.wrong_address, true),
+        Undelivered::Full | Undelivered::MailboxFull => (&mut stats.no_room, false),
     };
     *count += 1;
     *strikes += u32::from(strike);
