@@ -8,7 +8,7 @@ use corelane_kernel::{
 };
 
 use super::adoptions::Adoption;
-use super::lookups::{Lookups, Mail, Origin};
+use super::lookups::{Asker, Lookups, Mail, Origin};
 use super::row::Row;
 use super::{Inner, Todo};
 use crate::buffers::{Buffer, Chunk};
@@ -234,8 +234,9 @@ impl Incoming<'_, '_> {
     }
 
     /// Looks an actor up for the peer.
-    fn find(&self, lookup: Lookup) {
-        let origin = Origin::Peer(self.slot);
+    fn find(&self, lookup: Lookup, length: usize) {
+        let incarnation = self.peer.map_or(0, |peer| peer.incarnation());
+        let origin = Origin::Peer(Asker { slot: self.slot, incarnation, length });
         match self.guard.filter(|_| self.strict) {
             None => self.mail.find(self.shared, origin, lookup, |_| ()),
             Some(guard) => match guard.path(&lookup.path) {
@@ -256,8 +257,8 @@ impl Incoming<'_, '_> {
         if hash == codec::envelope::<Lookup>().type_hash {
             match codec::decode::<Lookup>(envelope, body) {
                 Ok(lookup) => {
-                    self.find(lookup);
-                    Verdict::Taken
+                    self.find(lookup, body.len());
+                    Verdict::Held
                 }
                 Err(error) => Verdict::Refused(Undelivered::Decode(error)),
             }
@@ -320,7 +321,7 @@ impl Inbound for Incoming<'_, '_> {
                 Verdict::Held
             }
             Err(why) => {
-                tracing::debug!(%why, hash = head.envelope.type_hash, "a message of another host is refused");
+                refused(head, why);
                 Verdict::Refused(why)
             }
         }

@@ -102,10 +102,21 @@ impl Lookups {
 /// Who has asked for an actor of this system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// A peer, over this link.
-    Peer(usize),
+    Peer(Asker),
     /// This shard.
     Own,
+}
+
+/// A peer that has asked. As long as it has no answer, it has no credit for the question: so what it asks costs no more here
+/// than what it tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Asker {
+    /// The link.
+    pub(super) slot: usize,
+    /// Which life of the peer. Another counts its questions anew, and is not to take the answer for its own.
+    pub(super) incarnation: u64,
+    /// The length of the question.
+    pub(super) length: usize,
 }
 
 /// What other threads have found out for this shard.
@@ -217,7 +228,8 @@ impl Inner {
         match slot {
             Some(slot) => {
                 self.start(slot);
-                self.send_lookup(number);
+                // There are no more of these at once than may be.
+                self.send_lookup(number, usize::MAX);
             }
             None => self.find_here(number),
         }
@@ -344,35 +356,56 @@ impl Inner {
         self.mail.find(&self.shared, Origin::Own, lookup, |_| ());
     }
 
-    /// Asks, if there is a connection. What is lost with one is asked again over the next.
-    fn send_lookup(&mut self, number: u64) {
+    /// Asks, if there is a connection. What is lost with one is asked again over the next. Of those that wait, no more than
+    /// `most` bytes may be there already.
+    fn send_lookup(&mut self, number: u64, most: usize) {
         let Some(waiting) = self.lookups.waiting.get(&number) else { return };
         let Some(slot) = waiting.slot else { return };
         let lookup = Lookup { number, type_hash: waiting.type_hash, path: waiting.url.path().to_owned() };
-        self.send_to_host(slot, &lookup);
+        self.send_to_host(slot, &lookup, most);
     }
 
-    /// A message to a peer's host itself. Behind what waits, if the link does not take it now.
-    fn send_to_host<M: Wire<Form: Codec<M>>>(&mut self, slot: usize, message: &M) {
+    /// Answers a peer, if it is still the one that has asked. What it does not take is dropped, once as much waits as may.
+    fn answer(&mut self, asker: Asker, found: &Found) {
+        let Asker { slot, incarnation, length } = asker;
+        self.slots[slot].link.release(length);
+        self.soil(slot);
+        let LinkTo { node, incarnation: now, .. } = self.slots[slot].link.to();
+        if now == incarnation && !self.send_to_host(slot, found, self.shared.config.pending_bytes) {
+            tracing::debug!(
+                node,
+                incarnation,
+                "a look-up of another host is not answered: it does not take the answer"
+            );
+            self.todo.push(Todo::Unreachable(1));
+        }
+    }
+
+    /// A message to a peer's host itself, if there is a connection. Behind what waits, if the link does not take it now; not if
+    /// that is more than `most` bytes already. Says whether it goes, or is as good as lost with a connection.
+    fn send_to_host<M: Wire<Form: Codec<M>>>(&mut self, slot: usize, message: &M, most: usize) -> bool {
         let head = MessageHead { target: HOST, envelope: codec::envelope::<M>() };
         if self.slots[slot].link.open().is_none() {
-            return;
+            return true;
         }
         if self.slots[slot].pending.is_empty()
             && self.write(slot, head, true, |to| codec::encode(message, to)).is_ok()
         {
-            return;
+            return true;
         }
-        if let Ok(bytes) = codec::encode_large(message, 256, 64 << 10) {
-            self.slots[slot].pending.push(head, &bytes);
-            self.soil(slot);
+        if self.slots[slot].pending.cost() >= most {
+            return false;
         }
+        let Ok(bytes) = codec::encode_large(message, 256, 64 << 10) else { return false };
+        self.slots[slot].pending.push(head, &bytes);
+        self.soil(slot);
+        true
     }
 
-    /// A link is open: what is asked over it is asked now, or again.
+    /// A link is open: what is asked over it is asked now, or again; unless that waits to be sent since before.
     pub(super) fn resend_lookups(&mut self, slot: usize) {
         for number in self.lookups.of(slot) {
-            self.send_lookup(number);
+            self.send_lookup(number, self.shared.config.pending_bytes);
         }
     }
 
@@ -392,7 +425,7 @@ impl Inner {
         for letter in self.mail.take() {
             match letter {
                 Letter::Resolved(number, addresses) => self.resolved(number, addresses),
-                Letter::Found(Origin::Peer(slot), found) => self.send_to_host(slot, &found),
+                Letter::Found(Origin::Peer(asker), found) => self.answer(asker, &found),
                 Letter::Found(Origin::Own, found) => {
                     let Some(waiting) = self.lookups.remove(found.number) else { continue };
                     let admitted = found.result.and_then(|raw| self.admit_own(raw, waiting.kind));

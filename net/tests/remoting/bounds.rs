@@ -1,20 +1,45 @@
-//! What a peer can make a host keep: connections and links.
+//! What a peer can make a host keep: connections, links, and what it asks.
 
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc::{Sender, channel};
 
-use corelane_net::EndpointConfig;
-use corelane_net::reactor::Choice;
+use corelane_kernel::{Actor, Ctx, KernelConfig, Outcome, Scope};
+use corelane_net::codec::{Fixed, Wire, bytemuck};
+use corelane_net::link::LinkConfig;
+use corelane_net::reactor::{Choice, ReactorConfig};
+use corelane_net::wire::Signal;
+use corelane_net::{EndpointConfig, NetConfig};
 use corelane_shard::On;
 use socket2::{Domain, Socket, Type};
 
 use crate::common::*;
 use crate::until;
-use crate::untrusted::Forger;
+use crate::untrusted::{Forger, NotFound, target};
+
+fn bounded_config() -> EndpointConfig {
+    EndpointConfig { system: "test".into(), link: link_config(), ..EndpointConfig::default() }
+}
+
+/// Holds up a shard while something is done.
+fn while_held<R>(host: &Host, shard: usize, done: impl FnOnce() -> R) -> R {
+    let ((held, holds), (go_on, goes_on)) = (channel(), channel::<()>());
+    let hold = move |_: &mut Scope<'_>| {
+        held.send(()).unwrap();
+        let _ = goes_on.recv();
+    };
+    std::thread::scope(|threads| {
+        let holder = threads.spawn(|| host.system.call(shard, hold));
+        next(&holds);
+        let result = done();
+        drop(go_on);
+        holder.join().unwrap().unwrap();
+        result
+    })
+}
 
 fn bounded(change: impl FnOnce(&mut EndpointConfig)) -> Host {
-    let mut config =
-        EndpointConfig { system: "test".into(), link: link_config(), ..EndpointConfig::default() };
+    let mut config = bounded_config();
     change(&mut config);
     host_at(1, Choice::Poll, config)
 }
@@ -83,4 +108,108 @@ fn a_hello_makes_no_link_beyond_the_bound() {
     let wrong = EndpointConfig { links_max: 0, ..EndpointConfig::default() };
     assert!(wrong.check().unwrap_err().to_string().contains("links_max"));
     far.end();
+}
+
+/// A peer asks on and on, and takes none of the answers.
+#[test]
+fn answers_that_a_peer_does_not_take_are_no_more_than_may_wait_for_it() {
+    let far = bounded(|config| config.pending_bytes = 4096);
+    let takes_two = LinkConfig { credit_messages: 2, ..LinkConfig::default() };
+    let mut peer = Forger::with(far.address, "127.0.0.1:9", takes_two);
+    (0..1000).for_each(|_| peer.ask_for("/user/nobody"));
+    until("all was asked", || far.gate().messages_in == 1000);
+    // Whoever asks later is answered later.
+    let mut other = Forger::new(far.address, "127.0.0.1:10");
+    assert_eq!(other.look_up("/user/nobody"), Err(NotFound::NoSuchActor("/user/nobody".into())));
+    let waiting = far.gate().pending;
+    assert!((1..=4096 / 64).contains(&waiting), "{waiting}");
+    far.end();
+}
+
+/// A peer asks for somebody whose shard is held up: it may ask no more meanwhile than it may tell.
+#[test]
+fn who_asks_has_no_credit_for_what_was_not_answered() {
+    let link = LinkConfig { credit_messages: 8, ..link_config() };
+    let far = host_at(2, Choice::Poll, EndpointConfig { link, ..bounded_config() });
+    let (adder, _) = Adder::spawn(&far, On::Shard(1), "adder");
+    let (gone, _) = Adder::spawn(&far, On::Shard(0), "gone");
+    let mut peer = Forger::new(far.address, "127.0.0.1:9");
+    peer.signal(Signal::Stop { target: gone.address().to_raw() });
+    while_held(&far, 1, || {
+        (0..8).for_each(|_| peer.ask_for("/user/adder"));
+        until("all was asked", || far.gate().messages_in == 8);
+        // Before a signal comes all the credit that is due.
+        peer.watch(gone);
+        peer.next_end();
+        assert!(!peer.may_tell());
+    });
+    for _ in 0..8 {
+        assert_eq!(peer.next_found(), Ok(adder.address().to_raw()));
+    }
+    peer.watch(gone);
+    peer.next_end();
+    assert!(peer.may_tell());
+    far.end();
+}
+
+/// Each life of a peer counts its questions from 1.
+#[test]
+fn what_a_former_life_of_a_peer_has_asked_is_not_answered_to_its_successor() {
+    let far = host_at(2, Choice::Poll, bounded_config());
+    Adder::spawn(&far, On::Shard(1), "adder");
+    let mut successor = while_held(&far, 1, || {
+        let mut former = Forger::new(far.address, "127.0.0.1:9");
+        former.ask_for("/user/adder");
+        until("it was asked", || far.gate().messages_in == 1);
+        Forger::successor(far.address, "127.0.0.1:9")
+    });
+    // What was asked of the shard has been found out.
+    far.system.call(1, |_| ()).unwrap();
+    assert_eq!(successor.look_up("/user/nobody"), Err(NotFound::NoSuchActor("/user/nobody".into())));
+    far.end();
+}
+
+/// A tick that is none.
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+struct Short(u64);
+
+impl Wire for Short {
+    const NAME: &'static str = Tick::NAME;
+    type Form = Fixed;
+}
+
+/// What waits for room is looked at when there is some.
+#[test]
+fn a_message_that_waited_for_room_and_cannot_be_read_is_counted_as_any_other() {
+    let kernel = KernelConfig { queue_share: 1, ..KernelConfig::default() };
+    let reactor = ReactorConfig { chunk_bytes: 256 << 10, ..reactor(Choice::Poll) };
+    let net = NetConfig { reactor, ..NetConfig::default() };
+    let far = start(builder_on(1, net, bounded_config(), registry()).region_bytes(8 << 20).kernel(kernel));
+    let (ticks, counted) = channel();
+    let counter = far.system.spawn_on(On::Shard(0), move || Counter(ticks.clone())).unwrap();
+    let to = target(counter);
+    let mut peer = Forger::new(far.address, "127.0.0.1:9");
+    // All of it comes in one turn, and is more than the queue takes.
+    while_held(&far, 0, || {
+        (0..1000).for_each(|number| peer.tell(to, &Tick::new(1, number)));
+        peer.tell(to, &Short(1000));
+        peer.tell(to, &Tick::new(1, 1001));
+    });
+    for number in (0..1000).chain([1001]) {
+        assert_eq!(next(&counted), number);
+    }
+    until("it was counted", || far.gate().refused_in == 1);
+    assert_eq!((far.gate().messages_in, far.gate().held), (1002, 0));
+    far.end();
+}
+
+struct Counter(Sender<u64>);
+
+impl Actor for Counter {
+    type Msg = Tick;
+    fn receive(&mut self, tick: Tick, _: &mut Ctx<'_, Self>) -> Outcome {
+        let _ = self.0.send(tick.number);
+        Ok(())
+    }
 }

@@ -103,7 +103,19 @@ pub(crate) fn host_with(shards: usize, backend: Choice, config: EndpointConfig, 
 }
 
 pub(crate) fn builder(shards: usize, backend: Choice, config: EndpointConfig, registry: Registry) -> Builder {
-    let reactor = ReactorConfig { backend, ..ReactorConfig::default() };
+    builder_on(shards, NetConfig { reactor: reactor(backend), ..NetConfig::default() }, config, registry)
+}
+
+pub(crate) fn reactor(backend: Choice) -> ReactorConfig {
+    ReactorConfig { backend, ..ReactorConfig::default() }
+}
+
+pub(crate) fn builder_on(
+    shards: usize,
+    net: NetConfig,
+    config: EndpointConfig,
+    registry: Registry,
+) -> Builder {
     System::builder()
         .shards(shards)
         .pinned(false)
@@ -111,7 +123,7 @@ pub(crate) fn builder(shards: usize, backend: Choice, config: EndpointConfig, re
         .region_bytes(32 << 20)
         .log_dead_letters(0)
         .kernel(KernelConfig { supervision: Strategy::stopping(), ..KernelConfig::default() })
-        .extension(Net::of(NetConfig { reactor, ..NetConfig::default() }))
+        .extension(Net::of(net))
         .extension(Endpoint::of(config, registry))
 }
 

@@ -8,7 +8,9 @@ use corelane_kernel::{ActorRef, FarAddress, Group, RawAddress, Time};
 use corelane_net::codec::{self, Compact, Wire};
 use corelane_net::link::{Connection, Inbound, Link, LinkConfig, LinkTo, Me, Verdict};
 use corelane_net::reactor::Choice;
-use corelane_net::wire::{EndReason, Envelope, MessageHead, Ordered, Room, Signal, Spawn, Target};
+use corelane_net::wire::{
+    EndReason, Envelope, Frame, Meaning, MessageHead, Ordered, Reason, Room, Signal, Spawn, Target,
+};
 use corelane_net::{
     Endpoint, EndpointConfig, Export, PeerNames, RemoteLookupError, Rights, TlsConfig, Untrusted,
 };
@@ -106,7 +108,7 @@ impl Inbound for Heard {
 
 const WIRE: Connection = Connection(1);
 
-fn target(of: ActorRef<Order>) -> Target {
+pub(crate) fn target<M>(of: ActorRef<M>) -> Target {
     let raw = of.address().to_raw();
     Target { identity: raw.identity, index: raw.index }
 }
@@ -121,13 +123,36 @@ impl Forger {
         forger
     }
 
+    /// One that takes, and grants, what these settings say.
+    pub(crate) fn with(at: SocketAddr, address: &str, config: LinkConfig) -> Forger {
+        let mut forger = Forger::knock_with(at, address, (0, 1), config);
+        forger.open();
+        forger
+    }
+
+    /// The process that follows at the same address.
+    pub(crate) fn successor(at: SocketAddr, address: &str) -> Forger {
+        let mut forger = Forger::knock_with(at, address, (0, 2), LinkConfig::default());
+        forger.open();
+        forger
+    }
+
     /// Says hello, as the shard of a host.
     pub(crate) fn knock(at: SocketAddr, address: &str, shard: u16) -> Forger {
+        Forger::knock_with(at, address, (shard, 1), LinkConfig::default())
+    }
+
+    fn knock_with(
+        at: SocketAddr,
+        address: &str,
+        (shard, incarnation): (u16, u64),
+        config: LinkConfig,
+    ) -> Forger {
         let node = |address: &str| codec::type_hash(&format!("corelane://test@{address}"));
-        let me = Me { system: "test".into(), address: address.into(), node: node(address), incarnation: 1 };
+        let me = Me { system: "test".into(), address: address.into(), node: node(address), incarnation };
         let to = LinkTo { node: node(&at.to_string()), incarnation: 0, shard: 0 };
         let now = Time::from_millis(1);
-        let mut link = Link::new(me, shard, to, LinkConfig::default()).unwrap();
+        let mut link = Link::new(me, shard, to, config).unwrap();
         link.start(now);
         let socket = TcpStream::connect(at).unwrap();
         socket.set_read_timeout(Some(LONG)).unwrap();
@@ -155,6 +180,20 @@ impl Forger {
         let _ = self.socket.write_all(bytes);
     }
 
+    /// Reads until the other end closes, and says what came last.
+    pub(crate) fn last_words(&mut self) -> Option<Reason> {
+        self.until_closed();
+        let (mut at, mut last) = (0, None);
+        while let Some((frame, size)) = Frame::read(&self.came[at..], 1 << 20).unwrap() {
+            at += size;
+            last = match Meaning::read(&frame).unwrap() {
+                Meaning::Goodbye(goodbye) => Some(goodbye.reason),
+                _ => None,
+            };
+        }
+        last
+    }
+
     fn flush(&mut self) {
         let mut bytes = vec![0; 64 << 10];
         let mut room = Room::new(&mut bytes);
@@ -176,7 +215,7 @@ impl Forger {
         }
     }
 
-    fn tell<M: Wire<Form: codec::Codec<M>>>(&mut self, to: Target, message: &M) {
+    pub(crate) fn tell<M: Wire<Form: codec::Codec<M>>>(&mut self, to: Target, message: &M) {
         let mut bytes = vec![0; 64 << 10];
         let mut room = Room::new(&mut bytes);
         self.link.tell(&mut room, to, message).unwrap();
@@ -188,20 +227,40 @@ impl Forger {
         self.flush();
     }
 
-    pub(crate) fn look_up(&mut self, path: &str) -> Result<RawAddress, NotFound> {
+    /// Looks somebody up, and does not wait for the answer.
+    pub(crate) fn ask_for(&mut self, path: &str) {
         let lookup = Lookup { number: 7, type_hash: codec::type_hash(Order::NAME), path: path.into() };
         self.tell(Target { identity: 0, index: 0 }, &lookup);
+    }
+
+    /// Whether the other end takes a message now, which is for nobody.
+    pub(crate) fn may_tell(&mut self) -> bool {
+        let mut bytes = vec![0; 4096];
+        self.link.tell(&mut Room::new(&mut bytes), Target { identity: 1, index: 1 }, &0_u64).is_ok()
+    }
+
+    /// Has an actor tell one of the forger's a text.
+    pub(crate) fn pass(&mut self, by: ActorRef<Order>, text: String) {
+        self.tell(target(by), &Forged::Pass(FarAddress::Sender(OWN), text));
+    }
+
+    pub(crate) fn look_up(&mut self, path: &str) -> Result<RawAddress, NotFound> {
+        self.ask_for(path);
+        self.next_found()
+    }
+
+    pub(crate) fn next_found(&mut self) -> Result<RawAddress, NotFound> {
         while self.heard.found.is_empty() {
             self.read();
         }
         self.heard.found.remove(0)
     }
 
-    fn watch(&mut self, of: ActorRef<Order>) {
+    pub(crate) fn watch(&mut self, of: ActorRef<Order>) {
         self.signal(Signal::Watch { watcher: OWN, target: of.address().to_raw() });
     }
 
-    fn next_end(&mut self) -> (RawAddress, EndReason) {
+    pub(crate) fn next_end(&mut self) -> (RawAddress, EndReason) {
         while self.heard.ends.is_empty() {
             self.read();
         }
