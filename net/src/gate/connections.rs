@@ -177,9 +177,13 @@ impl Inner {
     /// Closes a connection, with last words.
     pub(super) fn close(&mut self, connection: Connection, farewell: Option<Farewell>) {
         let Some(mut line) = self.take_line(connection) else { return };
+        line.end();
         if let Some(farewell) = farewell.filter(|_| !line.is_handshaking()) {
             line.make_last_room();
-            line.write(|room| farewell.write(room));
+            if !line.write(|room| farewell.write(room)) {
+                line.pass_on(&self.sockets, &mut self.spares);
+                line.write(|room| farewell.write(room));
+            }
         }
         line.pass_on(&self.sockets, &mut self.spares);
         if let Some(channel) = &mut line.channel {

@@ -125,6 +125,11 @@ impl Line {
         }
     }
 
+    /// Nothing follows what is written: it goes, whatever is in flight before it.
+    pub(super) fn end(&mut self) {
+        self.in_flight = 0;
+    }
+
     /// Has something written behind what is in the send buffer.
     #[inline(always)]
     pub(super) fn write<R>(&mut self, write: impl FnOnce(&mut Room<'_>) -> R) -> R {

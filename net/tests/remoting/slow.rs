@@ -2,7 +2,10 @@
 //! a bound, and heartbeats decide whether it is waited for or given up.
 
 use corelane_kernel::{ActorRef, TellError};
-use corelane_net::EndpointConfig;
+use corelane_net::link::LinkConfig;
+use corelane_net::wire::Reason;
+use corelane_net::{EndpointConfig, NetConfig};
+use corelane_shard::On;
 
 #[cfg(target_os = "linux")]
 use crate::cable::Cable;
@@ -10,6 +13,7 @@ use crate::common::*;
 use crate::family::Log;
 use crate::other::{Ground, LAST, Patience};
 use crate::until;
+use crate::untrusted::Forger;
 
 /// Ticks that may be under way to an actor that takes none: what the link's credit allows, and what may wait before it.
 fn bound() -> u64 {
@@ -177,4 +181,28 @@ fn a_shard_that_is_held_up_for_too_long_is_given_up_alone() {
     near.have(of_neighbour, Watching::Stop(neighbour));
     assert_eq!(next(&neighbour_heard), "Stopped");
     near.end();
+}
+
+/// More is under way than sockets hold when a system ends: its goodbye comes behind what was written, and is not lost with what
+/// waits for room.
+#[test]
+fn a_system_that_ends_says_goodbye_behind_all_that_it_has_written_however_slow_its_peer_is() {
+    with_each(|backend| {
+        let link = LinkConfig { credit_bytes: 64 << 20, ..link_config() };
+        let config = EndpointConfig { system: "test".into(), link, ..EndpointConfig::default() };
+        let net = NetConfig { reactor: reactor(backend), linger: LONG, ..NetConfig::default() };
+        let far = start(builder_on(1, net, config, registry()));
+        let (adder, _) = Adder::spawn(&far, On::Shard(0), "adder");
+        let mut peer = Forger::with(far.address, "127.0.0.1:9", link);
+        // Nothing is read meanwhile.
+        for _ in 0..3000 {
+            peer.pass(adder, "x".repeat(15_000));
+        }
+        until("more waits than a socket takes", || far.gate().messages_in == 3000 && far.gate().pending > 0);
+        std::thread::scope(|threads| {
+            let words = threads.spawn(|| peer.last_words());
+            far.end();
+            assert_eq!(words.join().unwrap(), Some(Reason::Leaving));
+        });
+    });
 }
