@@ -51,6 +51,7 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
                 credit_bytes: long[0],
                 credit_messages: long[1],
                 signals_received: long[2],
+                streams_max: u32::from(a),
                 system: &system,
                 address: &address,
             }))

@@ -69,6 +69,7 @@ fn examples() -> Vec<(&'static str, Meaning<'static>)> {
         credit_bytes: 0x40_0000,
         credit_messages: 0x1_0000,
         signals_received: 9,
+        streams_max: 4,
         system: "shop",
         address: "b:2552",
     };

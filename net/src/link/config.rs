@@ -35,7 +35,7 @@ pub struct LinkConfig {
     /// Longest message that goes in one frame, in bytes; longer ones go in chunks of this size, with other frames in
     /// between. Small values make large messages disturb others less and cost more. Default 16 KiB.
     pub chunk: usize,
-    /// Large messages to different actors that are under way at once, each way. Default 4.
+    /// Large messages to different actors that are under way at once, each way: as many as both ends say. Default 4.
     pub streams_max: usize,
     /// Bytes of large messages that wait to be sent. Default 64 MiB.
     pub backlog_max: usize,

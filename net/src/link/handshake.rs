@@ -86,6 +86,7 @@ impl Link {
             runs: hello.capabilities & capability::RUNS != 0,
             frame_max: hello.frame_max,
             message_max: hello.message_max,
+            streams_max: hello.streams_max,
             allowed: Allowance { bytes: hello.credit_bytes, messages: hello.credit_messages },
             signals_received: if meant { hello.signals_received } else { 0 },
             granted: self.first_grant(),
@@ -236,6 +237,7 @@ impl Link {
         let credit = few(peer.allowed.bytes / 4).max(FRAME_MIN as usize);
         let frame = few(peer.frame_max.into()).saturating_sub(MESSAGE_HEAD);
         let inline = frame.min(credit).min(few(peer.message_max));
+        let streams = few(peer.streams_max.into()).max(1);
         self.epoch = self.epoch.max(peer.epoch);
         self.line = Line::Open(Box::new(Open {
             connection: peer.connection,
@@ -246,6 +248,7 @@ impl Link {
             inbox: Inbox::default(),
             inline_max: self.config.chunk.min(inline) & !7,
             message_max: peer.message_max,
+            streams_max: self.config.streams_max.min(streams),
             runs: peer.runs,
             beat: 0,
             next_beat: now,
@@ -290,6 +293,7 @@ impl Link {
             credit_bytes: grant.bytes,
             credit_messages: grant.messages,
             signals_received,
+            streams_max: u32::try_from(self.config.streams_max).unwrap_or(u32::MAX),
             system: &self.me.system,
             address: &self.me.address,
         }
@@ -313,6 +317,7 @@ impl Link {
                         runs: hello.capabilities & capability::RUNS != 0,
                         frame_max: hello.frame_max,
                         message_max: hello.message_max,
+                        streams_max: hello.streams_max,
                         allowed: Allowance { bytes: hello.credit_bytes, messages: hello.credit_messages },
                         signals_received: hello.signals_received,
                         granted: granted.unwrap_or_default(),

@@ -163,6 +163,7 @@ struct Knock {
     runs: bool,
     frame_max: u32,
     message_max: u64,
+    streams_max: u32,
     allowed: Allowance,
     signals_received: u64,
     /// What the welcome granted.
@@ -180,6 +181,8 @@ struct Open {
     /// Longest message that goes in one frame to this peer, and longest of all.
     inline_max: usize,
     message_max: u64,
+    /// Large messages at once that both ends put up with.
+    streams_max: usize,
     /// The peer takes messages that are alike behind one head.
     runs: bool,
     beat: u64,

@@ -108,9 +108,7 @@ impl Link {
             EncodeError::Refused => Err(LinkTellError::Unwritable),
             EncodeError::NoRoom if space < open.inline_max => Err(LinkTellError::NoRoom),
             EncodeError::NoRoom if credit < open.inline_max => Err(LinkTellError::NoCredit),
-            EncodeError::NoRoom if open.outbox.len() >= self.config.streams_max => {
-                Err(LinkTellError::StreamsFull)
-            }
+            EncodeError::NoRoom if open.outbox.len() >= open.streams_max => Err(LinkTellError::StreamsFull),
             EncodeError::NoRoom => self.stream(head, encode),
         }
     }

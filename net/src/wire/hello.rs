@@ -21,7 +21,7 @@
 //! 104  u64   signals of this association that the sender has taken in
 //! 112  u16   length of the system's name
 //! 114  u16   length of the sender's public address
-//! 116  u32   zero
+//! 116  u32   large messages that the sender takes at once, or 0: one
 //! 120  …     name, address (UTF-8)
 //! ```
 //!
@@ -88,6 +88,7 @@ pub struct Hello<'a> {
     pub credit_bytes: u64,
     pub credit_messages: u64,
     pub signals_received: u64,
+    pub streams_max: u32,
     pub system: &'a str,
     pub address: &'a str,
 }
@@ -141,11 +142,12 @@ impl<'a> Hello<'a> {
             credit_bytes: at.u64()?,
             credit_messages: at.u64()?,
             signals_received: at.u64()?,
+            streams_max: 0,
             system: "",
             address: "",
         };
         let (system, address) = (usize::from(at.u16()?), usize::from(at.u16()?));
-        at.u32()?;
+        hello.streams_max = at.u32()?;
         hello.system = core::str::from_utf8(at.bytes(system)?).ok()?;
         hello.address = core::str::from_utf8(at.bytes(address)?).ok()?;
         Some((magic, hello))
@@ -184,7 +186,7 @@ impl<'a> Hello<'a> {
             &self.signals_received.to_le_bytes(),
             &u16::from(system).to_le_bytes(),
             &u16::from(address).to_le_bytes(),
-            &[0; 4],
+            &self.streams_max.to_le_bytes(),
             self.system.as_bytes(),
             self.address.as_bytes(),
         ];

@@ -271,6 +271,46 @@ fn what_does_not_fit_the_peer_comes_back_at_once() {
     assert_eq!((refused, room.used()), (Err(LinkTellError::NoRoom), 0));
 }
 
+/// Hosts need not agree on how many large messages go at once: a peer is sent no more than it says that it takes.
+#[test]
+fn no_more_large_messages_go_at_once_than_both_ends_take() {
+    for (own, theirs, both) in [(4, 2, 2), (2, 4, 2), (4, 0, 1)] {
+        let mut link = link_with(LinkConfig { streams_max: own, ..LinkConfig::default() });
+        let welcome =
+            accept(&mut link, at(0), FIRST, &Hello { streams_max: theirs, ..hello(200, 1, 1) }).unwrap();
+        assert_eq!(only_hello(&welcome).streams_max as usize, own);
+        feed(&mut link, at(0), FIRST, &bytes(&[BEAT]), &mut Notes::default());
+        for index in 1..=both {
+            assert_eq!(tell(&mut link, index, 100_000).unwrap(), []);
+        }
+        assert_eq!(tell(&mut link, both + 1, 100_000).unwrap_err(), LinkTellError::StreamsFull);
+    }
+}
+
+/// Hosts need not agree on chunks and windows either: of a window that is smaller than what goes in one frame here, a peer grants
+/// more once half is used, so what is longer than that half goes in pieces rather than wait without end.
+#[test]
+fn what_is_longer_than_half_the_peers_window_goes_in_pieces() {
+    let mut link = link_with(LinkConfig { chunk: 16 << 10, ..LinkConfig::default() });
+    open(&mut link, at(0), FIRST, &Hello { credit_bytes: 16 << 10, ..hello(200, 1, 1) });
+    flush(&mut link, at(0));
+    assert_eq!(meanings(&tell(&mut link, 1, 8000).unwrap()).len(), 1);
+    // The peer has granted 16 KiB, of which it has had less than half, so no more comes from it.
+    assert_eq!(tell(&mut link, 2, 12_000).unwrap(), []);
+    let pieces = |bytes: &[u8]| -> usize {
+        let length = |meaning: &Meaning<'_>| match meaning {
+            Meaning::Chunk(chunk) => chunk.bytes.len(),
+            _ => 0,
+        };
+        meanings(bytes).iter().map(length).sum()
+    };
+    let first = pieces(&flush(&mut link, at(1)));
+    assert!(first > 8000 && first < 8400, "{first}");
+    let more = Meaning::Credit(Allowance { bytes: 32 << 10, messages: 1000 });
+    feed(&mut link, at(2), FIRST, &bytes(&[more]), &mut Notes::default());
+    assert!(first + pieces(&flush(&mut link, at(2))) > 12_000);
+}
+
 #[test]
 fn a_peer_is_sent_no_more_than_it_takes_and_may_send_no_more() {
     let mut link = link_with(LinkConfig { credit_messages: 4, ..LinkConfig::default() });

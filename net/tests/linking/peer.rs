@@ -48,6 +48,7 @@ pub(crate) fn hello(incarnation: u64, epoch: u64, association: u32) -> Hello<'st
         credit_bytes: 1 << 20,
         credit_messages: 1000,
         signals_received: 0,
+        streams_max: 4,
         system: SYSTEM,
         address: "there:2552",
     }

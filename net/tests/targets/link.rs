@@ -69,6 +69,7 @@ pub(crate) fn check(data: &[u8]) {
         credit_bytes: 20_000,
         credit_messages: 20,
         signals_received: 0,
+        streams_max: 4,
         system: "x",
         address: "",
     };
