@@ -98,6 +98,8 @@ pub enum Unit {
     NanosPerRestart,
     /// Nanoseconds that 99 of 100 messages take at most, from being told to being handled.
     NanosAtP99,
+    /// Nanoseconds until a host has joined another.
+    NanosPerJoin,
     /// Bytes of resident memory for each actor.
     BytesPerActor,
 }
@@ -112,6 +114,7 @@ impl Unit {
             Self::NanosPerActor => "ns/actor",
             Self::NanosPerRestart => "ns/restart",
             Self::NanosAtP99 => "ns at p99",
+            Self::NanosPerJoin => "ns/join",
             Self::BytesPerActor => "bytes/actor",
         }
     }

@@ -192,6 +192,21 @@ pub const WORKLOADS: &[Workload] = &[
     #[cfg(target_os = "linux")]
     message("remote.unix.tell", "remote.tell over Unix sockets", remote::unix_tell)
         .beside("a stream of the same bytes over such a pair", remote::raw_unix_tell),
+    Workload {
+        unit: Unit::NanosAtP99,
+        ..round_trip(
+            "remote.bombs",
+            2,
+            "a thousand balls under way, while peers throw a bomb each millisecond",
+            remote::bombs::bombed,
+        )
+    }
+    .beside("the same balls, nobody throws anything", remote::bombs::quiet),
+    Workload {
+        unit: Unit::NanosPerJoin,
+        ..actor("remote.join", "the slowest member to join past a crowd of 2,000", remote::join::crowded)
+    }
+    .beside("the same, nobody else is there", remote::join::quiet),
     round_trip("remote.tls.pingpong", 2, "remote.pingpong over TLS", remote::secure_pingpong)
         .beside("the same in the clear", remote::pingpong),
     message("remote.tls.tell", "remote.tell over TLS", remote::secure_tell)

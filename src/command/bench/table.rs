@@ -59,7 +59,7 @@ fn rate(row: &Row) -> String {
         Unit::NanosPerActor => format!("{} actors/s", scaled(1e9 / median)),
         Unit::NanosPerRestart => format!("{} restarts/s", scaled(1e9 / median)),
         // No rate comes of the slowest.
-        Unit::NanosAtP99 => "-".to_owned(),
+        Unit::NanosAtP99 | Unit::NanosPerJoin => "-".to_owned(),
         Unit::BytesPerActor => format!("{} actors/GiB", scaled(f64::from(1 << 30) / median)),
     }
 }

@@ -31,7 +31,7 @@ const TLS: &str = "tls";
 const UNIX: &str = "unix";
 
 /// Longer than any answer takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// This program serves as the other host if it is started as one.
 static CAN_SERVE: AtomicBool = AtomicBool::new(false);
@@ -72,7 +72,7 @@ pub(super) enum Speech {
 }
 
 /// A system with an endpoint on one core.
-fn builder(core: usize, idle: Idle, speech: Speech) -> Result<Builder, WorkloadError> {
+pub(super) fn builder(core: usize, idle: Idle, speech: Speech) -> Result<Builder, WorkloadError> {
     let registry = registry().map_err(WorkloadError::runtime("the messages could not be registered"))?;
     let tls = (speech == Speech::Tls).then(secure::settings);
     let unix_sockets = speech == Speech::Unix;
@@ -103,14 +103,14 @@ fn serve(core: usize, idle: Idle, speech: Speech) -> Result<(), WorkloadError> {
 }
 
 /// The other host, as this one knows it.
-struct Far {
+pub(super) struct Far {
     child: Child,
     stdin: Option<ChildStdin>,
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
 }
 
 impl Far {
-    fn start(core: usize, idle: Idle, speech: Speech) -> Result<Self, WorkloadError> {
+    pub(super) fn start(core: usize, idle: Idle, speech: Speech) -> Result<Self, WorkloadError> {
         if !CAN_SERVE.load(Ordering::Relaxed) {
             let reason = "this program cannot be started as the other host".to_owned();
             return Err(WorkloadError::Unsupported { reason });
@@ -141,7 +141,7 @@ impl Far {
     }
 
     /// Has it end, and says how it did.
-    fn end(mut self) -> Result<(), WorkloadError> {
+    pub(super) fn end(mut self) -> Result<(), WorkloadError> {
         self.stdin = None;
         let failed = WorkloadError::runtime("the other host's end could not be awaited");
         if self.child.wait().map_err(failed)?.success() {
@@ -190,6 +190,11 @@ impl Hosts {
         let usher = usher.map_err(WorkloadError::runtime("the usher could not be found"))?;
         drop(endpoint);
         Ok(Self { stage, far, usher })
+    }
+
+    /// Where the other one is.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.far.address
     }
 
     fn ask<R: Send + 'static>(

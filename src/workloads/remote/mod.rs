@@ -5,11 +5,14 @@
 //! that sleep), balls are told one way (`tell`), a thousand are under way (`pipelined`), or many clients have texts played back
 //! as in Akka.NET's benchmark (`akka`). `tls.pingpong` and `tls.tell` are the same over TLS, beside themselves in the clear;
 //! `unix.pingpong` and `unix.tell` over Unix sockets, as hosts of one machine speak unless they are told not to.
+//! What strangers do to those who belong there is in files of their own: `bombs` and `join`.
 //!
 //! The raw loops send the same bytes over plain sockets, without a frame around them, between the same cores.
 
+pub(super) mod bombs;
 mod far;
 mod host;
+pub(super) mod join;
 mod near;
 mod secure;
 mod words;
