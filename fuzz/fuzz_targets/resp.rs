@@ -1,11 +1,19 @@
 //! Requests of RESP are the same in whatever pieces the bytes come, and nothing in them is a panic.
 #![no_main]
 
+#[path = "../../net/tests/counting/mod.rs"]
+mod counting;
 #[expect(dead_code, reason = "answers are not fuzzed")]
 #[path = "../../examples/resp/protocol.rs"]
 mod protocol;
 
+use counting::most_held;
 use protocol::{Parser, ProtocolError};
+
+/// What the parser may take for each byte that has come: arguments of an inline command have two bytes at least, and the place of
+/// each is kept, in a vector that doubles and is moved then.
+const EACH: usize = 32;
+const CAP: usize = 256;
 
 type Parsed = (Vec<Vec<Vec<u8>>>, Result<usize, ProtocolError>);
 
@@ -14,7 +22,9 @@ fn parse(bytes: &[u8], piece: usize) -> Parsed {
     let (mut parser, mut requests) = (Parser::default(), Vec::new());
     let (mut from, mut upto) = (0, 0);
     loop {
-        match parser.parse(&bytes[from..upto]) {
+        let (parsed, held) = most_held(|| parser.parse(&bytes[from..upto]));
+        assert!(held <= CAP + (upto - from) * EACH, "{held} bytes for {}", upto - from);
+        match parsed {
             Ok(Some(length)) => {
                 requests.push(parser.args(&bytes[from..upto]).from(0).map(<[u8]>::to_vec).collect());
                 from += length;

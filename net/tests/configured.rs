@@ -1,5 +1,9 @@
 //! Systems that are joined by their configuration: nothing in the program says how, but which messages there are.
 
+#[path = "targets/configuration.rs"]
+mod configuration;
+mod counting;
+
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
@@ -10,6 +14,7 @@ use corelane_net::reactor::Backend;
 use corelane_net::{Endpoint, EndpointConfig, Net, NetConfig, RemotePool, Sockets};
 use corelane_shard::config::{Builder, Config};
 use corelane_shard::{DeployPool, On, Sources, System};
+use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -197,4 +202,45 @@ fn a_port_that_another_has_is_refused_and_named() {
     let error = second.start().err().unwrap().to_string();
     assert!(error.starts_with(&format!("extension \"endpoint\": cannot listen at {at}: ")), "{error}");
     end(first);
+}
+
+const HEADS: [&str; 7] =
+    ["[net]", "[remote.link]", "[remote.tls]", "[deploy.\"/user/a\"]", "[deploy.\"/user/*/b\"]", "# ", ""];
+
+/// A line of a file, or a variable behind it, that is nearly right.
+fn line() -> impl Strategy<Value = String> {
+    let config = sources().load().unwrap();
+    let values = config.settings().map(|setting| setting.value.to_string());
+    let more =
+        ["2", "true", "[]", "[\"a\", \"b\"]", "\"1-3\"", "\"10 s\"", "\"64 KiB\"", "\"off\"", "{ a = 1 }"];
+    let value = prop::sample::select(values.chain(more.map(str::to_owned)).collect::<Vec<_>>());
+    let keys = config.settings().map(|setting| setting.key.to_owned());
+    let keys =
+        prop::sample::select(keys.chain(Config::deployment_keys().map(str::to_owned)).collect::<Vec<_>>());
+    prop_oneof![
+        4 => (keys.clone(), value).prop_map(|(key, value)| format!("{key} = {value}\n")),
+        1 => prop::sample::select(&HEADS[..]).prop_map(|head| format!("{head}\n")),
+        1 => (keys, "\\PC{0,6}").prop_map(|(key, value)| {
+            format!("\0{}={value}", key.to_uppercase().replace('.', "_"))
+        }),
+        1 => "\\PC{0,12}",
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    /// Reliability 23: and what is one says the same when it is written and read again.
+    #[test]
+    fn any_file_and_variables_are_a_configuration_or_problems_with_their_places(
+        lines in prop::collection::vec(line(), 0..12),
+        damage in prop::option::weighted(0.2, (any::<usize>(), any::<u8>())),
+    ) {
+        let mut bytes = lines.concat().into_bytes();
+        if let Some((at, with)) = damage && !bytes.is_empty() {
+            let at = at % bytes.len();
+            bytes[at] ^= with;
+        }
+        configuration::check(&bytes);
+    }
 }

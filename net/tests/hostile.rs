@@ -1,5 +1,6 @@
 //! Bytes from a peer that means harm, or is broken: the fuzz targets, over random bytes and over nearly good ones.
 
+mod counting;
 mod targets;
 
 use std::time::Duration;

@@ -1,11 +1,19 @@
-//! Five processes in two networks that lose every tenth packet, and one fault after the other, drawn from a seed: the cable is pulled out, for a moment, again
-//! and again, or until somebody is missed; a process stands still; one is killed and followed by another life.
+//! Five processes in two networks that lose every tenth packet, and one fault after the other, drawn from a seed: the cable is
+//! pulled out, for a moment, again and again, or until somebody is missed; a process stands still; one is killed and followed by
+//! another life.
 //!
 //! Everybody is told numbers all the while: they arrive in order and at most once, whatever happens. Whoever watches hears of
 //! each watch exactly once. And after each fault everybody reaches everybody again: nobody is shut out for good.
+//!
+//! How long a cut or a pause is, is a matter of whether it is missed, not of seconds: the detectors here are quick, and each fault
+//! is on one side of what they bear or on the other. A storm of two minutes of another seed, as root or where namespaces may be
+//! made:
+//!
+//!     CORELANE_TEST_STORM_SECONDS=120 CORELANE_TEST_STORM_SEED=7 cargo test -p corelane-net --test remoting -- storm --nocapture
 
 use std::collections::VecDeque;
 use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
 
 use corelane_kernel::{ActorRef, Scope};
 use corelane_net::reactor::Choice;
@@ -17,8 +25,9 @@ use crate::family::Log;
 use crate::other::{Ground, LAST, Other, Patience, runs};
 use crate::until;
 
-/// Set for a longer storm than usual, or another.
+/// Set for a longer storm than usual, by faults or by time, or another.
 const ROUNDS: &str = "CORELANE_TEST_STORM_ROUNDS";
+const SECONDS: &str = "CORELANE_TEST_STORM_SECONDS";
 const SEED: &str = "CORELANE_TEST_STORM_SEED";
 
 const OTHERS: usize = 4;
@@ -340,7 +349,9 @@ fn storm(cable: &Cable, backend: Choice, seed: u64) {
     let mut dice = Dice(seed);
     let mut storm = Storm::begin(cable, backend);
     let loses = storm.lose(Some(LOSS));
-    for round in 0..rounds {
+    let until = set(SECONDS).map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    let goes_on = |round| until.map_or(round < rounds, |until| Instant::now() < until);
+    for round in (0..).take_while(|round| goes_on(*round)) {
         let fault = Fault::draw(&mut dice);
         println!("seed {seed}, round {round}: {fault:?}");
         storm.suffer(fault);

@@ -2,14 +2,15 @@
 
 use corelane_net::wire::{Frame, HEAD, Meaning, Room};
 
-use super::reading::{LIMIT, read_all};
+use super::reading::{LIMIT, meaning, read_all};
 
 /// Frames are the same in whatever pieces the bytes come; what is read and written again reads the same.
 pub(crate) fn check(data: &[u8]) {
     let mut whole = Vec::new();
     let (taken, end) = read_all(data, |frame| {
-        whole.push(Meaning::read(frame));
-        if let Ok(meaning) = Meaning::read(frame)
+        let read = meaning(frame);
+        whole.push(read);
+        if let Ok(meaning) = read
             && meaning != Meaning::Skipped
         {
             let mut bytes = vec![0; frame.body.len() + HEAD + 16];
@@ -28,7 +29,7 @@ pub(crate) fn check(data: &[u8]) {
     for byte in data {
         kept.push(*byte);
         let (size, result) = read_all(&kept, |frame| {
-            assert_eq!(Meaning::read(frame), whole[pieces]);
+            assert_eq!(meaning(frame), whole[pieces]);
             pieces += 1;
         });
         kept.drain(..size);

@@ -3,9 +3,17 @@
 use corelane_kernel::Time;
 use corelane_net::codec::{DecodeError, Undelivered};
 use corelane_net::link::{Connection, Inbound, Link, LinkConfig, LinkTo, Me, Verdict};
-use corelane_net::wire::{Hello, Meaning, MessageHead, Room, Run, Signal};
+use corelane_net::wire::{Hello, MessageHead, Room, Run, Signal};
 
-use super::reading::read_all;
+use super::reading::{meaning, read_all};
+use crate::counting::most_held;
+
+/// Bytes of messages that may be under way to the link, and of the longest of them.
+const CREDIT: u64 = 20_000;
+const MESSAGE_MAX: u64 = 5_000;
+/// Bytes that a link may hold of what a peer says: the messages that are not whole yet, in memory that doubles as they grow
+/// and is moved then, and what it notes down of each frame for which it has something to say.
+const CAP: usize = 4 * (CREDIT + MESSAGE_MAX) as usize;
 
 /// Takes everything, and keeps a little of it back.
 #[derive(Default)]
@@ -41,8 +49,8 @@ pub(crate) fn check(data: &[u8]) {
     let config = LinkConfig {
         frame_max: 4096,
         chunk: 1024,
-        message_max: 5000,
-        credit_bytes: 20_000,
+        message_max: MESSAGE_MAX,
+        credit_bytes: CREDIT,
         credit_messages: 20,
         strikes_max: 10,
         ..LinkConfig::default()
@@ -77,18 +85,21 @@ pub(crate) fn check(data: &[u8]) {
     link.accept(now, connection, &hello, &mut Room::new(&mut bytes)).unwrap();
     let mut greedy = Greedy::default();
     let mut rest = data;
+    let mut most = 0;
     loop {
-        let received = link.received(now, connection, rest, &mut greedy);
+        let (received, held) = most_held(|| link.received(now, connection, rest, &mut greedy));
+        most = most.max(held);
         rest = &rest[received.bytes..];
         // Whatever came, what is written is good.
         let mut room = Room::new(&mut bytes);
         link.flush(now, &mut room);
-        let (_, end) = read_all(room.written(), |frame| assert!(Meaning::read(frame).is_ok()));
+        let (_, end) = read_all(room.written(), |frame| assert!(meaning(frame).is_ok()));
         assert_eq!(end, Ok(()));
         if !received.again {
             break;
         }
     }
+    assert!(most <= CAP, "{most} bytes");
     let stats = link.stats();
     assert!(greedy.messages <= 20 + 20 && stats.messages_in == greedy.messages);
     assert_eq!(stats.signals_in, greedy.last_signal);

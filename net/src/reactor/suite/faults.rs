@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::rig::{pattern, small};
+use crate::buffers::Chunk;
 use crate::reactor::sim::{Network, NetworkOptions};
 use crate::reactor::{EventKind, Options, Reactor, SocketId};
 
@@ -17,6 +18,8 @@ struct Two {
     hosts: [Reactor; 2],
     accepted: Vec<SocketId>,
     received: [Vec<u8>; 2],
+    /// The chunks of it are kept here, where they are to be.
+    kept: Option<Vec<Chunk>>,
     /// Everything else, in words.
     heard: [Vec<String>; 2],
 }
@@ -25,7 +28,8 @@ impl Two {
     fn new(options: NetworkOptions) -> Two {
         let network = Network::new(1, options);
         let hosts = [NEAR, FAR].map(|host| network.reactor(host.into(), &small()));
-        Two { network, hosts, accepted: Vec::new(), received: Default::default(), heard: Default::default() }
+        let (received, heard) = Default::default();
+        Two { network, hosts, accepted: Vec::new(), received, kept: None, heard }
     }
 
     /// Two hosts, the first connected to the second.
@@ -59,7 +63,12 @@ impl Two {
                             host.resume(socket);
                             self.accepted.push(socket);
                         }
-                        EventKind::Received(bytes) => self.received[number].extend_from_slice(&bytes),
+                        EventKind::Received(bytes) => {
+                            self.received[number].extend_from_slice(&bytes);
+                            if let Some(kept) = &mut self.kept {
+                                kept.push(bytes);
+                            }
+                        }
                         EventKind::Failed(error) => self.heard[number].push(format!("{:?}", error.kind())),
                         other => self.heard[number].push(format!("{other:?}")),
                     }
@@ -136,6 +145,37 @@ fn a_connection_into_a_cut_is_made_after_it_or_has_timed_out() {
     two.connect();
     two.run(60 * SECOND);
     assert_eq!(two.heard[0][2], "TimedOut");
+}
+
+/// Reliability 29: whatever else has its time meanwhile.
+#[test]
+fn a_frame_that_is_held_for_a_minute_stands_and_its_sender_waits() {
+    let (mut two, client, server) = Two::connected();
+    let other = two.connect();
+    two.run(SECOND);
+    two.kept = Some(Vec::new());
+    let sent = pattern(50_000);
+    two.hosts[0].write(client, sent[..8_000].to_vec(), None).unwrap();
+    two.run(SECOND);
+    two.hosts[1].pause(server);
+    two.hosts[0].write(client, sent[8_000..].to_vec(), None).unwrap();
+    let held = two.kept.take().unwrap();
+    let stands = || held.iter().flat_map(|chunk| chunk.to_vec()).eq(sent[..8_000].iter().copied());
+    for _ in 0..60 {
+        two.received[1].clear();
+        two.hosts[0].write(other, pattern(1_000), None).unwrap();
+        two.run(SECOND);
+        // Of the other one, and nothing else.
+        assert!(two.received[1] == pattern(1_000) && stands());
+        assert_eq!(two.hosts[1].chunks_held(), held.len());
+    }
+    two.received[1].clear();
+    two.hosts[1].resume(server);
+    two.run(SECOND);
+    assert!(two.received[1] == sent[8_000..] && stands());
+    assert_eq!(two.heard, [vec!["Connected", "Connected"], vec![]]);
+    drop(two);
+    assert!(stands());
 }
 
 #[test]
