@@ -1,81 +1,14 @@
-//! Ask: a question, its answer as a message, and everything that can come between; and adapters.
-
-mod common;
+//! The outcome of a question: an answer, a deadline, or the reason why there is none.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Census, Order, Puppet, Random, Realm, Undertaker, World, attempt, lock, ms, order};
 use corelane_kernel::{
     Actor, ActorRef, AskError, Ctx, DeadReason, Failure, KernelConfig, Outcome, ReplyTo, Time,
 };
 
-/// Answers with a number more, at once or when it is told to.
-struct Clerk {
-    waiting: Vec<(u64, ReplyTo<u64>)>,
-}
-
-enum Question {
-    Now(u64, ReplyTo<u64>),
-    Later(u64, ReplyTo<u64>),
-    Answer,
-    AnswerTwice,
-    Drop,
-}
-
-impl Clerk {
-    fn new() -> Clerk {
-        Clerk { waiting: Vec::new() }
-    }
-}
-
-impl Actor for Clerk {
-    type Msg = Question;
-    fn receive(&mut self, question: Question, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        match question {
-            Question::Now(n, reply) => ctx.tell(reply, n + 1),
-            Question::Later(n, reply) => self.waiting.push((n, reply)),
-            Question::Answer => {
-                for (n, reply) in self.waiting.drain(..) {
-                    ctx.tell(reply, n + 1);
-                }
-            }
-            Question::AnswerTwice => {
-                for (n, reply) in self.waiting.drain(..) {
-                    ctx.tell(reply, n + 1);
-                    ctx.tell(reply, n + 2);
-                }
-            }
-            Question::Drop => self.waiting.clear(),
-        }
-        Ok(())
-    }
-}
-
-/// Has a puppet ask, and log the answer.
-fn ask(
-    clerk: ActorRef<Question>,
-    within: Duration,
-    question: fn(u64, ReplyTo<u64>) -> Question,
-    n: u64,
-) -> Order {
-    order(move |_, ctx| ctx.ask(clerk, within, move |reply| question(n, reply), heard))
-}
-
-fn heard(answer: Result<u64, AskError>) -> Order {
-    match answer {
-        Ok(n) => Order::Note(n),
-        Err(error) => Order::Say(error.to_string()),
-    }
-}
-
-fn world() -> (World, ActorRef<Order>, ActorRef<Question>) {
-    let mut world = World::new();
-    let a = world.puppet("a");
-    let clerk = world.spawn(Clerk::new()).unwrap();
-    world.events();
-    (world, a, clerk)
-}
+use crate::common::{Census, Order, Puppet, Random, Realm, Undertaker, World, attempt, lock, ms, order};
+use crate::rig::{Clerk, Question, ask, heard, world};
 
 #[test]
 fn an_answer_comes_as_a_message() {
@@ -328,90 +261,6 @@ fn an_ask_crosses_to_another_core_and_back() {
     assert_eq!(realm.worlds[0].letters(), [(DeadReason::LateAnswer, 1)]);
 }
 
-/// What lives behind a reply address is no actor, so what is done to actors must not touch it.
-#[test]
-fn a_reply_address_cannot_be_stopped_watched_suspended_failed_or_hung_on() {
-    type Deal = fn(&mut World, ReplyTo<u64>, &Census);
-    let deals: [Deal; 6] = [
-        |world, reply, _| world.scope().stop(reply),
-        |world, reply, _| world.scope().suspend(reply).unwrap(),
-        |world, reply, _| world.scope().fail(reply, Failure::new("no actor")),
-        |world, reply, census| world.scope().attach(reply, census.token()).unwrap(),
-        |world, reply, _| {
-            let w = world.puppet("w");
-            world.have(w, move |_, ctx| ctx.watch(reply).unwrap());
-            // It is not there for a watcher.
-            assert_eq!(world.events(), ["w started", "w hears: somebody not found"]);
-        },
-        |world, reply, _| world.scope().resume(reply),
-    ];
-    for answered in [true, false] {
-        for (at, deal) in deals.into_iter().enumerate() {
-            let (mut world, a, _) = world();
-            let (census, slot) = (Census::default(), Arc::new(Mutex::new(None)));
-            let (clerk, token) = (world.spawn(Catch(slot.clone())).unwrap(), census.token());
-            world.have(a, move |_, ctx| {
-                ctx.ask(
-                    clerk,
-                    ms(10),
-                    |reply| reply,
-                    move |answer| {
-                        drop(token);
-                        heard(answer)
-                    },
-                );
-            });
-            let reply: ReplyTo<u64> = lock(&slot).take().unwrap();
-            deal(&mut world, reply, &census);
-            world.settle();
-            census.expect(1);
-            if answered {
-                world.tell(reply, 5);
-                assert_eq!(world.events(), ["a 5"], "deal {at}");
-            } else {
-                world.pass(ms(20));
-                assert_eq!(world.events(), ["a no answer in time"], "deal {at}");
-            }
-            census.expect_none();
-            // Whoever gets the cell next has nothing of it.
-            for _ in 0..4 {
-                world.puppet("heir");
-            }
-            world.tell(reply, 6);
-            assert_eq!(world.events(), ["heir started"; 4], "deal {at}");
-            assert_eq!(world.letters(), [(DeadReason::LateAnswer, 1)], "deal {at}");
-        }
-    }
-}
-
-/// Keeps the reply address it was asked with.
-struct Catch(Arc<Mutex<Option<ReplyTo<u64>>>>);
-
-impl Actor for Catch {
-    type Msg = ReplyTo<u64>;
-    fn receive(&mut self, reply: ReplyTo<u64>, _: &mut Ctx<'_, Self>) -> Outcome {
-        *lock(&self.0) = Some(reply);
-        Ok(())
-    }
-}
-
-#[test]
-fn a_reply_address_of_another_core_cannot_be_stopped_or_watched() {
-    let mut realm = Realm::pair();
-    let (a, slot) = (realm.worlds[0].puppet("a"), Arc::new(Mutex::new(None)));
-    let (clerk, w) = (realm.worlds[1].spawn(Catch(slot.clone())).unwrap(), realm.worlds[1].puppet("w"));
-    realm.have(0, a, move |_, ctx| ctx.ask(clerk, ms(10), |reply| reply, heard));
-    let reply: ReplyTo<u64> = lock(&slot).take().unwrap();
-    realm.events();
-    realm.have(1, w, move |_, ctx| {
-        ctx.watch(reply).unwrap();
-        ctx.stop(reply);
-    });
-    assert_eq!(realm.events(), ["w hears: somebody not found"]);
-    realm.worlds[1].tell(reply, 5);
-    assert_eq!(realm.events(), ["a 5"]);
-}
-
 #[test]
 fn a_driver_may_ask() {
     let mut world = World::new();
@@ -445,98 +294,6 @@ fn a_driver_may_ask() {
     drop(world);
     census.expect_none();
     assert_eq!(lock(&heard).len(), 3);
-}
-
-#[test]
-fn an_adapter_turns_anothers_messages_into_ones_own() {
-    let (mut world, a, _) = world();
-    let address = Arc::new(Mutex::new(None));
-    let store = address.clone();
-    world.have(a, move |_, ctx| {
-        let mut count = 0;
-        let adapter = ctx.adapter(move |text: &'static str| {
-            count += 1;
-            Order::Say(format!("{text} {count}"))
-        });
-        *lock(&store) = Some(adapter.unwrap());
-    });
-    let adapter: ActorRef<&'static str> = lock(&address).unwrap();
-    world.tell(adapter, "x");
-    world.tell(a, Order::Note(1));
-    world.tell(adapter, "y");
-    assert_eq!(world.events(), ["a x 1", "a 1", "a y 2"]);
-}
-
-fn adapter_of(world: &mut World, a: ActorRef<Order>, token: common::Token) -> ActorRef<u64> {
-    let address = Arc::new(Mutex::new(None));
-    let store = address.clone();
-    world.have(a, move |_, ctx| {
-        let adapter = ctx.adapter(move |n| {
-            let _ = &token;
-            Order::Note(n)
-        });
-        *lock(&store) = Some(adapter.unwrap());
-    });
-    lock(&address).unwrap()
-}
-
-#[test]
-fn an_adapter_ends_with_its_actor() {
-    let (mut world, a, _) = world();
-    let census = Census::default();
-    let adapter = adapter_of(&mut world, a, census.token());
-    world.tell(adapter, 1);
-    world.settle();
-    world.scope().stop(a);
-    world.tell(adapter, 2);
-    assert_eq!(world.events(), ["a 1", "a stopped"]);
-    census.expect_none();
-    assert_eq!(world.letters(), [(DeadReason::NoActor, 1)]);
-    assert_eq!(world.stats().actors, 1);
-}
-
-#[test]
-fn an_adapter_may_be_stopped_watched_and_suspended_on_its_own() {
-    let (mut world, a, _) = world();
-    let census = Census::default();
-    let adapter = adapter_of(&mut world, a, census.token());
-    let w = world.puppet("w");
-    world.have(w, move |_, ctx| ctx.watch(adapter).unwrap());
-    world.scope().suspend(adapter).unwrap();
-    world.tell(adapter, 1);
-    world.tell(a, Order::Note(2));
-    assert_eq!(world.events(), ["w started", "a 2"]);
-    world.scope().resume(adapter);
-    assert_eq!(world.events(), ["a 1"]);
-    world.stop(adapter);
-    census.expect_none();
-    assert_eq!(world.events(), ["w hears: somebody stopped"]);
-    world.tell(adapter, 3);
-    world.tell(a, Order::Note(4));
-    assert_eq!(world.events(), ["a 4"]);
-}
-
-#[test]
-fn what_comes_through_an_adapter_waits_while_its_actor_is_suspended() {
-    let (mut world, a, _) = world();
-    let adapter = adapter_of(&mut world, a, Census::default().token());
-    world.scope().suspend(a).unwrap();
-    world.tell(a, Order::Note(1));
-    world.tell(adapter, 2);
-    world.tell(a, Order::Note(3));
-    assert_eq!(world.events(), [""; 0]);
-    world.scope().resume(a);
-    assert_eq!(world.events(), ["a 1", "a 2", "a 3"]);
-}
-
-#[test]
-fn an_adapter_of_another_core_is_told_over_its_lane() {
-    let mut realm = Realm::pair();
-    let (a, b) = (realm.worlds[0].puppet("a"), realm.worlds[1].puppet("b"));
-    let adapter = adapter_of(&mut realm.worlds[0], a, Census::default().token());
-    realm.events();
-    realm.have(1, b, move |_, ctx| ctx.tell(adapter, 5));
-    assert_eq!(realm.events(), ["a 5"]);
 }
 
 #[test]
