@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use corelane_kernel::{Actor, Ctx, Directive, KernelConfig, Outcome, Strategy};
+use corelane_kernel::{Actor, ActorRef, Ctx, Directive, KernelConfig, Outcome, Strategy};
 
 use crate::common::family::{below, failing, family, maker, supervised_by};
 use crate::common::{Log, Order, Puppet, World, ms};
@@ -132,6 +132,24 @@ fn a_used_up_limit_climbs_by_a_death_pact_as_often_as_the_one_above_allows() {
     assert_eq!(world.stats().actors, 1);
 }
 
+/// An actor `a` from a factory, in a world without room for anything else.
+fn hemmed_in(world: &mut World) -> ActorRef<Order> {
+    let log = world.log.clone();
+    let a = world.scope().spawn_from(maker("a", &log)).unwrap();
+    world.tell(a, Order::Note(1));
+    world.settle();
+    let mut fillers = Vec::new();
+    while let Ok(filler) = world.kernel.spawn(Puppet::new("filler", &log)) {
+        fillers.push(filler);
+        world.settle();
+    }
+    for filler in &fillers {
+        let _ = world.scope().suspend(*filler);
+    }
+    world.events();
+    a
+}
+
 #[test]
 fn a_limit_without_room_to_count_stops() {
     let mut world = World::with(
@@ -141,19 +159,7 @@ fn a_limit_without_room_to_count_stops() {
             ..KernelConfig::default()
         },
     );
-    let log = world.log.clone();
-    let a = world.scope().spawn_from(maker("a", &log)).unwrap();
-    world.tell(a, Order::Note(1));
-    world.settle();
-    let mut fillers = Vec::new();
-    while let Ok(filler) = world.kernel.spawn(Puppet::new("filler", &log)) {
-        fillers.push(filler);
-        world.settle();
-    }
-    for filler in &fillers {
-        let _ = world.scope().suspend(*filler);
-    }
-    world.events();
+    let a = hemmed_in(&mut world);
     world.tell(a, failing("oops"));
     assert_eq!(world.events(), ["a stopped"]);
 }
@@ -161,19 +167,7 @@ fn a_limit_without_room_to_count_stops() {
 #[test]
 fn without_a_limit_a_restart_needs_no_memory() {
     let mut world = World::sized(32 << 10);
-    let log = world.log.clone();
-    let a = world.scope().spawn_from(maker("a", &log)).unwrap();
-    world.tell(a, Order::Note(1));
-    world.settle();
-    let mut fillers = Vec::new();
-    while let Ok(filler) = world.kernel.spawn(Puppet::new("filler", &log)) {
-        fillers.push(filler);
-        world.settle();
-    }
-    for filler in &fillers {
-        let _ = world.scope().suspend(*filler);
-    }
-    world.events();
+    let a = hemmed_in(&mut world);
     for _ in 0..10 {
         world.tell(a, failing("oops"));
         world.tell(a, Order::Note(2));
