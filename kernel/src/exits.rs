@@ -10,9 +10,10 @@
 
 use crate::address::{Address, Place};
 use crate::batch::{Batch, DropIn};
+use crate::config::KernelConfig;
 use crate::error::TellError;
 use crate::exit::Exit;
-use crate::kernel::{Kernel, KernelConfig, Stage};
+use crate::kernel::{Kernel, Stage};
 use crate::lane::LaneSender;
 use crate::letters::DeadReason;
 use crate::record::{self, CallType, Kind, Payload};

@@ -74,8 +74,8 @@
 //! # Reading order
 //!
 //! `address`, `limits` (what an address is, every bound) → `region`, `pool`, `shelf`, `parcel` (memory) → `record`,
-//! `queue`, `lane` (messages in memory) → `behavior` (types erased) → `kernel`, `telling`, `dispatch` (telling and
-//! turns) → `backoff`, `supervise/` (what may be decided), `lifecycle/` (births, failures, restarts and ends) → `watch`, `ties`,
+//! `queue`, `lane` (messages in memory) → `behavior` (types erased) → `config`, `kernel`, `telling`, `dispatch` (telling
+//! and turns) → `backoff`, `supervise/` (what may be decided), `lifecycle/` (births, failures, restarts and ends) → `watch`, `ties`,
 //! `wheel`, `timers`, `ask`, `deadline`, `backlog`, `retiring`, `names`, `grants`, `paths` (what actors can do) → `context`, `scope`
 //! (how they do it) → `batch`, `exit`, `exits`, `inlet`, `relay`, `bond`, `outpost` (other cores) → `census`, `border`,
 //! `uplink`, `abroad` (other hosts) → `becoming`, `fsm/`, `router/`, `pattern/` (what is made of all that).
@@ -110,6 +110,7 @@ mod border;
 #[cfg(feature = "alloc")]
 mod census;
 mod compile_fail;
+mod config;
 mod context;
 mod deadline;
 mod dispatch;
@@ -174,6 +175,7 @@ pub use bond::{ChildNews, ChildOrder};
 pub use border::{Border, Compact, FarAddress, Fixed, Wire, within};
 #[cfg(feature = "alloc")]
 pub use census::{AdmitError, Admitted, CENSUS_TYPES_MAX, Census, ForeignRealm, MessageKind, RawAddress};
+pub use config::KernelConfig;
 pub use context::Ctx;
 pub use dispatch::Turn;
 pub use erased::AnyMessage;
@@ -181,7 +183,7 @@ pub use error::{AskError, KernelError, OutOfMemory, ResolveError, SpawnError, St
 pub use failure::{Failure, FailureKind, Outcome, TEXT_MAX};
 pub use grants::{Decided, GrantNames, NewPath};
 pub use holdings::Holdings;
-pub use kernel::{Kernel, KernelConfig, Stats};
+pub use kernel::{Kernel, Stats};
 #[cfg(not(loom))]
 pub use lane::LaneMemory;
 #[cfg(feature = "alloc")]
