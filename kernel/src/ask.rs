@@ -29,7 +29,8 @@ use crate::letters::DeadReason;
 use crate::limits::{HEADER, RECORD_HEAD, RECORD_MAX, STATE_ALIGN_MAX};
 use crate::parcel;
 use crate::record::{self, Kind, MessageType, Payload};
-use crate::region::{Memory, NONE, class_for};
+use crate::region::{Memory, NONE};
+use crate::size_class::class_for;
 use crate::supervise::{Directive, Strategy};
 use crate::timers::Alarm;
 

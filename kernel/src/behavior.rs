@@ -18,7 +18,8 @@ use crate::failure::{Failure, Outcome};
 use crate::kernel::Kernel;
 use crate::limits::{HEADER, STATE_ALIGN_MAX};
 use crate::record::{MessageType, Payload};
-use crate::region::{Memory, class_for};
+use crate::region::Memory;
+use crate::size_class::class_for;
 use crate::supervise::{Directive, Strategy};
 use crate::timers::Alarm;
 

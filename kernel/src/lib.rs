@@ -73,7 +73,7 @@
 //!
 //! # Reading order
 //!
-//! `address`, `limits` (what an address is, every bound) → `region`, `pool`, `shelf`, `parcel` (memory) → `record`,
+//! `address`, `limits` (what an address is, every bound) → `size_class`, `region`, `pool`, `shelf`, `parcel` (memory) → `record`,
 //! `queue`, `lane` (messages in memory) → `behavior` (types erased) → `config`, `kernel`, `telling`, `dispatch` (telling
 //! and turns) → `backoff`, `supervise/` (what may be decided), `lifecycle/` (births, failures, restarts and ends) → `watch`, `ties`,
 //! `wheel`, `timers`, `ask`, `deadline`, `backlog`, `retiring`, `names`, `grants`, `paths` (what actors can do) → `context`, `scope`
@@ -153,6 +153,7 @@ pub mod router;
 mod scope;
 mod shelf;
 mod side;
+mod size_class;
 mod supervise;
 mod sync;
 mod teardown;

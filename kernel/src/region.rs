@@ -22,7 +22,8 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::address::Identity;
 use crate::behavior::Behavior;
-use crate::limits::{BLOCK_MAX, BLOCK_MIN, CELL_MAX, GRANULE, HEADER, REGION_MAX, STATE_ALIGN_MAX};
+use crate::limits::{BLOCK_MAX, BLOCK_MIN, GRANULE, HEADER, REGION_MAX, STATE_ALIGN_MAX};
+use crate::size_class::{CLASS_GRANULES, CLASSES, PARCELS, parcel_class};
 
 /// No cell, no parcel, no slot: granule zero belongs to the region itself.
 pub(crate) const NONE: u32 = 0;
@@ -129,37 +130,6 @@ pub(crate) struct Header {
 
 const _: () = assert!(size_of::<Header>() == HEADER);
 
-/// Size classes: four to a doubling, from the smallest cell (a header and a word) to [`CELL_MAX`].
-pub(crate) const CLASSES: usize = 40;
-
-const CLASS_GRANULES: [u16; CLASSES] = {
-    let mut sizes = [0u16; CLASSES];
-    let mut i = 0;
-    while i < CLASSES {
-        sizes[i] = ((5 + (i % 4)) << (i / 4)) as u16;
-        i += 1;
-    }
-    sizes
-};
-
-const _: () = assert!(CLASS_GRANULES[CLASSES - 1] as usize * GRANULE == CELL_MAX);
-const _: () = assert!(CLASS_GRANULES[0] as usize * GRANULE == HEADER + 8);
-
-/// The smallest class whose cells hold `bytes` after a header's room and stay aligned to `align`.
-pub(crate) const fn class_for(bytes: usize, align: usize) -> u8 {
-    let mut class = 0;
-    while class < CLASSES {
-        let size = CLASS_GRANULES[class] as usize * GRANULE;
-        if size >= bytes && size.is_multiple_of(align) {
-            return class as u8;
-        }
-        class += 1;
-    }
-    panic!(
-        "an actor's state is larger than the stated bound (corelane_kernel::limits::STATE_SIZE_MAX): box it"
-    )
-}
-
 /// A free list and the fresh end of the newest extent, in granule indexes.
 #[derive(Clone, Copy)]
 struct Carving {
@@ -171,14 +141,6 @@ struct Carving {
 }
 
 const EMPTY: Carving = Carving { free: NONE, cursor: NONE, end: NONE, pieces: 0 };
-
-/// Parcel sizes: 2^(4 + n) bytes.
-const PARCELS: usize = 7;
-
-const fn parcel_class(bytes: usize) -> usize {
-    let size = bytes.next_power_of_two();
-    if size <= 16 { 0 } else { size.trailing_zeros() as usize - 4 }
-}
 
 /// A region in use.
 pub(crate) struct Memory {
@@ -478,6 +440,7 @@ impl Memory {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::size_class::class_for;
 
     /// Regions stay reachable from here, so that a leak checker sees only what tests really leak.
     static KEPT: std::sync::Mutex<std::vec::Vec<usize>> = std::sync::Mutex::new(std::vec::Vec::new());
