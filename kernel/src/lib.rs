@@ -73,12 +73,13 @@
 //!
 //! # Reading order
 //!
-//! `address`, `limits` (what an address is, every bound) → `size_class`, `region`, `pool`, `shelf`, `parcel` (memory) → `record`,
-//! `queue`, `lane` (messages in memory) → `behavior` (types erased) → `config`, `kernel`, `telling`, `dispatch` (telling
-//! and turns) → `backoff`, `supervise/` (what may be decided), `lifecycle/` (births, failures, restarts and ends) → `watch`, `ties`,
-//! `wheel`, `timers`, `ask`, `deadline`, `backlog`, `retiring`, `names`, `grants`, `paths` (what actors can do) → `context`, `scope`
-//! (how they do it) → `batch`, `exit`, `exits`, `inlet`, `relay`, `bond`, `outpost` (other cores) → `census`, `border`,
-//! `uplink`, `abroad` (other hosts) → `becoming`, `fsm/`, `router/`, `pattern/` (what is made of all that).
+//! `address`, `limits` (what an address is, every bound) → `size_class`, `region`, `pool`, `shelf`, `parcel` (memory)
+//! → `record`, `queue`, `lane` (messages in memory) → `behavior` (types erased) → `config`, `kernel`, `telling`,
+//! `dispatch` (telling and turns) → `backoff`, `supervise/` (what may be decided), `lifecycle/` (births, failures,
+//! restarts and ends) → `signals`, `watch`, `ties`, `wheel`, `timers`, `ask`, `deadline`, `backlog`, `retiring`,
+//! `names`, `grants`, `paths` (what actors can do) → `context`, `scope` (how they do it) → `batch`, `exit`, `exits`,
+//! `inlet`, `relay`, `bond`, `outpost` (other cores) → `census`, `border`, `uplink`, `abroad` (other hosts) →
+//! `becoming`, `fsm/`, `router/`, `pattern/` (what is made of all that).
 //!
 //! # Features
 //!
@@ -153,6 +154,7 @@ pub mod router;
 mod scope;
 mod shelf;
 mod side;
+mod signals;
 mod size_class;
 mod supervise;
 mod sync;

@@ -9,19 +9,17 @@
 //! watcher's record is what makes the notice single: a `Terminated` signal for which there is none is ignored. In place
 //! of the target's list it stands among the ties to that shard; see [`crate::ties`].
 //!
-//! One of the modules where `unsafe` is allowed: it reads signals and calls behaviours.
+//! One of the modules where `unsafe` is allowed: it calls behaviours.
 
 #![allow(unsafe_code)]
 
 use crate::actor::{StopReason, Terminated};
 use crate::address::{Address, Gate, Place};
 use crate::behavior::Role;
-use crate::bond::{Order, Report};
 use crate::error::OutOfMemory;
 use crate::failure::Failure;
 use crate::kernel::{Kernel, Stage};
 use crate::pool::Handle;
-use crate::record::{Head, Kind, Payload};
 use crate::region::NONE;
 use crate::side::Side;
 
@@ -377,67 +375,15 @@ impl Kernel {
         }
     }
 
-    /// Handles a signal for an actor of this kernel.
-    ///
-    /// # Safety
-    /// The payload is what this kind of signal carries.
-    pub(crate) unsafe fn handle_signal(&mut self, head: Head, payload: *const u64) {
-        let target = Address { identity: head.identity, index: head.index, place: self.place };
-        match head.kind {
-            Kind::Start if self.is_alive(target) => self.run_start(head.index),
-            Kind::Stop if self.is_actor(target) => self.stop_cell(head.index),
-            Kind::Start | Kind::Stop => {}
-            Kind::Watch => {
-                // SAFETY: the payload is the watcher's address.
-                let watcher = unsafe { Payload::<Address>::take(payload) };
-                self.watch_from_afar(watcher, target);
-            }
-            Kind::Unwatch => {
-                // SAFETY: the payload is the watcher's address.
-                let watcher = unsafe { Payload::<Address>::take(payload) };
-                self.unwatch_from_afar(watcher, target);
-            }
-            Kind::Terminated => {
-                // SAFETY: the payload says who ended and why.
-                let ended = unsafe { Payload::<Ended>::take(payload) };
-                if self.is_alive(target)
-                    && let Some(watch) = self.find_watch(head.index, ended.target)
-                {
-                    let with = core::mem::replace(&mut self.watches.get_mut(watch).with, NONE);
-                    self.unlink_at_watcher(head.index, watch);
-                    self.end_watch(watch);
-                    let gone = Terminated { address: ended.target, reason: ended.reason };
-                    self.tell_terminated(head.index, gone, with);
-                }
-            }
-            Kind::Fail => {
-                // SAFETY: the payload says why.
-                let failure = unsafe { Payload::<Failure>::take(payload) };
-                if self.is_actor(target) {
-                    self.hear_failure(head.index, failure);
-                }
-            }
-            Kind::Order => {
-                // SAFETY: the payload is the order.
-                let order = unsafe { Payload::<Order>::take(payload) };
-                if self.is_actor(target) {
-                    self.obey(head.index, order);
-                }
-            }
-            Kind::Report => {
-                // SAFETY: the payload is the report.
-                let report = unsafe { Payload::<Report>::take(payload) };
-                self.hear_report(target, report);
-            }
-            Kind::Farewell => {
-                // SAFETY: the payload is the place of the kernel that is gone.
-                let place = unsafe { Payload::<Place>::take(payload) };
-                self.hear_farewell(place);
-                self.lose_bonds_to(place);
-            }
-            _ => debug_assert!(false, "a record of kind {:?} among signals", head.kind),
+    /// What a watcher here is told of an end on another shard. One that does not watch is told nothing.
+    pub(crate) fn hear_terminated(&mut self, watcher: u32, ended: Ended) {
+        if let Some(watch) = self.find_watch(watcher, ended.target) {
+            let with = core::mem::replace(&mut self.watches.get_mut(watch).with, NONE);
+            self.unlink_at_watcher(watcher, watch);
+            self.end_watch(watch);
+            let gone = Terminated { address: ended.target, reason: ended.reason };
+            self.tell_terminated(watcher, gone, with);
         }
-        self.set_running(NONE);
     }
 
     /// Whether the end that is watched for is not known of yet.
