@@ -12,7 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use corelane_kernel::{Kernel, OutOfMemory, Scope};
 
 use crate::error::{BoxError, StartError};
-use crate::system::Handle;
+use crate::handle::Handle;
 use crate::unwind::guard;
 
 /// Something that a system has one of, with a part on each of its shards.

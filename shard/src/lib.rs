@@ -17,8 +17,8 @@
 //! # Reading order
 //!
 //! `turn` (what a shard's thread does) → `wake`, `idle` (how it waits) → `drive` (what a layer above has it drive) →
-//! `stall` (who looks whether it does) → `mesh`, `inbox`, `shared` (what it shares) → `system`, `config` (how it starts and
-//! ends) → `deploy` (what is decided for actors by their paths) → `gateway`, `beyond`, `local`, `future`, `blocking`, `routees`,
+//! `stall` (who looks whether it does) → `mesh`, `inbox`, `shared` (what it shares) → `handle`, `house`, `system`, `config`
+//! (how it is used, built, started and ended) → `deploy` (what is decided for actors by their paths) → `gateway`, `beyond`, `local`, `future`, `blocking`, `routees`,
 //! `spread` (what uses it) → `topology`, `affinity`, `memory` (what it runs on) → `host` (who runs the shards), [`sim`] (all
 //! of this in one thread, from a seed), [`testkit`] (tests of actors). Beside them: `services` (what hangs on a system) →
 //! `registry`, `events`, `receptionist`, `steward`, `roster`, `extensions`, `coordinated` (each of it).
@@ -64,7 +64,9 @@ mod events;
 mod extensions;
 mod future;
 mod gateway;
+mod handle;
 mod host;
+mod house;
 mod idle;
 mod inbox;
 mod local;
@@ -111,6 +113,7 @@ pub use error::{BoxError, CallError, GatewayAskError, LookupError, OffloadError,
 pub use events::EventStream;
 pub use extensions::{Extension, Loading, MissingExtension};
 pub use gateway::Gateway;
+pub use handle::Handle;
 pub use idle::Idle;
 pub use local::ShardCtx;
 pub use receptionist::{Key, Listing, Receptionist};
@@ -118,4 +121,4 @@ pub use report::{PhaseReport, Report, ShardReport, ShardStats};
 pub use routees::Routees;
 pub use spawn::On;
 pub use spread::{NewRoutee, NoRoutee, RouteeSource, SpreadPool};
-pub use system::{Handle, System};
+pub use system::System;

@@ -10,8 +10,8 @@ use crate::drive::Berth;
 use crate::error::{LookupError, OffloadError, SpawnOnError};
 use crate::events;
 use crate::future::{Deliver, Executor};
+use crate::handle::Handle;
 use crate::spawn::On;
-use crate::system::Handle;
 
 /// The kernel's extension for all this.
 pub(crate) struct Local {

@@ -16,9 +16,9 @@ use corelane_kernel::{Actor, ActorRef, Address, Decided, GrantNames, NewPath, Re
 
 use crate::deploy::{Deployments, TOP};
 use crate::error::{CallError, LookupError, SpawnOnError};
+use crate::handle::Handle;
 use crate::shared::Shared;
 use crate::spawn::On;
-use crate::system::Handle;
 
 /// The top-level names of a system.
 #[derive(Default)]

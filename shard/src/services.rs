@@ -11,11 +11,11 @@ use crate::deploy::Deployments;
 use crate::error::StartError;
 use crate::events::{EventStream, Reader};
 use crate::extensions::Extensions;
+use crate::handle::Handle;
 use crate::receptionist::Receptionist;
 use crate::registry::{Granter, Names};
 use crate::shared::Shared;
 use crate::steward::Desk;
-use crate::system::Handle;
 
 pub(crate) struct Services {
     pub(crate) names: Arc<Names>,

@@ -13,12 +13,12 @@ use corelane_kernel::{Subject, Time};
 use crate::coordinated::ShutdownReason;
 use crate::drive::Driver;
 use crate::future::Executor;
+use crate::handle::Handle;
 use crate::idle::{Idler, Rest};
 use crate::inbox::Request;
 use crate::memory::Housed;
 use crate::report::ShardReport;
 use crate::shared::{Phase, Post, Shared};
-use crate::system::Handle;
 use crate::unwind::guard;
 
 /// Looks at the lanes between two looks at the clock, while spinning.

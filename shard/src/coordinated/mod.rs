@@ -17,10 +17,10 @@ use corelane_kernel::{ActorRef, ReplyTo, Scope};
 
 use crate::blocking::Pool;
 use crate::error::BoxError;
+use crate::handle::Handle;
 use crate::host::{Deadline, Host};
 use crate::report::PhaseReport;
 use crate::shared::Shared;
-use crate::system::Handle;
 
 pub(crate) use phases::order;
 pub use phases::{PhaseError, ShutdownPhase};

@@ -5,9 +5,9 @@ use std::fmt;
 use corelane_kernel::{Actor, ActorRef, Failure, Group, Scope};
 
 use crate::error::{CallError, SpawnOnError};
+use crate::handle::Handle;
 use crate::local::Local;
 use crate::spawn::On;
-use crate::system::Handle;
 
 /// Spawns one top-level actor on a shard, and tells the actor that spawns it; made by
 /// [`ShardCtx::spawner_on`](crate::ShardCtx::spawner_on).

@@ -6,8 +6,8 @@ use corelane_kernel::{Actor, ActorRef, Failure, Group, Scope};
 
 use super::{Deployment, TOP};
 use crate::error::SpawnOnError;
+use crate::handle::Handle;
 use crate::spawn::On;
-use crate::system::Handle;
 
 /// Spawns one top-level actor with a name; made by [`Handle::spawner`].
 ///

@@ -23,10 +23,11 @@ use crate::coordinated::ShutdownReason;
 use crate::error::{BoxError, CallError, GatewayAskError, SpawnOnError, StartError};
 use crate::extensions::{Extension, Loading, Plan};
 use crate::gateway::Gateway;
+use crate::handle::Handle;
+use crate::house::Ground;
 use crate::report::Report;
 use crate::shared::Phase;
 use crate::spawn::On;
-use crate::system::{Ground, Handle};
 
 /// A system to be, on a host of its own: how many shards, and which extensions. See
 /// [`Simulation::start_host`](super::Simulation::start_host).

@@ -18,7 +18,7 @@ use super::trace::{Event, Trace};
 use super::world::World;
 use crate::error::{CallError, GatewayAskError, SpawnOnError, StartError};
 use crate::extensions::Plan;
-use crate::system::Handle;
+use crate::handle::Handle;
 
 /// What a story uses its simulated system through; see [`Sim::run`](super::Sim::run).
 ///

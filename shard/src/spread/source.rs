@@ -9,7 +9,7 @@ use corelane_kernel::{Actor, ActorRef, Address, Failure, Group, Scope, SpawnErro
 
 use crate::deploy::RouteesOn;
 use crate::error::{CallError, SpawnOnError};
-use crate::system::Handle;
+use crate::handle::Handle;
 
 /// How a [`SpreadPool`](crate::SpreadPool) comes by its routees, of type `A`, at *sites*: places that it tells apart by
 /// numbers. Every factory is one, whose sites are the shards; a layer above implements it for routees that live elsewhere.
