@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use corelane_kernel::Time;
 
-use super::tree::{Life, Lives};
+use super::life::Life;
+use super::tree::Lives;
 use super::{Act, Decision, Id, OUTSIDE, Verdict, check};
 
 pub(super) const UNDECIDED: &str = "who waits for a decision handles nothing, nor does anybody below it";

@@ -1,7 +1,8 @@
 //! Shards that are lost: who lived there ends without a hook and does nothing more. What was told them is dropped, what they
 //! were to decide is decided by their end: children elsewhere stop, and parents elsewhere go on without them.
 
-use super::tree::{Life, Lives};
+use super::life::Life;
+use super::tree::Lives;
 use super::{Id, Verdict, check};
 
 const NOTHING: &str = "nothing is done on a shard that is lost";

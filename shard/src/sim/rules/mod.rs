@@ -23,6 +23,7 @@
 mod answers;
 mod families;
 mod lacks;
+mod life;
 mod losses;
 mod machines;
 mod order;

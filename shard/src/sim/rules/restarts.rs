@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use corelane_kernel::Time;
 
+use super::life::Life;
 use super::timers::LATE;
-use super::tree::{Life, Lives};
+use super::tree::Lives;
 use super::waits::Waits;
 use super::{Decision, Id, OUTSIDE, Reach, Verdict, check};
 
