@@ -4,10 +4,10 @@ mod common;
 
 use std::future::{pending, ready};
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-use common::{Census, Job, LONG, Puppet, builder, end, hush, next, puppet, system, tell, with};
+use common::{Census, Job, LONG, Log, Puppet, builder, end, hush, next, puppet, system, tell, with};
 use corelane_kernel::ReplyTo;
 use corelane_shard::{
     AddTaskError, BoxError, CoordinatedShutdown, PhaseError, SHUTDOWN_TASKS_MAX, ShardCtx, ShutdownPhase,
@@ -18,26 +18,14 @@ const FIRST: &str = ShutdownPhase::BEFORE_SERVICE_UNBIND;
 const STOP: &str = ShutdownPhase::SERVICE_STOP;
 const LAST: &str = ShutdownPhase::BEFORE_SYSTEM_TERMINATE;
 
-/// What happened, in order.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<String>>>);
-
-impl Log {
-    fn add(&self, what: impl Into<String>) {
-        self.0.lock().unwrap().push(what.into());
-    }
-    fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap())
-    }
-    /// A task that says that it ran.
-    fn task(&self, to: &CoordinatedShutdown, phase: &str, name: &'static str) {
-        let log = self.clone();
-        let task = move |_| {
-            log.add(name);
-            ready(Ok(()))
-        };
-        to.add_task(phase, name, task).unwrap();
-    }
+/// A task that says that it ran.
+fn task(log: &Log, to: &CoordinatedShutdown, phase: &str, name: &'static str) {
+    let log = log.clone();
+    let task = move |_| {
+        log.add(name);
+        ready(Ok(()))
+    };
+    to.add_task(phase, name, task).unwrap();
 }
 
 /// A time that is over before anything can be done in it, however fast the machine.
@@ -61,7 +49,7 @@ fn phases_run_in_order_before_the_actors_are_stopped() {
     let stopped = log.clone();
     Puppet::default().stopped(move |_| stopped.add("actor stopped")).on(&system, 1);
     for phase in expected.iter().rev() {
-        log.task(&shutdown, phase, phase);
+        task(&log, &shutdown, phase, phase);
     }
     let report = end(system);
     assert_eq!(log.take(), [&expected[..], &["actor stopped"]].concat());
@@ -157,7 +145,7 @@ fn dropping_a_system_runs_it_too() {
     let log = Log::default();
     let system = system(1);
     let shutdown = system.coordinated_shutdown();
-    log.task(&shutdown, LAST, "ran");
+    task(&log, &shutdown, LAST, "ran");
     drop(system);
     assert_eq!((log.take(), shutdown.reason()), (vec!["ran".to_owned()], Some(ShutdownReason::Dropped)));
     let late = shutdown.add_task(LAST, "late", |_| ready(Ok(())));
@@ -182,8 +170,8 @@ fn a_phase_that_takes_too_long_does_not_keep_the_next_from_running() {
         pending::<Result<(), BoxError>>().await
     };
     shutdown.add_task(FIRST, "endless", endless).unwrap();
-    log.task(&shutdown, FIRST, "short");
-    log.task(&shutdown, LAST, "last");
+    task(&log, &shutdown, FIRST, "short");
+    task(&log, &shutdown, LAST, "last");
     let report = system.shutdown(LONG);
     assert_eq!(log.take(), ["short", "last"], "each task is begun at least");
     assert_eq!(
@@ -211,8 +199,8 @@ fn a_task_that_fails_does_not_keep_the_others_from_running() {
         .add_task(FIRST, "unmade", |_| -> std::future::Ready<Result<(), BoxError>> { panic!("unmade") })
         .unwrap();
     shutdown.add_blocking_task(FIRST, "blocks", |_| panic!("on the pool")).unwrap();
-    log.task(&shutdown, FIRST, "beside");
-    log.task(&shutdown, STOP, "later");
+    task(&log, &shutdown, FIRST, "beside");
+    task(&log, &shutdown, STOP, "later");
     let report = system.shutdown(LONG);
     assert_eq!(log.take(), ["beside", "later"]);
     let mut failed = report.phases[0].failed.clone();
@@ -236,12 +224,12 @@ fn where_recovery_is_off_later_phases_are_skipped_and_the_actors_stop_all_the_sa
         let shutdown = system.coordinated_shutdown();
         let stopped = log.clone();
         Puppet::default().stopped(move |_| stopped.add("actor stopped")).on(&system, 0);
-        log.task(&shutdown, FIRST, "first");
+        task(&log, &shutdown, FIRST, "first");
         let strict = move |_| async move {
             if fails { Err("no".into()) } else { pending::<Result<(), BoxError>>().await }
         };
         shutdown.add_task("service-unbind", "strict", strict).unwrap();
-        log.task(&shutdown, STOP, "skipped");
+        task(&log, &shutdown, STOP, "skipped");
         let report = system.shutdown(LONG);
         assert_eq!(log.take(), ["first", "actor stopped"]);
         assert_eq!(report.phases[2].skipped, ["skipped"]);
@@ -256,7 +244,7 @@ fn tasks_may_be_added_to_later_phases_while_it_runs() {
     let shutdown = system.coordinated_shutdown();
     let (own, inner) = (shutdown.clone(), log.clone());
     let adds = move |_| {
-        log.task(&own, STOP, "added");
+        task(&log, &own, STOP, "added");
         for phase in [FIRST, "service-unbind"] {
             let late = own.add_task(phase, "late", |_| ready(Ok(())));
             assert_eq!(late, Err(AddTaskError::TooLate { phase: phase.to_owned() }));

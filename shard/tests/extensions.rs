@@ -5,26 +5,13 @@ mod common;
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use common::{Job, Puppet, builder, end, hush, puppet, with};
+use common::{Job, Log, Puppet, builder, end, hush, puppet, with};
 use corelane_kernel::Scope;
 use corelane_shard::{
     BoxError, Builder, EventStream, Extension, Loading, Receptionist, ShardCtx, StartError,
 };
-
-/// What happened, in order.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<String>>>);
-
-impl Log {
-    fn add(&self, what: impl Into<String>) {
-        self.0.lock().unwrap().push(what.into());
-    }
-    fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap())
-    }
-}
 
 /// Says when it is made and dropped; `N` makes several types of it.
 struct Noted<const N: u8> {

@@ -9,7 +9,7 @@ pub(crate) mod routee;
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Mutex, Once};
 use std::time::{Duration, Instant};
 
 use corelane_kernel::{
@@ -262,6 +262,20 @@ pub(crate) fn collected<T: Debug + Send + 'static>(
     let (sender, receiver) = channel();
     gateway.tell_within(from, Collect::Get(sender), LONG).expect("the collector is told");
     next(&receiver)
+}
+
+/// What happened, in order.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    pub(crate) fn add(&self, what: impl Into<String>) {
+        self.0.lock().unwrap().push(what.into());
+    }
+
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
 }
 
 /// Counts how many of its kind there are.
