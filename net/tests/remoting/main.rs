@@ -13,6 +13,8 @@ mod families;
 mod family;
 mod forged;
 mod gateways;
+mod guarded;
+mod intruders;
 #[cfg(target_os = "linux")]
 mod loss;
 mod names;
@@ -28,6 +30,7 @@ mod pki;
 mod pools;
 #[cfg(unix)]
 mod processes;
+mod renewal;
 mod routing;
 mod secure;
 #[cfg(unix)]
