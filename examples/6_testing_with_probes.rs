@@ -79,7 +79,7 @@ impl Actor for Courier {
 fn courier(kernel: &mut impl Drive) -> (Probe<Letter>, ActorRef<Msg>) {
     let door = Probe::new(kernel);
     let at = door.at();
-    let courier = kernel.place(move || Courier { door: at });
+    let courier = kernel.spawn_from(move || Courier { door: at });
     (door, courier)
 }
 

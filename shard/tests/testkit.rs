@@ -46,7 +46,7 @@ impl Actor for Teller {
 fn pair(of: &mut impl Drive) -> (Probe<u64>, ActorRef<Do>) {
     let probe = Probe::new(of);
     let to = probe.at();
-    let teller = of.place(move || Teller { to });
+    let teller = of.spawn_from(move || Teller { to });
     (probe, teller)
 }
 
@@ -84,7 +84,7 @@ fn a_probe_gives_its_messages_in_order() {
     fn story(of: &mut impl Drive) {
         let (probe, teller) = pair(of);
         for n in 0..5 {
-            of.hand(teller, Do::Tell(n));
+            of.tell(teller, Do::Tell(n));
         }
         assert_eq!(probe.expect(of), 0);
         assert_eq!(probe.expect_many(of, 3), [1, 2, 3]);
@@ -110,7 +110,7 @@ fn a_probe_that_gets_nothing_says_what_it_waited_for() {
     fn story(of: &mut impl Drive) {
         let (probe, teller) = pair(of);
         assert_eq!(complaint(|| _ = probe.expect(of)), "no u64 came within 3s");
-        of.hand(teller, Do::Tell(1));
+        of.tell(teller, Do::Tell(1));
         assert_eq!(complaint(|| _ = probe.expect_many(of, 2)), "1 of 2 u64 came within 3s");
         assert!(complaint(|| probe.expect_no(of, millis(5))).starts_with("a u64 came after "));
         let fish = complaint(|| _ = probe.fish(of, millis(5), |_| Fish::Skip));
@@ -124,7 +124,7 @@ fn fishing_throws_away_what_comes_before() {
     fn story(of: &mut impl Drive) {
         let (probe, teller) = pair(of);
         for n in 0..9 {
-            of.hand(teller, Do::Tell(n));
+            of.tell(teller, Do::Tell(n));
         }
         let caught = probe.fish(of, millis(100), |n| if *n == 6 { Fish::Take } else { Fish::Skip });
         assert_eq!((caught, probe.expect_many(of, 2)), (6, vec![7, 8]));
@@ -138,7 +138,7 @@ fn a_probe_does_not_hear_what_it_ignores() {
         let (probe, teller) = pair(of);
         probe.ignore(|n| n % 2 == 0);
         for n in 0..6 {
-            of.hand(teller, Do::Tell(n));
+            of.tell(teller, Do::Tell(n));
         }
         assert_eq!(probe.expect_many(of, 3), [1, 3, 5]);
         assert_eq!(probe.take(), []);
@@ -154,8 +154,8 @@ fn a_probe_hears_of_the_end_of_whom_it_watches() {
         probe.watch(of, teller);
         probe.watch(of, other);
         probe.unwatch(of, other);
-        of.hand(other, Do::Stop);
-        of.hand(teller, Do::Fail);
+        of.tell(other, Do::Stop);
+        of.tell(teller, Do::Fail);
         let gone = probe.expect_terminated(of, teller);
         assert!(
             matches!(&gone.reason, StopReason::Failed(failure) if failure.text() == "told to"),
@@ -183,11 +183,11 @@ fn a_filter_counts_what_is_of_its_kind_and_nothing_else() {
         let (_, teller) = pair(of);
         let (_, other) = pair(of);
         let failures = Filter::failures().of("Teller");
-        failures.clone().saying("told to").expect(of, 1, |of| of.hand(teller, Do::Fail));
-        failures.clone().saying("told to").expect(of, 0, |of| of.hand(other, Do::Panic));
+        failures.clone().saying("told to").expect(of, 1, |of| of.tell(teller, Do::Fail));
+        failures.clone().saying("told to").expect(of, 0, |of| of.tell(other, Do::Panic));
         let letters = Filter::dead_letters().of("Do").because(DeadReason::NoActor);
-        letters.expect(of, 2, |of| (0..2).for_each(|n| of.hand(teller, Do::Tell(n))));
-        Filter::dead_letters().because(DeadReason::MailboxFull).expect(of, 0, |of| of.hand(other, Do::Stop));
+        letters.expect(of, 2, |of| (0..2).for_each(|n| of.tell(teller, Do::Tell(n))));
+        Filter::dead_letters().because(DeadReason::MailboxFull).expect(of, 0, |of| of.tell(other, Do::Stop));
         let says = complaint(|| failures.expect(of, 1, |_| ()));
         assert!(says.starts_with("0 came, and not 1, of Filter"), "{says}");
     }
@@ -238,14 +238,14 @@ fn one_of_several_or_all_of_several_in_any_order_are_expected() {
     fn story(of: &mut impl Drive) {
         let (probe, teller) = pair(of);
         for n in [3, 1, 2, 1, 9] {
-            of.hand(teller, Do::Tell(n));
+            of.tell(teller, Do::Tell(n));
         }
         assert_eq!(probe.expect_any_of(of, &[1, 3]), 3);
         // As often as it is among them.
         assert_eq!(probe.expect_all_of(of, &[1, 1, 2]), [1, 2, 1]);
         assert_eq!(complaint(|| _ = probe.expect_any_of(of, &[1, 3])), "9 came, which is none of [1, 3]");
         for n in [1, 1, 2] {
-            of.hand(teller, Do::Tell(n));
+            of.tell(teller, Do::Tell(n));
         }
         let says = complaint(|| _ = probe.expect_all_of(of, &[1, 2, 2]));
         assert_eq!(says, "[1, 1, 2] came, and not [1, 2, 2]: 1 is one too many");
@@ -260,7 +260,7 @@ fn gathering_keeps_some_throws_away_others_and_ends_with_the_last() {
     fn story(of: &mut impl Drive) {
         let (probe, teller) = pair(of);
         for n in 0..9 {
-            of.hand(teller, Do::Tell(n));
+            of.tell(teller, Do::Tell(n));
         }
         let odd = |n: &u64| match n {
             7 => Gather::Last,
@@ -269,7 +269,7 @@ fn gathering_keeps_some_throws_away_others_and_ends_with_the_last() {
         };
         assert_eq!(probe.gather(of, millis(100), odd), [1, 3, 5, 7]);
         assert_eq!(probe.expect(of), 8);
-        (0..4).for_each(|n| of.hand(teller, Do::Tell(n)));
+        (0..4).for_each(|n| of.tell(teller, Do::Tell(n)));
         let says = complaint(|| _ = probe.gather(of, millis(100), odd));
         assert_eq!(says, "the last u64 did not come within 100ms; 2 were kept, 2 were not");
     }
@@ -299,7 +299,7 @@ fn what_comes_while_something_holds_is_read_and_the_rest_is_left() {
 fn a_condition_is_awaited_and_complained_of_when_it_does_not_come_about() {
     fn story(of: &mut impl Drive) {
         let (probe, teller) = pair(of);
-        of.hand(teller, Do::TellIn(1, millis(50)));
+        of.tell(teller, Do::TellIn(1, millis(50)));
         let mut came = Vec::new();
         of.await_that(|| {
             came.extend(probe.take());
@@ -319,7 +319,7 @@ fn what_is_expected_within_a_block_has_the_time_that_the_block_has_left() {
         let (probe, teller) = pair(of);
         let (_, other) = pair(of);
         let second = Probe::<u64>::new(of);
-        of.hand(teller, Do::TellIn(1, millis(4000)));
+        of.tell(teller, Do::TellIn(1, millis(4000)));
         // More than the three seconds that it would wait otherwise.
         of.within(..=millis(5000), |of| {
             assert_eq!(probe.expect(of), 1);
@@ -336,7 +336,7 @@ fn what_is_expected_within_a_block_has_the_time_that_the_block_has_left() {
         assert_eq!(of.left(), None);
         // A filter counts what comes in the rest of the block.
         of.within(millis(100)..=millis(100), |of| {
-            Filter::failures().expect(of, 1, |of| of.hand(teller, Do::Fail));
+            Filter::failures().expect(of, 1, |of| of.tell(teller, Do::Fail));
         });
     }
     everywhere!(story);
@@ -418,7 +418,7 @@ fn an_autopilot_answers_until_it_is_off_and_the_probe_hears_all() {
             if *n == 2 { Autopilot::Off } else { Autopilot::Keep }
         });
         for n in [1, 100, 2, 3] {
-            of.hand(teller, Do::Tell(n));
+            of.tell(teller, Do::Tell(n));
         }
         assert_eq!(probe.expect_many(of, 3), [1, 2, 3]);
         assert_eq!(answers.expect_many(of, 2), [10, 20]);
@@ -430,10 +430,10 @@ fn an_autopilot_answers_until_it_is_off_and_the_probe_hears_all() {
             scope.tell(to, n + 1);
             Autopilot::Keep
         });
-        of.hand(teller, Do::Tell(5));
+        of.tell(teller, Do::Tell(5));
         assert_eq!((probe.expect(of), answers.expect(of)), (5, 6));
         probe.no_autopilot();
-        of.hand(teller, Do::Tell(7));
+        of.tell(teller, Do::Tell(7));
         assert_eq!(probe.expect(of), 7);
         answers.expect_silence(of);
     }
@@ -448,13 +448,13 @@ fn a_panic_of_an_autopilot_is_the_tests_own() {
             1 => Autopilot::Keep,
             _ => std::panic::resume_unwind(Box::new("never told so")),
         });
-        of.hand(teller, Do::Tell(1));
+        of.tell(teller, Do::Tell(1));
         assert_eq!(probe.expect(of), 1);
-        of.hand(teller, Do::Tell(2));
+        of.tell(teller, Do::Tell(2));
         // It was about to wait for another message.
         assert_eq!(complaint(|| _ = probe.expect_many(of, 2)), "never told so");
         // The probe goes on, without it.
-        of.hand(teller, Do::Tell(3));
+        of.tell(teller, Do::Tell(3));
         assert_eq!(probe.expect_many(of, 2), [2, 3]);
         assert_eq!(
             of.happened().iter().filter(|(_, event)| matches!(event, Event::Failed { .. })).count(),

@@ -198,11 +198,11 @@ impl Drive for TestKernel {
         }
     }
 
-    fn place<A: Actor>(&mut self, factory: impl FnMut() -> A + Send + 'static) -> ActorRef<A::Msg> {
+    fn spawn_from<A: Actor>(&mut self, factory: impl FnMut() -> A + Send + 'static) -> ActorRef<A::Msg> {
         self.kernel.scope().spawn_from(factory).expect("room for an actor")
     }
 
-    fn hand<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
+    fn tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
         self.kernel.tell(to, message);
     }
 

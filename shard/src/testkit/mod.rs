@@ -59,20 +59,21 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What runs the actors of a test, and lets time pass for them.
 pub trait Drive {
-    /// The time.
+    /// The virtual time.
     fn now(&self) -> Time;
 
     /// Goes on until `done`, at most for `within`. Says whether it is done.
     fn drive(&mut self, within: Duration, done: &mut dyn FnMut() -> bool) -> bool;
 
-    /// Spawns a top-level actor.
+    /// Spawns a top-level actor from a factory; in a simulation on shard 0.
     ///
     /// # Panics
     /// If there is no room for it.
-    fn place<A: Actor>(&mut self, factory: impl FnMut() -> A + Send + 'static) -> ActorRef<A::Msg>;
+    fn spawn_from<A: Actor>(&mut self, factory: impl FnMut() -> A + Send + 'static) -> ActorRef<A::Msg>;
 
-    /// Tells an actor.
-    fn hand<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M);
+    /// Tells an actor, which handles it when time passes next: in [`drive`](Drive::drive), or while a probe expects
+    /// something. What is refused is a dead letter; a [`Simulation`] drops it.
+    fn tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M);
 
     /// What happened so far: failures, dead letters, notes.
     fn happened(&self) -> Vec<(Time, Event)>;
@@ -160,12 +161,12 @@ impl Drive for Simulation {
         self.run_until(within, done)
     }
 
-    fn place<A: Actor>(&mut self, factory: impl FnMut() -> A + Send + 'static) -> ActorRef<A::Msg> {
+    fn spawn_from<A: Actor>(&mut self, factory: impl FnMut() -> A + Send + 'static) -> ActorRef<A::Msg> {
         self.spawn_on(0, factory).expect("room for an actor on shard 0")
     }
 
-    fn hand<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
-        self.tell(to, message);
+    fn tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
+        Simulation::tell(self, to, message);
     }
 
     fn happened(&self) -> Vec<(Time, Event)> {

@@ -148,7 +148,7 @@ impl<M: Send + 'static> Probe<M> {
         };
         let inbox = Arc::new(Mutex::new(heard));
         let own = inbox.clone();
-        let ear = of.place(move || Ear { inbox: own.clone() });
+        let ear = of.spawn_from(move || Ear { inbox: own.clone() });
         // However little is left of a block: that is for what is expected.
         of.drive(PATIENCE, &mut || lock(&inbox).address.is_some());
         let at = lock(&inbox).address.expect("a probe that has started");
@@ -243,12 +243,12 @@ impl<M: Send + 'static> Probe<M> {
     /// Has it watch an actor. What the actor is told from now on finds it watched, on the probe's own core; elsewhere the
     /// signal is on its way.
     pub fn watch(&self, of: &mut impl Drive, whom: impl Into<Address>) {
-        of.hand(self.ear, Order::Watch(whom.into()));
+        of.tell(self.ear, Order::Watch(whom.into()));
     }
 
     /// Has it watch an actor no more.
     pub fn unwatch(&self, of: &mut impl Drive, whom: impl Into<Address>) {
-        of.hand(self.ear, Order::Unwatch(whom.into()));
+        of.tell(self.ear, Order::Unwatch(whom.into()));
     }
 }
 

@@ -67,12 +67,12 @@ impl<D: Drive> Drive for Within<'_, D> {
         self.of.drive(within, done)
     }
 
-    fn place<A: Actor>(&mut self, factory: impl FnMut() -> A + Send + 'static) -> ActorRef<A::Msg> {
-        self.of.place(factory)
+    fn spawn_from<A: Actor>(&mut self, factory: impl FnMut() -> A + Send + 'static) -> ActorRef<A::Msg> {
+        self.of.spawn_from(factory)
     }
 
-    fn hand<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
-        self.of.hand(to, message);
+    fn tell<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) {
+        self.of.tell(to, message);
     }
 
     fn happened(&self) -> Vec<(Time, Event)> {
