@@ -29,8 +29,8 @@ use crate::letters::{DeadReason, Letters};
 use crate::lifecycle::Row;
 use crate::limits::{GROUPS, SHARDS_MAX, UNBORN_MAX, UNSTOPPED_MAX, UNWATCHED_MAX};
 use crate::names::Name;
+use crate::observer::Observer;
 use crate::pool::{Handle, Pool};
-use crate::probe::Probe;
 use crate::protocol::Protocols;
 use crate::queue::Queue;
 use crate::region::{Memory, NONE, Region};
@@ -181,7 +181,7 @@ pub struct Kernel {
     pub(crate) protocols: Protocols,
     pub(crate) extensions: Extensions,
     pub(crate) letters: Letters,
-    pub(crate) probe: Probe,
+    pub(crate) observer: Observer,
     pub(crate) config: KernelConfig,
     pub(crate) actors: u64,
     pub(crate) spawned: u64,
@@ -273,7 +273,7 @@ impl Kernel {
             protocols: Protocols::new(),
             extensions: Extensions::new(),
             letters: Letters::new(),
-            probe: Probe::new(),
+            observer: Observer::new(),
             config,
             actors: 0,
             spawned: 0,

@@ -1,4 +1,4 @@
-//! Dead letters: messages that nobody handled. Counted by reason, told to subscribers, shown to the probe.
+//! Dead letters: messages that nobody handled. Counted by reason, told to subscribers, shown to the observer.
 
 use core::any::TypeId;
 use core::fmt;

@@ -17,8 +17,8 @@ use crate::holdings::Holdings;
 use crate::kernel::{Kernel, Stats};
 use crate::letters::DeadLetter;
 use crate::lifecycle::Birth;
+use crate::observer::Observe;
 use crate::paths::Path;
-use crate::probe::Observe;
 use crate::region::NONE;
 use crate::time::Time;
 

@@ -17,7 +17,7 @@ use crate::backoff::Backoff;
 use crate::behavior::Role;
 use crate::failure::{Failure, FailureKind};
 use crate::kernel::{Kernel, Stage};
-use crate::probe::Decision;
+use crate::observer::Decision;
 use crate::region::NONE;
 use crate::supervise::{Directive, Reach, Step, Strategy};
 
@@ -60,7 +60,7 @@ impl Kernel {
                 }
             }
             if parent == self.root || parent == NONE {
-                self.probe.escalated(&failure);
+                self.observer.escalated(&failure);
                 if self.escalated.is_none() {
                     self.escalated = Some(failure.clone());
                 }
@@ -109,7 +109,7 @@ impl Kernel {
     pub(super) fn fail_at_decision(&mut self, parent: u32, panic: Failure) {
         let above = self.address_of(parent);
         if parent == self.root {
-            self.probe.panicked(&panic);
+            self.observer.panicked(&panic);
         } else {
             self.report_failure(parent, &panic);
             if self.is_alive(above) && !self.is_ending(parent) {

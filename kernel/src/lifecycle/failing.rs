@@ -109,7 +109,7 @@ impl Kernel {
     }
 
     /// Keeps a failure at its cell for those who are to be told. Without room they are told that it failed, and not why;
-    /// the probe has seen it.
+    /// the observer has seen it.
     pub(super) fn keep_failure(&mut self, cell: u32, failure: Failure) {
         match self.need_side(cell) {
             Ok(side) => {
@@ -199,7 +199,7 @@ impl Kernel {
         self.pressing |= self.marked_failures || !self.restarts.is_empty();
         match stage {
             Stage::Handler if cell != NONE => self.fail_at_message(cell, failure),
-            Stage::Handler | Stage::Foreign => self.probe.panicked(&failure),
+            Stage::Handler | Stage::Foreign => self.observer.panicked(&failure),
             Stage::Hook => self.fail(cell, failure),
             Stage::Start => self.fail(cell, failure.at_start()),
             Stage::Decision => self.fail_at_decision(cell, failure),

@@ -1,4 +1,4 @@
-//! The probe: how a kernel shows its driver what went wrong, without knowing what a log is.
+//! The observer: how a kernel shows its driver what went wrong, without knowing what a log is.
 
 use core::fmt;
 use core::time::Duration;
@@ -130,27 +130,27 @@ pub trait Observe: 'static {
 }
 
 /// The observer in use, if any.
-pub(crate) struct Probe {
-    observer: Option<crate::erased::Erased<dyn Observe>>,
+pub(crate) struct Observer {
+    set: Option<crate::erased::Erased<dyn Observe>>,
 }
 
-impl Probe {
-    pub(crate) const fn new() -> Probe {
-        Probe { observer: None }
+impl Observer {
+    pub(crate) const fn new() -> Observer {
+        Observer { set: None }
     }
 
     pub(crate) fn set(&mut self, observer: crate::erased::Erased<dyn Observe>) {
-        self.observer = Some(observer);
+        self.set = Some(observer);
     }
 
     pub(crate) fn escalated(&mut self, failure: &Failure) {
-        if let Some(observer) = &mut self.observer {
+        if let Some(observer) = &mut self.set {
             observer.escalated(failure);
         }
     }
 
     pub(crate) fn panicked(&mut self, failure: &Failure) {
-        if let Some(observer) = &mut self.observer {
+        if let Some(observer) = &mut self.set {
             observer.panicked(failure);
         }
     }
@@ -178,10 +178,10 @@ impl Kernel {
     /// Shows a dead letter.
     pub(crate) fn show_letter(&mut self, letter: &DeadLetter) {
         let here = self.path(letter.target).here;
-        // Written out: the probe is borrowed besides.
-        let Kernel { memory, sides, names, bonds, root, probe, .. } = self;
+        // Written out: the observer is borrowed besides.
+        let Kernel { memory, sides, names, bonds, root, observer, .. } = self;
         let tree = Tree { memory, sides, names, bonds, root: *root };
-        if let Some(observer) = &mut probe.observer {
+        if let Some(observer) = &mut observer.set {
             observer.dead_letter(letter, Path { tree, address: letter.target, here });
         }
     }
@@ -205,10 +205,10 @@ impl Kernel {
             Role::Outpost => (self.known_address(cell).unwrap_or(Address::NOBODY), true),
             _ => (own, false),
         };
-        // Written out: the probe is borrowed besides.
-        let Kernel { memory, sides, names, bonds, root, probe, .. } = self;
+        // Written out: the observer is borrowed besides.
+        let Kernel { memory, sides, names, bonds, root, observer, .. } = self;
         let tree = Tree { memory, sides, names, bonds, root: *root };
-        if let Some(observer) = &mut probe.observer {
+        if let Some(observer) = &mut observer.set {
             let (actor, message) = match is_outpost {
                 true => (Subject::ELSEWHERE, Subject::ELSEWHERE),
                 false => ((behavior.name)(), (behavior.message.name)()),
@@ -227,7 +227,7 @@ impl Kernel {
     pub(crate) fn set_observer<O: Observe>(&mut self, observer: O) -> Result<(), crate::error::OutOfMemory> {
         let erased = crate::erased::Erased::new(&mut self.memory, observer);
         let erased = erased.map_err(|_| crate::error::OutOfMemory)?;
-        self.probe.set(erased.erase(|at| at as core::ptr::NonNull<dyn Observe>));
+        self.observer.set(erased.erase(|at| at as core::ptr::NonNull<dyn Observe>));
         Ok(())
     }
 }
