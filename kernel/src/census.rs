@@ -20,12 +20,9 @@ use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use crate::address::{ActorRef, Address, Gate, Identity, Place, RealmsExhausted, next_realm};
 use crate::kernel::Kernel;
-use crate::limits::SHARDS_MAX;
+use crate::limits::{CENSUS_TYPES_MAX, SHARDS_MAX};
 use crate::record::MessageType;
 use crate::region::NONE;
-
-/// Message types that a census knows at most. Addresses of actors of later ones are refused.
-pub const CENSUS_TYPES_MAX: usize = 4096;
 
 /// The numbers of an address as they lie on a wire: all of it but the realm, which means nothing elsewhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -5,8 +5,7 @@ use core::fmt::{self, Write};
 
 use heapless::String;
 
-/// Bytes of a failure's text; what is longer is cut at a character.
-pub const TEXT_MAX: usize = 80;
+use crate::limits::FAILURE_TEXT_MAX;
 
 /// What kind of thing went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,7 +24,7 @@ pub enum FailureKind {
 /// Why an actor failed: a kind, the error's type, and its text.
 ///
 /// Any error converts into one, so handlers may use `?`. The error itself is not kept: its type can be asked for with
-/// [`Failure::is`], its text is cut at [`TEXT_MAX`] bytes. `Clone`, `Send`, no allocation.
+/// [`Failure::is`], its text is cut at [`FAILURE_TEXT_MAX`] bytes. `Clone`, `Send`, no allocation.
 ///
 /// A failure that came from another host, about a child there, has its kind, its text and the hash of its error's type's
 /// name.
@@ -47,7 +46,7 @@ pub struct Failure {
     kind: FailureKind,
     error: TypeId,
     name: Name,
-    text: String<TEXT_MAX, u8>,
+    text: String<FAILURE_TEXT_MAX, u8>,
 }
 
 /// What is known of the error by name.
@@ -75,11 +74,11 @@ fn hash_of(name: &str) -> u64 {
 /// What a handler returns: `Ok` to go on, or the failure that its supervisor decides about.
 pub type Outcome = Result<(), Failure>;
 
-struct Cut<'a>(&'a mut String<TEXT_MAX, u8>);
+struct Cut<'a>(&'a mut String<FAILURE_TEXT_MAX, u8>);
 
 impl Write for Cut<'_> {
     fn write_str(&mut self, s: &str) -> fmt::Result {
-        let room = TEXT_MAX - self.0.len();
+        let room = FAILURE_TEXT_MAX - self.0.len();
         let mut end = s.len().min(room);
         while !s.is_char_boundary(end) {
             end -= 1;
@@ -183,7 +182,7 @@ impl Failure {
         }
     }
 
-    /// The error's text, cut at [`TEXT_MAX`] bytes.
+    /// The error's text, cut at [`FAILURE_TEXT_MAX`] bytes.
     pub fn text(&self) -> &str {
         &self.text
     }

@@ -177,13 +177,13 @@ pub use bond::{ChildNews, ChildOrder};
 #[cfg(feature = "serde")]
 pub use border::{Border, Compact, FarAddress, Fixed, Wire, within};
 #[cfg(feature = "alloc")]
-pub use census::{AdmitError, Admitted, CENSUS_TYPES_MAX, Census, ForeignRealm, MessageKind, RawAddress};
+pub use census::{AdmitError, Admitted, Census, ForeignRealm, MessageKind, RawAddress};
 pub use config::KernelConfig;
 pub use context::Ctx;
 pub use dispatch::Turn;
 pub use erased::AnyMessage;
 pub use error::{AskError, KernelError, OutOfMemory, ResolveError, SpawnError, StashError, TellError};
-pub use failure::{Failure, FailureKind, Outcome, TEXT_MAX};
+pub use failure::{Failure, FailureKind, Outcome};
 pub use grants::{Decided, GrantNames, NewPath};
 pub use holdings::Holdings;
 pub use kernel::{Kernel, Stats};
@@ -196,7 +196,7 @@ pub use letters::{DeadLetter, DeadReason};
 pub use observer::{Decision, Observe, Subject};
 pub use outpost::ChildSpawner;
 pub use paths::Path;
-pub use region::{REGION_MIN, Region, RegionError};
+pub use region::{Region, RegionError};
 #[cfg(feature = "alloc")]
 pub use relay::{LaneRelay, relayed_lane};
 pub use scope::{Scope, Spawner};

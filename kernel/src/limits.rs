@@ -3,6 +3,9 @@
 /// Bytes per granule: an actor's index counts granules from the start of its region.
 pub const GRANULE: usize = 8;
 
+/// Bytes of the smallest region: room for the root, a segment for signals and one for messages, and a first actor.
+pub const REGION_MIN: usize = 6 * BLOCK_MIN;
+
 /// Largest region a kernel can use, in bytes: a 32-bit index times [`GRANULE`]. A longer one is used up to here.
 pub const REGION_MAX: u64 = (u32::MAX as u64) * GRANULE as u64;
 
@@ -26,6 +29,9 @@ pub const NAME_MAX: usize = 64;
 /// stands in it as one without a name.
 pub const PREFIX_MAX: usize = 128;
 
+/// Message types that a kernel's census knows at most. Addresses of actors of later ones are refused.
+pub const CENSUS_TYPES_MAX: usize = 4096;
+
 /// Children from other shards that could not be, of whom a kernel notes that it has still to say so.
 pub(crate) const UNBORN_MAX: usize = 8;
 
@@ -40,6 +46,9 @@ pub const SHARDS_MAX: usize = 1 << 10;
 
 /// Routees that a router or a pool has room for unless it says otherwise.
 pub const ROUTEES_DEFAULT: usize = 16;
+
+/// Longest text of a failure, in bytes; what is longer is cut at a character.
+pub const FAILURE_TEXT_MAX: usize = 80;
 
 /// Messages an actor may stash unless it asks for another bound.
 pub const STASH_DEFAULT: u32 = 1024;

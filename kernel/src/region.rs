@@ -22,7 +22,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use crate::address::Identity;
 use crate::behavior::Behavior;
-use crate::limits::{BLOCK_MAX, BLOCK_MIN, GRANULE, HEADER, REGION_MAX, STATE_ALIGN_MAX};
+use crate::limits::{BLOCK_MAX, BLOCK_MIN, GRANULE, HEADER, REGION_MAX, REGION_MIN, STATE_ALIGN_MAX};
 use crate::size_class::{CLASS_GRANULES, CLASSES, PARCELS, parcel_class};
 
 /// No cell, no parcel, no slot: granule zero belongs to the region itself.
@@ -73,9 +73,6 @@ impl fmt::Display for RegionError {
 }
 
 impl core::error::Error for RegionError {}
-
-/// Bytes of the smallest region: room for the root, a segment for signals and one for messages, and a first actor.
-pub const REGION_MIN: usize = 6 * BLOCK_MIN;
 
 impl Region {
     /// A region over memory that lives as long as the program: a `static` where there is no allocator.

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use corelane_kernel::{
-    ActorRef, AskError, Ctx, DeadReason, Kernel, KernelConfig, OutOfMemory, REGION_MIN, Region, SpawnError,
-    StashError, limits,
+    ActorRef, AskError, Ctx, DeadReason, Kernel, KernelConfig, OutOfMemory, Region, SpawnError, StashError,
+    limits,
 };
 
 use crate::common::{Census, Order, Puppet, Token, World, lock, ms, order};
@@ -142,7 +142,7 @@ fn running_out_at_any_operation_is_an_answer_and_nothing_is_lost() {
     let mut refused = std::collections::BTreeSet::new();
     let mut done = std::collections::BTreeSet::new();
     let mut last = None;
-    let mut bytes = REGION_MIN;
+    let mut bytes = limits::REGION_MIN;
     while bytes < 24 << 10 {
         if let Some(tally) = do_everything(bytes) {
             refused.extend(tally.refused.iter().copied());

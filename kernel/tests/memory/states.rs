@@ -2,9 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use corelane_kernel::{
-    Actor, Ctx, Kernel, KernelConfig, KernelError, Outcome, REGION_MIN, Region, RegionError, limits,
-};
+use corelane_kernel::{Actor, Ctx, Kernel, KernelConfig, KernelError, Outcome, Region, RegionError, limits};
 
 use crate::common::{Order, World, lock};
 
@@ -168,14 +166,14 @@ fn memory_below_the_minimum_is_refused_with_the_numbers() {
     let start = small.as_ptr().addr();
     let refused = Region::from_static(small).map(drop).unwrap_err();
     let usable = 1000 - (start.next_multiple_of(limits::STATE_ALIGN_MAX) - start);
-    assert_eq!(refused, RegionError::TooSmall { bytes: usable, needed: REGION_MIN });
+    assert_eq!(refused, RegionError::TooSmall { bytes: usable, needed: limits::REGION_MIN });
     let text = KernelError::from(refused).to_string();
-    assert!(text.contains(&REGION_MIN.to_string()) && text.contains(&usable.to_string()), "{text}");
+    assert!(text.contains(&limits::REGION_MIN.to_string()) && text.contains(&usable.to_string()), "{text}");
 }
 
 #[test]
 fn the_smallest_region_runs_a_first_actor() {
-    let mut world = World::sized(REGION_MIN + limits::STATE_ALIGN_MAX);
+    let mut world = World::sized(limits::REGION_MIN + limits::STATE_ALIGN_MAX);
     let a = world.puppet("a");
     for round in 0..100 {
         world.tell(a, Order::Note(round));

@@ -23,7 +23,7 @@ use super::family::{News, Ordered, Spawn, Tail};
 use super::frame::{Frame, FrameError, Kind, emit};
 
 /// Bytes of the longest text: what a failure keeps of its own.
-pub const SIGNAL_TEXT_MAX: usize = corelane_kernel::TEXT_MAX;
+pub const SIGNAL_TEXT_MAX: usize = corelane_kernel::limits::FAILURE_TEXT_MAX;
 
 /// Bytes of the longest signal frame but for a spawn's, which has [`SPAWN_FRAME_MAX`](super::SPAWN_FRAME_MAX).
 pub const SIGNAL_FRAME_MAX: usize = 8 + 72 + SIGNAL_TEXT_MAX.next_multiple_of(8);
