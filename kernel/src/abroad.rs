@@ -43,7 +43,7 @@ impl Outpost {
         self.address
     }
 
-    /// The parent.
+    /// The address of the parent, which lives on this kernel.
     pub fn parent(&self) -> Address {
         self.parent
     }

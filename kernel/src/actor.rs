@@ -223,7 +223,22 @@ impl Terminated {
     }
 }
 
-/// Why an actor ended.
+/// Why an actor ended, as its watchers are told in [`Terminated::reason`].
+///
+/// ```
+/// use corelane_kernel::StopReason;
+///
+/// /// Whether it is worth while to look for another like it.
+/// fn is_worth_replacing(reason: &StopReason) -> bool {
+///     match reason {
+///         StopReason::Failed(_) | StopReason::Unreachable => true,
+///         StopReason::Stopped | StopReason::NotFound => false,
+///         // Reasons may be added.
+///         _ => false,
+///     }
+/// }
+/// assert!(is_worth_replacing(&StopReason::Unreachable));
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum StopReason {

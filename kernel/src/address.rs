@@ -262,7 +262,7 @@ impl Address {
     /// The address of no actor. What is told to it becomes a dead letter.
     pub const NOBODY: Address = Address { identity: Identity::NOBODY, index: 0, place: Place::NOWHERE };
 
-    /// Where the actor lives.
+    /// The kernel on which the actor lives, or lived. It never moves to another.
     pub const fn place(self) -> Place {
         self.place
     }
@@ -320,7 +320,7 @@ impl<M> ActorRef<M> {
         self.address
     }
 
-    /// Where the actor lives.
+    /// The kernel on which the actor lives, or lived; see [`Address::place`].
     pub const fn place(self) -> Place {
         self.address.place
     }

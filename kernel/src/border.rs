@@ -38,7 +38,8 @@ pub trait Wire: Sized + Send + 'static {
     /// appended, which older readers leave alone.
     const READABLE_SINCE: u16 = Self::VERSION;
 
-    /// How it is written.
+    /// How it is written: [`Fixed`] copies the bytes of types whose bytes are their meaning, [`Compact`] writes what serde
+    /// describes, and another type is one's own way, with its `Codec`.
     type Form;
 }
 

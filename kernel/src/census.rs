@@ -80,12 +80,12 @@ pub struct MessageKind {
 }
 
 impl MessageKind {
-    /// The type `M`.
+    /// Of messages of type `M`. Can be made in a `const`.
     pub const fn of<M: Send + 'static>() -> MessageKind {
         MessageKind { plain: MessageType::of::<M>(), answer: MessageType::of_answer::<M>() }
     }
 
-    /// The type.
+    /// The identifier of the message type, by which a table may be kept.
     pub const fn id(self) -> TypeId {
         self.plain.id
     }
@@ -114,7 +114,7 @@ pub struct Admitted {
 }
 
 impl Admitted {
-    /// The address of no actor.
+    /// The address of no actor, as one of type `kind`: what is told to it is a dead letter.
     pub const fn nobody(kind: MessageKind) -> Admitted {
         Admitted { address: Address::NOBODY, kind }
     }
@@ -177,7 +177,7 @@ impl Census {
         }
     }
 
-    /// The kernel's place.
+    /// The place of the kernel that this is the census of; also when that has ended.
     pub fn place(&self) -> Place {
         self.place
     }

@@ -32,7 +32,7 @@ impl<'k, A: Actor> Ctx<'k, A> {
         Ctx { kernel, cell, actor: PhantomData }
     }
 
-    /// This actor's address.
+    /// This actor's address, to be told to others. Costs a load.
     #[inline]
     pub fn me(&self) -> ActorRef<A::Msg> {
         self.kernel.address_of(self.cell).typed()

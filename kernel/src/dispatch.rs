@@ -19,7 +19,7 @@ use crate::record::{CallType, First, Head, Kind};
 use crate::region::NONE;
 use crate::time::Time;
 
-/// What a turn did.
+/// What a turn did, and whether another has something to do at once; from [`Kernel::turn`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Turn {
     /// Messages, signals, calls and timers that were handled. Zero means that nothing moved.

@@ -85,14 +85,14 @@ pub struct AnyMessage<'a> {
 }
 
 impl<'a> AnyMessage<'a> {
-    /// Borrows a message.
+    /// Borrows a message of any type. Costs nothing but the reference.
     #[inline(always)]
     pub const fn of<M: 'static>(message: &'a M) -> AnyMessage<'a> {
         let at = NonNull::from_ref(message).cast();
         AnyMessage { at, id: const { &TypeId::of::<M>() }, borrow: PhantomData }
     }
 
-    /// The message's type.
+    /// The identifier of the message's type, by which a table of types is searched.
     #[inline(always)]
     pub const fn id(self) -> TypeId {
         *self.id

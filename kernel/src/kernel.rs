@@ -290,7 +290,7 @@ impl Kernel {
         Ok(kernel)
     }
 
-    /// Which kernel this is.
+    /// Which kernel this is: its realm, and its shard in that. Part of the address of each of its actors.
     pub fn place(&self) -> Place {
         self.place
     }
@@ -375,7 +375,7 @@ impl Kernel {
         self.next_due()
     }
 
-    /// Counts and levels.
+    /// What was counted since the kernel was made, and levels as they are now. Costs a few loads; may be asked each turn.
     pub fn stats(&self) -> Stats {
         let (region_bytes, used_bytes) = self.memory.usage();
         Stats {

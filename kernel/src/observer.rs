@@ -111,7 +111,8 @@ pub trait Observe: 'static {
     /// A message was not handled. `target` is the path of whom it was for, if that lives here, or else its address.
     fn dead_letter(&mut self, letter: &DeadLetter, target: Path<'_>);
 
-    /// An actor failed.
+    /// An actor failed: its handler, a hook or its factory returned an error or panicked, or somebody failed it.
+    /// What is done about it comes in [`Observe::decided`].
     fn failed(&mut self, who: &Subject<'_>, failure: &Failure);
 
     /// What is done about a failure was decided, which is shown before it is done. Siblings whom the decision concerns as

@@ -290,12 +290,12 @@ impl<'k> Scope<'k> {
         self.kernel.now
     }
 
-    /// Which kernel this is.
+    /// Which kernel this is; see [`Kernel::place`](crate::Kernel::place).
     pub fn place(&self) -> Place {
         self.kernel.place
     }
 
-    /// Counts and levels.
+    /// What was counted since the kernel was made, and levels as they are now; see [`Kernel::stats`](crate::Kernel::stats).
     pub fn stats(&self) -> Stats {
         self.kernel.stats()
     }

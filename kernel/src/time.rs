@@ -22,7 +22,7 @@ use core::time::Duration;
 pub struct Time(u64);
 
 impl Time {
-    /// The origin.
+    /// The origin, from which the driver counts.
     pub const ZERO: Time = Time(0);
     /// The end of time: no deadline lies behind it.
     pub const MAX: Time = Time(u64::MAX);

@@ -99,7 +99,8 @@ pub trait Uplink: 'static {
     /// told by [`Scope::end_for`] or [`Scope::lose_place`].
     fn watch(&mut self, watcher: Address, target: Address) -> bool;
 
-    /// It no longer does.
+    /// An actor here no longer watches one there, of which [`Uplink::watch`] was told. A notice that comes all the same is
+    /// passed over.
     fn unwatch(&mut self, watcher: Address, target: Address);
 
     /// An actor here has ended, or was not there, that one there watches.
@@ -332,7 +333,8 @@ impl Scope<'_> {
         }
     }
 
-    /// It no longer does.
+    /// An actor of another realm no longer watches one of this kernel. The uplink is not told of its end any more; where it did
+    /// not watch, nothing happens.
     pub fn unwatch_for(&mut self, watcher: Address, target: Address) {
         let kernel = self.kernel();
         if target.place() == kernel.place() {

@@ -31,7 +31,7 @@ pub trait Framing {
     fn longest(&self) -> usize;
 }
 
-/// What was found.
+/// What a [`Framing`] found at the beginning of what has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Find {
     /// A whole frame.
@@ -50,7 +50,7 @@ pub enum Find {
     },
 }
 
-/// Bytes that are no frame.
+/// Why bytes can be no frame. Nothing that comes after them on the stream can be read either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FrameError {

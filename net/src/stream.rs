@@ -103,7 +103,7 @@ impl Stream {
         self.sockets.pause(self.socket);
     }
 
-    /// Reads again.
+    /// Reads again after [`Stream::pause`], as soon as the actor has room for what comes. Not paused, nothing happens.
     pub fn resume(&self) {
         self.credit.set_wanted(true);
         if !self.credit.is_paused() {
@@ -272,7 +272,7 @@ impl Listener {
         self.sockets.pause(self.socket);
     }
 
-    /// Accepts again.
+    /// Accepts again after [`Listener::pause`], those first who came meanwhile. Not paused, nothing happens.
     pub fn resume(&self) {
         self.sockets.resume(self.socket);
     }

@@ -100,7 +100,7 @@ pub struct Loading<'a> {
 }
 
 impl Loading<'_> {
-    /// The system's handle.
+    /// The system's handle, to keep. While extensions are loaded it answers what needs no shard.
     pub fn handle(&self) -> &Handle {
         self.handle
     }

@@ -8,7 +8,18 @@ use std::time::Duration;
 
 use corelane_kernel::Time;
 
-/// How a shard waits.
+/// How a shard waits when nothing moves: what it costs to wake it against what it costs to keep it awake.
+///
+/// A shard that sleeps is woken by whoever tells one of its actors, which takes tens of microseconds; one that spins sees a
+/// message within a tenth of one, and uses its core up. Where shards share a core none of them spins, whatever is set.
+///
+/// ```
+/// use corelane_shard::{Idle, System};
+///
+/// let system = System::builder().shards(1).pinned(false).idle(Idle::Frugal).start()?;
+/// # drop(system);
+/// # Ok::<(), corelane_shard::StartError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Idle {

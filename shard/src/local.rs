@@ -145,7 +145,7 @@ pub trait ShardCtx<A: Actor> {
     /// cost. A subscriber whose way is full misses it, which is a dead letter.
     fn publish<E: Clone + Send + 'static>(&mut self, event: E);
 
-    /// This shard's number.
+    /// The number of the shard on which this actor lives, counted from 0.
     fn shard(&mut self) -> usize;
 
     /// The system, for what only it can do.

@@ -35,7 +35,7 @@ impl<M> Key<M> {
         Key { name: Cow::Owned(name.into()), message: PhantomData }
     }
 
-    /// Its name.
+    /// The name, which is one half of the key; the type `M` is the other.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -81,12 +81,13 @@ pub struct Listing<M> {
 }
 
 impl<M> Listing<M> {
-    /// The key.
+    /// The key for which they are registered.
     pub fn key(&self) -> &Key<M> {
         &self.key
     }
 
-    /// The actors.
+    /// The actors, the one that registered first before all others; none if nobody is registered. One that has ended may still
+    /// be among them: the next listing is without it.
     pub fn actors(&self) -> &[ActorRef<M>] {
         &self.actors
     }

@@ -303,7 +303,7 @@ pub struct Transition<'a, S, D> {
     pub after: &'a D,
 }
 
-/// Why a machine ends.
+/// Why a machine ends, as its [`stopped`](Fsm::stopped) hook is told.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Ending {

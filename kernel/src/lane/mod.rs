@@ -111,7 +111,7 @@ unsafe impl<const WORDS: usize> Sync for LaneMemory<WORDS> {}
 
 #[cfg(not(loom))]
 impl<const WORDS: usize> LaneMemory<WORDS> {
-    /// An empty lane.
+    /// An empty lane, in a `const` or `static`. A number of words that is no power of two, or below 8, does not compile.
     pub const fn new() -> Self {
         const { assert!(WORDS.is_power_of_two() && WORDS >= 8, "a lane has a power of two of words, at least 8") };
         LaneMemory {

@@ -222,7 +222,8 @@ impl<K: Eq, V, const N: usize> Aggregate<K, V, N> {
         }
     }
 
-    /// Time has passed.
+    /// Time has passed: if the deadline has, what has not answered by then is not waited for. To be called when
+    /// [`deadline`](Aggregate::deadline) is due; the other events look at the time themselves.
     pub fn poll(&mut self, now: Time) -> Progress {
         if self.progress == Progress::Waiting && now >= self.deadline {
             self.progress = Progress::TimedOut;

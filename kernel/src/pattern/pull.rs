@@ -41,7 +41,7 @@ pub struct Ticket {
     slot: u32,
 }
 
-/// A job for a worker.
+/// A job for a worker, which whoever drives the pool is to tell it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Handout<W, J> {

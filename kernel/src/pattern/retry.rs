@@ -10,7 +10,7 @@ use super::{InvalidConfig, nanos};
 use crate::backoff::Backoff;
 use crate::time::Time;
 
-/// Settings of a [`Retry`].
+/// How often a [`Retry`] tries, how long it waits between, and when it gives up: whichever bound comes first holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryConfig {
     /// How often it is tried, the first time included. Not zero; 1 is no retry; `u32::MAX` leaves it to `within`.

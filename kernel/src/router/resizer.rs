@@ -132,7 +132,7 @@ impl Resizer {
         Ok(Resizer { config, routed: 0 })
     }
 
-    /// The settings.
+    /// The settings that it was made with, which are within their bounds.
     pub fn config(&self) -> &ResizerConfig {
         &self.config
     }
@@ -149,7 +149,7 @@ impl Resizer {
         true
     }
 
-    /// Looks at the routees.
+    /// Counts the routees, and those whose load is [`ResizerConfig::pressure_threshold`] or more. Costs a look at each.
     pub fn sample<M>(&self, routees: &[Routee<M>]) -> Sample {
         let pressed = |routee: &&Routee<M>| routee.load() >= self.config.pressure_threshold;
         Sample { routees: routees.len(), pressed: routees.iter().filter(pressed).count() }

@@ -141,7 +141,7 @@ impl<M, S, const N: usize> Router<M, S, N> {
         self.find(actor.into()).is_some()
     }
 
-    /// The strategy.
+    /// The strategy, by which the router picks.
     pub fn strategy(&self) -> &S {
         &self.strategy
     }

@@ -34,7 +34,7 @@ impl<M> Routee<M> {
         self
     }
 
-    /// Whom to tell.
+    /// The actor itself: whom to tell.
     #[inline]
     pub fn to(&self) -> ActorRef<M> {
         self.to

@@ -58,7 +58,7 @@ impl Home {
         Ok(Home { node, incarnation, realm, censuses: censuses.into_boxed_slice() })
     }
 
-    /// The shard's census.
+    /// The census of a shard; `None` where the host has no such shard.
     pub fn census(&self, shard: usize) -> Option<&Arc<Census>> {
         self.censuses.get(shard)
     }
@@ -86,12 +86,12 @@ impl Peer {
         Ok(Peer { node, incarnation, realm })
     }
 
-    /// The host.
+    /// The number of the host, which stays the same over its lives.
     pub fn node(&self) -> u64 {
         self.node
     }
 
-    /// Which of its lives.
+    /// Which of the host's lives this is: another each time it starts.
     pub fn incarnation(&self) -> u64 {
         self.incarnation
     }

@@ -174,7 +174,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Without any types.
+    /// A registry without any types: nothing can be sent or received before it is [registered](Registry::register).
     pub fn new() -> Registry {
         Registry::default()
     }

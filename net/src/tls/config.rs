@@ -18,7 +18,7 @@ pub enum Pem {
 }
 
 impl Pem {
-    /// A file.
+    /// A file, which is not read before the endpoint starts: one that is not there is an error then, which names it.
     pub fn file(path: impl Into<PathBuf>) -> Pem {
         Pem::File(path.into())
     }
@@ -128,7 +128,7 @@ impl TlsConfig {
     }
 }
 
-/// A part of [`TlsConfig`].
+/// The part of a [`TlsConfig`] in which something is wrong; see [`TlsConfigError`](crate::TlsConfigError).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TlsPart {

@@ -47,7 +47,7 @@ pub(crate) struct KeyAt {
     key: usize,
 }
 
-/// One setting.
+/// One setting as it holds, with where it was decided; from [`Config::settings`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Setting<'c> {

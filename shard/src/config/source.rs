@@ -63,7 +63,7 @@ enum Variables {
 }
 
 impl Sources {
-    /// None: the defaults.
+    /// No sources: what is loaded from them has the default of each setting.
     pub fn new() -> Sources {
         Sources::default()
     }

@@ -69,28 +69,28 @@ fn nanos(time: Duration) -> u64 {
 /// What a setter takes from a value. Setters are given values of the shape that their key allows, so what does not fit is passed
 /// over.
 impl Value {
-    /// A text.
+    /// Gives `set` the text of a [`Value::Text`].
     pub fn text(&self, set: impl FnOnce(String)) {
         if let Value::Text(text) = self {
             set(text.clone());
         }
     }
 
-    /// A list of names.
+    /// Gives `set` the names of a [`Value::Names`], in their order.
     pub fn names(&self, set: impl FnOnce(Vec<String>)) {
         if let Value::Names(names) = self {
             set(names.clone());
         }
     }
 
-    /// Yes or no.
+    /// Gives `set` the yes or no of a [`Value::Flag`].
     pub fn flag(&self, set: impl FnOnce(bool)) {
         if let Value::Flag(flag) = self {
             set(*flag);
         }
     }
 
-    /// A time.
+    /// Gives `set` the time of a [`Value::Time`].
     pub fn time(&self, set: impl FnOnce(Duration)) {
         if let Value::Time(time) = self {
             set(*time);

@@ -39,7 +39,7 @@ pub struct Chaos<A> {
 }
 
 impl<A: Actor> Chaos<A> {
-    /// Puts an actor inside.
+    /// Puts an actor inside. Outside of a simulation it never panics.
     pub const fn around(inner: A) -> Chaos<A> {
         Chaos { inner }
     }

@@ -139,13 +139,14 @@ impl Sim {
         Sim { seed, shards: 2, options: Options::default(), extensions: Plan::default() }
     }
 
-    /// How many shards.
+    /// How many shards its system has: from 1 to [`SHARDS_MAX`](corelane_kernel::limits::SHARDS_MAX); two unless
+    /// set.
     pub fn shards(mut self, shards: usize) -> Self {
         self.shards = shards;
         self
     }
 
-    /// What may happen.
+    /// What may happen, and how often; [`Options::default`] unless set.
     pub fn options(mut self, options: Options) -> Self {
         self.options = options;
         self

@@ -44,12 +44,12 @@ impl Simulation {
         Ok(Simulation { stage, seed, host, _entered: entered })
     }
 
-    /// The seed.
+    /// The seed from which all is drawn: the same one makes the same happen.
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// The time.
+    /// The virtual time. It stands still but in the calls that let something happen.
     pub fn now(&self) -> Time {
         self.stage.now()
     }
@@ -126,7 +126,7 @@ impl Simulation {
         self.host.ask(to, within, question)
     }
 
-    /// Asks an actor to stop.
+    /// Asks an actor to stop, as [`Scope::stop`] does, on its own shard. One that is gone already is passed over.
     pub fn stop(&mut self, actor: impl Into<Address>) {
         self.host.stop(actor);
     }
@@ -153,7 +153,7 @@ impl Simulation {
         self.stage.on_news(Box::new(herald));
     }
 
-    /// Adds a world.
+    /// Adds a [world](World): a network, a disk, whatever has events of its own beside the shards. It takes part from here on.
     pub fn add_world(&mut self, world: impl World + 'static) {
         self.stage.add_world(Box::new(world));
     }

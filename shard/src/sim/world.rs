@@ -20,7 +20,7 @@ pub trait World {
     /// When the next event of this world is; `None` while there is none. One that is past happens now.
     fn next_time(&mut self, moment: &Moment<'_>) -> Option<Time>;
 
-    /// Does the next event.
+    /// Does the next event, whose time it is now. Called only where [`World::next_time`] named a time.
     fn step(&mut self, moment: &Moment<'_>);
 
     /// Whether nothing is under way here: all that may come is a timer. A simulation runs
@@ -36,7 +36,7 @@ pub struct Moment<'s> {
 }
 
 impl Moment<'_> {
-    /// The time.
+    /// The virtual time of this moment.
     pub fn now(&self) -> Time {
         self.stage.now()
     }
@@ -46,7 +46,7 @@ impl Moment<'_> {
         self.stage.options()
     }
 
-    /// A number below `bound`.
+    /// A number below `bound`, each as likely as another. `bound` must not be zero.
     pub fn below(&self, bound: usize) -> usize {
         self.stage.dice().index(bound)
     }
@@ -56,7 +56,7 @@ impl Moment<'_> {
         times != 0 && self.stage.dice().one_in(times)
     }
 
-    /// A time of a range.
+    /// A time from a range, its ends included.
     pub fn time(&self, range: &RangeInclusive<Duration>) -> Duration {
         self.stage.dice().time(range)
     }

@@ -45,12 +45,12 @@ impl Filter {
         Filter { kind, of: String::new(), saying: String::new(), because: None }
     }
 
-    /// Failures of actors.
+    /// Matches failures of actors: errors and panics of handlers, hooks and factories.
     pub fn failures() -> Filter {
         Filter::new(Kind::Failure)
     }
 
-    /// Dead letters.
+    /// Matches dead letters, for whatever reason.
     pub fn dead_letters() -> Filter {
         Filter::new(Kind::DeadLetter)
     }

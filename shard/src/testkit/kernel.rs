@@ -103,7 +103,7 @@ impl TestKernel {
         TestKernel { kernel, now, happened }
     }
 
-    /// The time.
+    /// The virtual time. It starts at [`Time::ZERO`], and passes only where a test lets it.
     pub fn now(&self) -> Time {
         self.now.get()
     }

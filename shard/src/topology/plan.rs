@@ -66,7 +66,7 @@ pub struct Plan {
     warnings: Vec<Warning>,
 }
 
-/// One shard's core.
+/// Which core a shard is pinned to, and why that one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Placement {
