@@ -183,7 +183,7 @@ impl Section for EndpointConfig {
             set: |remote, value| value.count(|threshold| remote.link.liveness.threshold = threshold.into()),
         },
         time!("remote.link.liveness.pause", link.liveness.pause, Duration::ZERO, Duration::from_hours(24)),
-        number!("remote.link.liveness.samples", link.liveness.samples, 2, 100_000),
+        number!("remote.link.liveness.samples", link.liveness.samples, 2, 1 << 16),
         time!("remote.link.liveness.deviation_min", link.liveness.deviation_min, Duration::ZERO, HOUR),
         time!("remote.link.liveness.first", link.liveness.first, MILLISECOND, HOUR),
     ];

@@ -66,7 +66,7 @@ const SAMPLES: [(&str, [&str; 2]); 51] = [
     ("remote.link.strikes_max", ["1", "4294967295"]),
     ("remote.link.liveness.threshold", ["1", "1000"]),
     ("remote.link.liveness.pause", ["\"0 ns\"", "\"1 d\""]),
-    ("remote.link.liveness.samples", ["2", "100000"]),
+    ("remote.link.liveness.samples", ["2", "65536"]),
     ("remote.link.liveness.deviation_min", ["\"0 ns\"", "\"1 h\""]),
     ("remote.link.liveness.first", ["\"1 ms\"", "\"1 h\""]),
 ];
