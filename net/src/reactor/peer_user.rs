@@ -13,10 +13,13 @@ pub struct PeerUser {
     pub id: u32,
 }
 
+/// What Linux says of a user who has no number in this process's user namespace. It is also the number of `nobody`.
+const NO_NUMBER: u32 = 65_534;
+
 impl PeerUser {
-    /// Whether it is the user who runs this process, or root.
+    /// Whether it is the user who runs this process, or root. Of users without a number here nobody can tell.
     pub fn is_ours(self) -> bool {
-        self.id == 0 || Some(self.id) == own()
+        self.id == 0 || (self.id != NO_NUMBER && Some(self.id) == own())
     }
 
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -60,4 +63,26 @@ fn own() -> Option<u32> {
 #[cfg(not(unix))]
 fn own() -> Option<u32> {
     None
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_at_the_other_end_of_a_unix_socket_is_told_apart() {
+        let (here, there) = Socket::pair(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+        for end in [here, there] {
+            let user = PeerUser::of(&end).unwrap();
+            assert_eq!(Some(user.id), own());
+            assert_eq!(user.is_ours(), user.id != NO_NUMBER);
+        }
+        let other = own().unwrap() ^ 1;
+        assert!(PeerUser { id: 0 }.is_ours() && (other == 0 || !PeerUser { id: other }.is_ours()));
+        assert!(!PeerUser { id: NO_NUMBER }.is_ours());
+        let unconnected = Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+        assert_eq!(PeerUser::of(&unconnected).unwrap_err().kind(), io::ErrorKind::NotConnected);
+        let tcp = Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        assert_eq!(PeerUser::of(&tcp).unwrap_err().kind(), io::ErrorKind::Unsupported);
+    }
 }
