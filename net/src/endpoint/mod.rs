@@ -46,6 +46,8 @@ pub(crate) struct Shared {
     tls: Option<RwLock<Arc<Identity>>>,
     /// Children of other hosts' actors that might live anywhere, so far.
     children: AtomicUsize,
+    /// Shards that have no actors any more, where the system ends.
+    pub(crate) done: AtomicUsize,
     /// What untrusted peers may reach, in untrusted mode.
     pub(crate) trust: Option<Arc<Trust>>,
     censuses: Mutex<Vec<Option<Arc<Census>>>>,
@@ -258,6 +260,7 @@ impl Endpoint {
             trust: trust.map(Arc::new),
             tls: tls.map(|identity| RwLock::new(Arc::new(identity))),
             children: AtomicUsize::new(0),
+            done: AtomicUsize::new(0),
             censuses: Mutex::new(vec![None; shards]),
             home: OnceLock::new(),
             ports: Mutex::new(ports),

@@ -34,6 +34,7 @@ use std::hash::BuildHasherDefault;
 use std::net::IpAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use births::Births;
@@ -119,6 +120,8 @@ struct Inner {
     listener: Option<SocketId>,
     /// For peers on this machine.
     listener_nearby: Option<SocketId>,
+    /// The system ends, and this shard has no actors any more.
+    done: bool,
     left: Cell<bool>,
     lost: u64,
 }
@@ -172,6 +175,7 @@ impl Gate {
                 ends: 0,
                 listener: None,
                 listener_nearby: None,
+                done: false,
                 left: Cell::new(false),
                 lost: 0,
             }),
@@ -237,12 +241,8 @@ impl Rider for Gate {
             inner.read_mail();
             inner.expire_lookups();
             inner.expire_births();
-            if !inner.left.get()
-                && inner.shared.handle.is_shutting_down()
-                && scope.stats().actors == 0
-                && inner.todo.is_empty()
-            {
-                inner.leave();
+            if !inner.left.get() && inner.shared.handle.is_shutting_down() {
+                inner.end(scope.stats().actors == 0);
             }
         }
         self.work_off(scope);
@@ -318,6 +318,17 @@ impl Inner {
         let _ = self.slots[slot].link.signal(self.now, ended);
         self.settle(slot);
         self.soil(slot);
+    }
+
+    /// The system ends, and this shard has no actors any more, or some still. With the first goodbye it is over for its peers, on
+    /// whatever link, so nobody says it before all shards are done: what their last actors say is heard.
+    fn end(&mut self, is_empty: bool) {
+        if is_empty && self.todo.is_empty() && !std::mem::replace(&mut self.done, true) {
+            self.shared.done.fetch_add(1, Ordering::AcqRel);
+        }
+        if self.done && self.shared.done.load(Ordering::Acquire) >= self.shared.handle.shards() {
+            self.leave();
+        }
     }
 
     /// The system ends: the peers are told.

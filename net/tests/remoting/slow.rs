@@ -1,7 +1,9 @@
 //! A peer that reads too little: its process is stopped, or a handler holds up one of its shards. Who tells it is held back at
 //! a bound, and heartbeats decide whether it is waited for or given up.
 
-use corelane_kernel::{ActorRef, TellError};
+use std::sync::mpsc::{Receiver, channel};
+
+use corelane_kernel::{Actor, ActorRef, Ctx, Outcome, TellError};
 use corelane_net::link::LinkConfig;
 use corelane_net::wire::Reason;
 use corelane_net::{EndpointConfig, NetConfig};
@@ -12,8 +14,8 @@ use crate::cable::Cable;
 use crate::common::*;
 use crate::family::Log;
 use crate::other::{Ground, LAST, Patience};
-use crate::until;
 use crate::untrusted::Forger;
+use crate::{Reader, until};
 
 /// Ticks that may be under way to an actor that takes none: what the link's credit allows, and what may wait before it.
 fn bound() -> u64 {
@@ -204,5 +206,63 @@ fn a_system_that_ends_says_goodbye_behind_all_that_it_has_written_however_slow_i
             far.end();
             assert_eq!(words.join().unwrap(), Some(Reason::Leaving));
         });
+    });
+}
+
+/// Keeps a text for whom it is told to, until it stops, which takes as long as somebody wants.
+struct Testator {
+    will: Option<(ActorRef<String>, String)>,
+    go_on: Receiver<()>,
+}
+
+impl Actor for Testator {
+    type Msg = Order;
+    fn receive(&mut self, order: Order, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        match order {
+            Order::Pass(to, text) => self.will = Some((to, text)),
+            Order::Get(reply) => ctx.tell(reply, 0),
+            _ => {}
+        }
+        Ok(())
+    }
+    fn stopped(&mut self, ctx: &mut Ctx<'_, Self>) {
+        let _ = self.go_on.recv();
+        if let Some((to, text)) = self.will.take() {
+            ctx.tell(to, text);
+        }
+    }
+}
+
+/// A system ends on one shard while an actor of another still does what it has to: the goodbye is not said for it as well.
+#[test]
+fn what_the_last_actor_of_a_system_says_is_heard_though_other_shards_were_done_long_before() {
+    with_each(|backend| {
+        let (near, far) = (host(1, backend), host(2, backend));
+        let (texts, read) = channel();
+        let reader = near.system.spawn_named(On::Shard(0), "reader", move || Reader(texts.clone())).unwrap();
+        Adder::spawn(&far, On::Shard(0), "adder");
+        let (go_on, goes_on) = channel();
+        let mut goes_on = Some(goes_on);
+        let make = move || Testator { will: None, go_on: goes_on.take().unwrap() };
+        far.system.spawn_named(On::Shard(1), "testator", make).unwrap();
+        let adder = near.lookup::<Order>(&far.url("adder")).unwrap();
+        let testator = near.lookup::<Order>(&far.url("testator")).unwrap();
+        near.tell(0, testator, Order::Pass(reader, "last words".into()));
+        assert_eq!(near.ask(0, testator), Ok(0));
+        let (watcher, heard) = Watcher::spawn(&near, 0);
+        near.have(watcher, Watching::Watch(adder));
+        assert_eq!(near.ask(0, adder), Ok(0));
+        std::thread::scope(|threads| {
+            let ends = threads.spawn(|| far.end());
+            assert_eq!(next(&heard), "Stopped");
+            // What the shard that is done may have said behind that is heard by now, as a rule.
+            for _ in 0..300 {
+                near.gate();
+            }
+            drop(go_on);
+            assert_eq!(next(&read), "last words");
+            ends.join().unwrap();
+        });
+        near.end();
     });
 }
