@@ -85,6 +85,14 @@ impl Sockets {
         self.len() == 0
     }
 
+    /// Whether this shard's waits may go on for more to come from now on, for as long as
+    /// [`ReactorConfig::coalesce`](crate::reactor::ReactorConfig::coalesce) says; they may at first. For a service that sees by
+    /// its traffic whether that pays: clients that send many requests at once gain by it, and one that waits for its only
+    /// answer does not.
+    pub fn set_coalescing(&self, coalescing: bool) {
+        self.get().reactor.set_coalescing(coalescing);
+    }
+
     /// Listens; see [`Reactor::listen`].
     ///
     /// # Errors

@@ -110,6 +110,11 @@ pub(crate) trait Drive {
     /// Passes on what was started, and waits until something comes or the reactor is woken. May return early.
     fn park(&mut self, timeout: Option<Duration>, store: &mut Store);
 
+    /// Whether waits may go on for more to come from now on. Without an effect where a backend's never do.
+    fn set_coalescing(&mut self, coalescing: bool) {
+        let _ = coalescing;
+    }
+
     fn waker(&self) -> Waker;
 
     fn local_address(&self, descriptor: &Descriptor) -> io::Result<Address>;

@@ -59,11 +59,15 @@ pub struct ReactorConfig {
     /// then need not look up a descriptor for each operation. 4,096 by default, and never more than the process may
     /// have descriptors; 8 bytes each of the kernel's. 0 is none.
     pub registered: usize,
-    /// How long a core that sleeps goes on sleeping for more to come, if several things came since it slept last: fewer
-    /// and larger turns, for less work in all, as a network card moderates its interrupts. Things that come one at a time
-    /// are not held up; the first of several is, by at most this, and so is a wake-up from another core meanwhile. Zero,
-    /// the default, is not at all; some tens of microseconds suit a service with many clients whose cores are not always
-    /// busy. io_uring of Linux 6.12 and later does this; without it nothing is held up.
+    /// How long a core that sleeps goes on sleeping for more to come at most, if several things came since it slept last:
+    /// fewer and larger turns, for less work in all, as a network card moderates its interrupts. It goes on until so many
+    /// things have come as half of the sockets of which it heard in the last such time, and no more than a quarter of what
+    /// came then: so a quarter of this is what it takes at most while traffic stays as it is, and all of it once, when that
+    /// breaks off. Things that come one at a time are not held up; the first of several is, and so is a wake-up from
+    /// another core if there was none in the last such time. Zero, the default, is not at all; a millisecond suits a service
+    /// whose many clients send several requests at once and whose cores are not always busy. With less, less is held up and
+    /// less is saved: a timer runs once in each such time. A service may [stop](super::Reactor::set_coalescing) it
+    /// while it runs. io_uring alone does this; without it nothing is held up.
     pub coalesce: Duration,
     /// Writes to another host that leave together and are of at least so many bytes, a page each on average, go without a copy,
     /// where io_uring is used; a socket for which the operating system copies all the same goes back to copying. `None`, the

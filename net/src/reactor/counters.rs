@@ -43,6 +43,8 @@ pub struct Counters {
     pub fallbacks: u64,
     /// Waits for something to happen.
     pub parks: u64,
+    /// Waits that were to go on until several things had happened.
+    pub coalesced: u64,
     /// System calls that pass operations on and collect their ends, or that ask for readiness.
     pub enters: u64,
 }

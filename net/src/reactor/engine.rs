@@ -77,6 +77,12 @@ impl Reactor {
         self.backend.waker()
     }
 
+    /// Whether waits may go on for more to come from now on, for as long as [`ReactorConfig::coalesce`] says; they may at
+    /// first. It costs nothing, and may be said again and again.
+    pub fn set_coalescing(&mut self, coalescing: bool) {
+        self.backend.set_coalescing(coalescing);
+    }
+
     // ---- making sockets ----
 
     /// Listens at an address, and accepts what comes. Port 0 has the operating system choose; the file of a Unix socket

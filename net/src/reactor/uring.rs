@@ -10,6 +10,7 @@
 #![allow(unsafe_code)]
 
 mod chunk_ring;
+mod crowd;
 mod direct;
 mod ends;
 mod frame;
@@ -29,6 +30,7 @@ use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 
 use self::chunk_ring::ChunkRing;
+use self::crowd::Crowd;
 use self::direct::Direct;
 use self::frame::{Frame, NAME_BYTES};
 pub(super) use self::permit::OPERATIONS;
@@ -48,6 +50,8 @@ const CHUNKS: u16 = 0;
 const BELL: u64 = u64::MAX;
 /// The name of cancellations, whose own outcome says nothing.
 const CANCEL: u64 = u64::MAX - 1;
+/// The name of what ends a period of waits that coalesce.
+const TICK: u64 = u64::MAX - 2;
 /// How long the last word about the bell is waited for: a filter of system calls that came later may forbid to hear it.
 const BELL_TRIES: u32 = 200;
 const BELL_WAIT: Option<Duration> = Some(Duration::from_millis(10));
@@ -80,8 +84,15 @@ pub(super) struct Uring {
     bell_armed: bool,
     /// It was rung, and no turn has begun since.
     rung: bool,
-    /// How long a wait in which several completions are expected goes on for them; zero where the kernel cannot.
+    /// How long a wait in which several completions are expected goes on for them at most; zero if waits do not coalesce.
     coalesce: Duration,
+    /// Waits may do so at present.
+    coalescing: bool,
+    /// How many are expected.
+    crowd: Crowd,
+    /// The length of a period. The kernel reads it when it takes the entry.
+    tick: Box<Timespec>,
+    tick_armed: bool,
     /// How many things have come since the last wait: sends that are done are none.
     came: usize,
     direct: Direct,
@@ -135,7 +146,8 @@ impl Uring {
     fn try_push(&mut self, entry: &squeue::Entry) -> bool {
         // SAFETY: whatever entries of ours point to lies in a frame, a buffer of an operation's slot, the ring of chunks or the
         // bell's word. Each stays where it is until the entry's last completion, or for ever: the engine gives no slot
-        // away before, and `end` waits for the bell; if something does not end, `leak` forgets all of it.
+        // away before, and `end` waits for the bell; if something does not end, `leak` forgets all of it. The length of a
+        // period lies in a box of its own, and is read when the entry is passed on, of which there is none without us.
         unsafe { self.ring.submission().push(entry) }.is_ok()
     }
 
@@ -213,12 +225,25 @@ impl Uring {
             self.push(read.user_data(BELL), store);
         }
     }
-}
 
-/// How many completions to wait for when so many things came since the last wait: more, so that a batch can grow; one, if they
-/// come one at a time.
-fn awaited(came: usize) -> usize {
-    (came + came / 2).clamp(1, AWAITED_MAX)
+    /// How many completions to wait for: more than one where several things came since the last wait, and only as long as
+    /// a period runs. What comes alone is never kept waiting.
+    fn awaited(&mut self, store: &mut Store) -> usize {
+        let came = mem::take(&mut self.came);
+        if came <= 1 || self.coalesce.is_zero() || !self.coalescing {
+            return 1;
+        }
+        if !self.tick_armed {
+            self.tick_armed = true;
+            if self.crowd.awaited() == 1 {
+                self.crowd.begin_period();
+            }
+            *self.tick = Timespec::from(self.coalesce);
+            let tick = opcode::Timeout::new(&raw const *self.tick).build();
+            self.push(tick.user_data(TICK), store);
+        }
+        self.crowd.awaited()
+    }
 }
 
 fn count_refusal(error: &io::Error, store: &mut Store) {
@@ -376,27 +401,26 @@ impl Drive for Uring {
     fn park(&mut self, timeout: Option<Duration>, store: &mut Store) {
         self.end_direct(store);
         self.arm_bell(store);
+        let want = self.awaited(store);
+        store.counters.coalesced += u64::from(want > 1);
         if !self.waiting.is_empty() {
             self.enter(store);
         }
         store.counters.enters += 1;
-        // More than one is waited for where several came since the last wait; what comes alone is never kept waiting.
-        let least = timeout.map_or(self.coalesce, |timeout| timeout.min(self.coalesce));
-        let want = if least.is_zero() { 1 } else { awaited(self.came) };
-        self.came = 0;
         let time = timeout.map(Timespec::from);
-        let mut args = SubmitArgs::new();
-        if want > 1 {
-            args = args.min_wait_usec(u32::try_from(least.as_micros()).unwrap_or(u32::MAX));
-        }
         let submitter = self.ring.submitter();
         let waited = match &time {
-            Some(time) => submitter.submit_with_args(want, &args.timespec(time)),
-            None if want > 1 => submitter.submit_with_args(want, &args),
-            None => submitter.submit_and_wait(1),
+            Some(time) => submitter.submit_with_args(want, &SubmitArgs::new().timespec(time)),
+            None => submitter.submit_and_wait(want),
         };
         if let Err(error) = waited {
             count_refusal(&error, store);
+        }
+    }
+
+    fn set_coalescing(&mut self, coalescing: bool) {
+        if mem::replace(&mut self.coalescing, coalescing) != coalescing {
+            self.crowd.disperse();
         }
     }
 
@@ -453,16 +477,5 @@ impl Drive for Uring {
     #[cfg(test)]
     fn chunks_held(&mut self) -> usize {
         self.supply.held()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wait_goes_on_for_half_as_many_again_but_not_where_one_comes_at_a_time() {
-        let all = [0, 1, 2, 3, 10, 43, 1000];
-        assert_eq!(all.map(awaited), [1, 1, 3, 4, 15, 64, 64]);
     }
 }

@@ -276,10 +276,6 @@ fn who_has_no_place_for_a_registered_descriptor_is_served_all_the_same() {
 fn what_has_come_is_left_to_the_wait_where_waits_coalesce() {
     let config = ReactorConfig { coalesce: Duration::from_micros(50), ..small() };
     let Some(mut rig) = Rig::new(open_uring, &config) else { return };
-    if !io_uring::IoUring::new(2).unwrap().params().is_feature_min_timeout() {
-        println!("SKIPPED: this kernel's waits do not coalesce");
-        return;
-    }
     let (listener, address) = rig.listen();
     let clients: Vec<_> = (0..8).map(|_| rig.connect(&address)).collect();
     rig.until("all are accepted", |rig| rig.of(listener).accepted.len() == 8 && !rig.reactor.has_input());
@@ -302,6 +298,63 @@ fn what_has_come_is_left_to_the_wait_where_waits_coalesce() {
             servers.iter().all(|server| rig.of(*server).received.len() == round * 8)
         });
     }
+    rig.end();
+}
+
+/// Has eight connections speak at once, again and again, until waits go on for several of them.
+fn speak_until_waits_coalesce(rig: &mut Rig) -> (Vec<SocketId>, Vec<SocketId>) {
+    let (listener, address) = rig.listen();
+    let clients: Vec<_> = (0..8).map(|_| rig.connect(&address)).collect();
+    rig.until("all are accepted", |rig| rig.of(listener).accepted.len() == 8);
+    let servers = rig.of(listener).accepted.clone();
+    let mut spoken = 0;
+    rig.until("waits go on for several", |rig| {
+        if servers.iter().all(|server| rig.of(*server).received.len() == spoken) {
+            spoken += 1;
+            clients.iter().for_each(|client| rig.reactor.write(*client, b"!".to_vec(), None).unwrap());
+        }
+        rig.reactor.counters().coalesced > 0
+    });
+    rig.until("all have come", |rig| servers.iter().all(|server| rig.of(*server).received.len() == spoken));
+    servers.iter().for_each(|server| rig.of(*server).received.clear());
+    (clients, servers)
+}
+
+#[test]
+fn a_wait_for_several_ends_when_nothing_comes_or_somebody_rings() {
+    let config = ReactorConfig { coalesce: Duration::from_millis(5), ..small() };
+    let Some(mut rig) = Rig::new(open_uring, &config) else { return };
+    let (clients, servers) = speak_until_waits_coalesce(&mut rig);
+    let waker = rig.reactor.waker();
+    for n in 1..=20 {
+        // Of eight that spoke two do, and nobody after them.
+        clients[..2].iter().for_each(|client| rig.reactor.write(*client, b"!".to_vec(), None).unwrap());
+        while rig.of(servers[0]).received.len() + rig.of(servers[1]).received.len() < 2 * n {
+            // For ever, if it were not for the end of the period.
+            rig.reactor.park(None);
+            rig.turn();
+        }
+        waker.wake();
+        rig.reactor.park(None);
+        rig.turn();
+    }
+    rig.end();
+}
+
+#[test]
+fn waits_that_are_not_to_coalesce_end_with_the_first_that_comes() {
+    let config = ReactorConfig { coalesce: Duration::from_millis(5), ..small() };
+    let Some(mut rig) = Rig::new(open_uring, &config) else { return };
+    let (clients, servers) = speak_until_waits_coalesce(&mut rig);
+    rig.reactor.set_coalescing(false);
+    let before = rig.reactor.counters().coalesced;
+    for spoken in 1..=50 {
+        clients.iter().for_each(|client| rig.reactor.write(*client, b"!".to_vec(), None).unwrap());
+        rig.until("all have come", |rig| {
+            servers.iter().all(|server| rig.of(*server).received.len() == spoken)
+        });
+    }
+    assert_eq!(rig.reactor.counters().coalesced, before);
     rig.end();
 }
 

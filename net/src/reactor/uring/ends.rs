@@ -8,7 +8,7 @@ use io_uring::cqueue;
 use socket2::Socket;
 
 use super::frame::datagram;
-use super::{BELL, CANCEL, Uring};
+use super::{BELL, CANCEL, TICK, Uring};
 use crate::reactor::backend::{Completion, Descriptor, Drive, Outcome};
 use crate::reactor::slab::Key;
 use crate::reactor::store::{Store, Work};
@@ -23,6 +23,12 @@ impl Uring {
             BELL => {
                 self.bell_armed = false;
                 self.rung = true;
+                self.crowd.ring();
+                return None;
+            }
+            TICK => {
+                self.tick_armed = false;
+                self.crowd.end_period();
                 return None;
             }
             CANCEL => return None,
@@ -35,6 +41,7 @@ impl Uring {
         let Some(operation) = store.operations.get_mut(key) else {
             return Some(Completion { key, outcome: Outcome::Cancelled, more });
         };
+        let socket = operation.socket;
         let outcome = if cqueue::notif(flags) {
             Outcome::Released { copied: result as u32 & USAGE_COPIED != 0 }
         } else if result < 0 {
@@ -54,7 +61,6 @@ impl Uring {
                 // Without a copy it cannot be done: with one, then.
                 libc::EOPNOTSUPP | libc::EINVAL | libc::ENOMEM if operation.zero_copy && !more => {
                     operation.zero_copy = false;
-                    let socket = operation.socket;
                     store.sockets[socket].zero_copy = false;
                     self.start(key, store);
                     return None;
@@ -77,7 +83,12 @@ impl Uring {
         };
         let comes =
             matches!(outcome, Outcome::Received(_) | Outcome::ReceivedFrom { .. } | Outcome::Accepted(_));
-        self.came += usize::from(comes);
+        if comes {
+            self.came += 1;
+            if self.tick_armed {
+                self.crowd.hear(socket.slot);
+            }
+        }
         if self.direct.takes_over(key, more, &outcome) {
             return None;
         }

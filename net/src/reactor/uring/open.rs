@@ -8,11 +8,12 @@ use std::io;
 use std::mem;
 use std::os::fd::FromRawFd;
 use std::sync::Arc;
-use std::time::Duration;
 
+use io_uring::types::Timespec;
 use io_uring::{IoUring, Probe};
 
 use super::chunk_ring::ChunkRing;
+use super::crowd::Crowd;
 use super::direct::Direct;
 use super::table::Table;
 use super::{CHUNKS, LENT, Uring, permit};
@@ -56,7 +57,6 @@ impl Uring {
         let table = Table::new(&ring.submitter(), u32::try_from(places).unwrap_or(u32::MAX));
         permit::restrict(&ring, permitted)?;
         permit::try_each(&mut ring)?;
-        let coalesce = if ring.params().is_feature_min_timeout() { config.coalesce } else { Duration::ZERO };
         let supply = Supply::new(config.chunks(), config.chunk_bytes());
         let mut chunks = ChunkRing::new(config.chunks());
         // SAFETY: the ring of chunks has so many entries, and is not freed before it is unregistered: `ended` says so.
@@ -85,7 +85,11 @@ impl Uring {
             bell_word: Box::new(0),
             bell_armed: false,
             rung: false,
-            coalesce,
+            coalesce: config.coalesce,
+            coalescing: true,
+            crowd: Crowd::new(),
+            tick: Box::new(Timespec::new()),
+            tick_armed: false,
             came: 0,
             direct: Direct::new(),
             ending: false,

@@ -10,7 +10,7 @@ use std::io;
 use std::mem;
 
 use io_uring::register::Restriction;
-use io_uring::types::Fd;
+use io_uring::types::{Fd, Timespec};
 use io_uring::{IoUring, Probe, cqueue, opcode, squeue};
 
 use super::open::refusal;
@@ -18,7 +18,7 @@ use super::table::UPDATE;
 use super::{BELL, CHUNKS};
 
 /// Each operation that is used, by name.
-pub(in crate::reactor) const OPERATIONS: [(&str, u8); 10] = [
+pub(in crate::reactor) const OPERATIONS: [(&str, u8); 11] = [
     ("accept", opcode::AcceptMulti::CODE),
     ("connect", opcode::Connect::CODE),
     ("receive", opcode::RecvMulti::CODE),
@@ -29,6 +29,7 @@ pub(in crate::reactor) const OPERATIONS: [(&str, u8); 10] = [
     ("send message without a copy", opcode::SendMsgZc::CODE),
     ("read", opcode::Read::CODE),
     ("cancel", opcode::AsyncCancel::CODE),
+    ("time", opcode::Timeout::CODE),
 ];
 
 /// `IORING_REGISTER_PBUF_RING` and `IORING_UNREGISTER_PBUF_RING` of `linux/io_uring.h`, and that of descriptors.
@@ -54,6 +55,7 @@ pub(super) fn restrict(ring: &IoUring, permitted: &[(&str, u8)]) -> Result<(), S
 pub(super) fn try_each(ring: &mut IoUring) -> Result<(), String> {
     // SAFETY: a header of zeros is a valid one, with nothing in it.
     let header: libc::msghdr = unsafe { mem::zeroed() };
+    let at_once = Timespec::new();
     let (none, nothing) = (Fd(-1), std::ptr::null::<u8>());
     let entries = [
         opcode::AcceptMulti::new(none).build(),
@@ -66,10 +68,11 @@ pub(super) fn try_each(ring: &mut IoUring) -> Result<(), String> {
         opcode::SendMsgZc::new(none, &raw const header).build(),
         opcode::Read::new(none, nothing.cast_mut(), 0).build(),
         opcode::AsyncCancel::new(BELL).build(),
+        opcode::Timeout::new(&raw const at_once).build(),
     ];
     let mut left = entries.len();
     for (n, entry) in entries.into_iter().enumerate() {
-        // SAFETY: what it points to, the header, stays here until its last completion: nobody leaves below before all have
+        // SAFETY: what it points to, the header or the time, stays here until its last completion: nobody leaves below before all have
         // had theirs, but for a ring that cannot be entered, which has then read nothing.
         if unsafe { ring.submission().push(&entry.user_data(n as u64)) }.is_err() {
             return Err("its queue has no room".to_owned());
