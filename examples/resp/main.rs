@@ -10,6 +10,7 @@ mod batch;
 mod commands;
 mod keyspace;
 mod operation;
+mod pipelining;
 mod protocol;
 mod reply;
 mod server;
@@ -47,9 +48,9 @@ struct Args {
     /// How sockets are driven.
     #[arg(long, value_enum, default_value_t = Backend::Auto)]
     backend: Backend,
-    /// How many microseconds a core that is woken by several clients at once waits for more of them: less work for the same
-    /// requests.
-    #[arg(long, default_value_t = 30)]
+    /// How many microseconds a core that several pipelining clients have woken waits for more of them at most, and a quarter
+    /// as a rule: less work for the same requests.
+    #[arg(long, default_value_t = 1000)]
     coalesce: u64,
     /// Spins instead of sleeping while there is nothing to do: the shortest answers, and cores that are never idle.
     #[arg(long)]

@@ -12,11 +12,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use corelane::prelude::*;
 use corelane_kernel::TimerKey;
 use corelane_net::reactor::WriteError;
-use corelane_net::{Stream, StreamEvent};
+use corelane_net::{SocketCtx, Stream, StreamEvent};
 use corelane_shard::{BoxError, Extension};
 
 use crate::batch::Batch;
 use crate::keyspace::{Keyspace, Millis};
+use crate::pipelining::Pipelining;
 use crate::session::{Here, Session};
 
 /// Bytes of one write; a larger output goes in several.
@@ -37,19 +38,24 @@ const SWEEP: (Duration, usize) = (Duration::from_millis(100), 1000);
 /// The keys of each shard.
 pub(crate) struct Keys;
 
-type SharedKeys = Rc<RefCell<Keyspace>>;
+/// What the connections of a shard have in common.
+#[derive(Default)]
+pub(crate) struct Part {
+    keys: RefCell<Keyspace>,
+    pipelining: RefCell<Pipelining>,
+}
 
 impl Extension for Keys {
     const NAME: &'static str = "keys";
 
-    type Shard = SharedKeys;
+    type Shard = Rc<Part>;
 
-    fn on_shard(&self, _: &mut Scope<'_>) -> Result<SharedKeys, BoxError> {
+    fn on_shard(&self, _: &mut Scope<'_>) -> Result<Rc<Part>, BoxError> {
         Ok(Rc::default())
     }
 }
 
-fn keys_of<A: Actor>(ctx: &mut Ctx<'_, A>) -> Result<SharedKeys, Failure> {
+fn part_of<A: Actor>(ctx: &mut Ctx<'_, A>) -> Result<Rc<Part>, Failure> {
     Keys::part(&mut ctx.scope()).cloned().ok_or_else(|| Failure::new("the extension \"keys\" is not loaded"))
 }
 
@@ -68,7 +74,7 @@ pub(crate) struct Errand {
 
 #[derive(Default)]
 pub(crate) struct Store {
-    keys: SharedKeys,
+    part: Rc<Part>,
     /// Batches for which the way back was full.
     kept: VecDeque<Errand>,
 }
@@ -93,13 +99,13 @@ impl Actor for Store {
     type Msg = Errand;
 
     fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        self.keys = keys_of(ctx)?;
+        self.part = part_of(ctx)?;
         ctx.set_alarm(SWEEPING, SWEEP.0)?;
         Ok(())
     }
 
     fn receive(&mut self, mut errand: Errand, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        errand.batch.run(&mut self.keys.borrow_mut(), now());
+        errand.batch.run(&mut self.part.keys.borrow_mut(), now());
         self.kept.push_back(errand);
         self.bring_back(ctx)
     }
@@ -108,7 +114,7 @@ impl Actor for Store {
         if key == BRINGING.into() {
             return self.bring_back(ctx);
         }
-        let mut keys = self.keys.borrow_mut();
+        let mut keys = self.part.keys.borrow_mut();
         let more = keys.sweep(SWEEP.1, now());
         // A shard without keys that end has nothing to wake up for so often.
         let pause = match keys.ending() {
@@ -139,7 +145,7 @@ pub(crate) struct Connection {
     stream: Stream,
     session: Session,
     stores: Arc<[ActorRef<Errand>]>,
-    keys: SharedKeys,
+    part: Rc<Part>,
     shard: usize,
     /// What was read of a request that is not whole yet, or has to wait.
     input: Vec<u8>,
@@ -159,7 +165,7 @@ impl Connection {
             stream,
             session: Session::new(),
             stores,
-            keys: SharedKeys::default(),
+            part: Rc::default(),
             shard: 0,
             input: Vec::new(),
             kept: VecDeque::new(),
@@ -175,7 +181,7 @@ impl Connection {
         if bytes.is_empty() && self.input.is_empty() {
             return;
         }
-        let mut keys = self.keys.borrow_mut();
+        let mut keys = self.part.keys.borrow_mut();
         let mut here = Here { keys: &mut keys, now: now(), shard: self.shard, shards: self.stores.len() };
         if self.input.is_empty() {
             // The rule: whole requests, which are read where they lie.
@@ -188,6 +194,14 @@ impl Connection {
             if self.input.is_empty() && self.input.capacity() > INPUT_KEPT {
                 self.input = Vec::new();
             }
+        }
+    }
+
+    /// Has the shard wait for more clients at a time where they pipeline, and for none where they do not.
+    fn judge(&mut self, ctx: &mut Ctx<'_, Self>) {
+        let change = self.part.pipelining.borrow_mut().note(self.session.requests());
+        if let Some(pipelined) = change {
+            ctx.sockets().set_coalescing(pipelined);
         }
     }
 
@@ -270,14 +284,17 @@ impl Actor for Connection {
     type Msg = Event;
 
     fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        self.keys = keys_of(ctx)?;
+        self.part = part_of(ctx)?;
         self.shard = ctx.shard();
         Ok(())
     }
 
     fn receive(&mut self, event: Event, ctx: &mut Ctx<'_, Self>) -> Outcome {
         match event {
-            Event::Stream(StreamEvent::Received(bytes)) => self.read(&bytes),
+            Event::Stream(StreamEvent::Received(bytes)) => {
+                self.read(&bytes);
+                self.judge(ctx);
+            }
             Event::Back(batch) => {
                 self.session.returned(batch);
                 self.read(b"");

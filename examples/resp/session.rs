@@ -72,6 +72,8 @@ pub(crate) struct Session {
     /// Boxes to be used again: they are sent as they are.
     #[expect(clippy::vec_box, reason = "a batch stays in its box on all its ways")]
     spare: Vec<Box<Batch>>,
+    /// Requests that were read since somebody asked.
+    requests: u32,
     /// Nothing more is read: the peer said farewell, or nonsense.
     closing: bool,
 }
@@ -89,6 +91,7 @@ impl Session {
             outgoing: Vec::new(),
             returned: Vec::new(),
             spare: Vec::new(),
+            requests: 0,
             closing: false,
         }
     }
@@ -105,6 +108,7 @@ impl Session {
                 Ok(Some(length)) => {
                     commands::run(self, parser.args(&input[done..]), here);
                     done += length;
+                    self.requests += 1;
                 }
                 Err(error) => {
                     self.reply(|to, _| to.error(&format!("ERR {error}")));
@@ -114,6 +118,11 @@ impl Session {
         }
         self.parser = parser;
         done
+    }
+
+    /// How many requests were read since this was asked last.
+    pub(crate) fn requests(&mut self) -> u32 {
+        std::mem::take(&mut self.requests)
     }
 
     /// Whether the peer has to wait until something has left.
