@@ -58,6 +58,8 @@ pub(crate) struct Audit {
     pub(crate) held_most: u64,
     /// Messages for which peers have no credit, since they wait for room.
     pub(crate) credit_kept: u64,
+    /// The bytes that these cost.
+    pub(crate) bytes_kept: u64,
 }
 
 impl Gate {
@@ -104,7 +106,9 @@ impl Gate {
         for slot in &inner.slots {
             audit.violations += slot.link.stats().violations;
             audit.held_most = audit.held_most.max(slot.held.len() as u64);
-            audit.credit_kept += slot.link.held().messages;
+            let kept = slot.link.held();
+            audit.credit_kept += kept.messages;
+            audit.bytes_kept += kept.bytes;
         }
         audit
     }

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use corelane_kernel::{ActorRef, Time};
+use corelane_kernel::{ActorRef, AskError, Time};
 use corelane_shard::sim::{Dice, note};
 
 use super::ambush::{Ambushes, Fault};
-use super::message::Msg;
+use super::message::{Msg, Slip};
 use super::rules::{Act, Birth, Born, Broken, Found, How, Id, Life, Limits, Rules, Verdict};
 use super::tally::Tally;
 
@@ -18,6 +18,9 @@ pub(super) const BROKEN: &str = "BROKEN";
 
 /// Whom an actor may know.
 pub(super) type Whom = (Id, ActorRef<Msg>);
+
+/// A clerk whom one may know.
+pub(super) type ClerkAt = (Id, ActorRef<Slip>);
 
 pub(super) struct Inner {
     dice: Dice,
@@ -29,12 +32,18 @@ pub(super) struct Inner {
     at: BTreeMap<Id, ActorRef<Msg>>,
     /// Those who are always there, and in which life.
     anchors: Vec<(Life, Id)>,
+    /// The same for clerks.
+    clerks: Vec<Id>,
     /// The last message of each pair.
     told: BTreeMap<(Id, Id), u32>,
     numbers: u32,
     /// Things that actors may still do.
     left: u32,
     ambushes: Ambushes,
+    /// Where each looks for others on the next host only: how many there are.
+    ring: Option<u8>,
+    /// Who has called whom, and has no answer yet.
+    calls: BTreeSet<(Id, Id)>,
     /// Who is to be reached by whom at the end.
     reaches: BTreeSet<(Id, Id)>,
     /// Who is to say something at the end.
@@ -96,10 +105,13 @@ impl Books {
             broken: None,
             at: BTreeMap::new(),
             anchors: Vec::new(),
+            clerks: Vec::new(),
             told: BTreeMap::new(),
             numbers: 0,
             left,
             ambushes: Ambushes::new(ambush_one_in),
+            ring: None,
+            calls: BTreeSet::new(),
             reaches: BTreeSet::new(),
             stirred: Vec::new(),
         })))
@@ -196,6 +208,19 @@ impl Books {
         id
     }
 
+    pub(super) fn settle_clerk(&self, id: Id) {
+        self.open().clerks.push(id);
+    }
+
+    /// A clerk who lives, of another life than that one.
+    pub(super) fn some_clerk(&self, but: Life) -> Option<Id> {
+        let inner = &mut *self.open();
+        let hosts = inner.rules.hosts();
+        let fits = |id: &&Id| hosts.is_alive(**id) && hosts.of(**id).life != but;
+        let all: Vec<Id> = inner.clerks.iter().filter(fits).copied().collect();
+        all.get(inner.dice.index(all.len())).copied()
+    }
+
     /// An instance of a child is made.
     pub(super) fn make(&self, birth: Birth, life: Life) -> Id {
         self.see(Act::Made { birth, life });
@@ -252,6 +277,16 @@ impl Books {
     /// Whether shards have little memory.
     pub(super) fn is_short(&self) -> bool {
         self.open().rules.limits().memory
+    }
+
+    /// Each looks for others on the next of so many hosts only.
+    pub(super) fn lay_ring(&self, hosts: u8) {
+        self.open().ring = Some(hosts);
+    }
+
+    /// Whether one who lives on a host looks for somebody on another.
+    pub(super) fn is_near(&self, from: u8, to: u8) -> bool {
+        self.open().ring.is_none_or(|hosts| to == from || to == from % hosts + 1)
     }
 
     /// Somebody who can be looked up, alive or not.
@@ -315,6 +350,52 @@ impl Books {
 
     // --- rest --------------------------------------------------------------------------------------------------------
 
+    /// Nobody does anything of its own accord any more.
+    pub(super) fn calm_down(&self) {
+        self.open().left = 0;
+    }
+
+    /// The residents of a shard.
+    pub(super) fn residents(&self, life: Life, shard: usize) -> Vec<Whom> {
+        let inner = self.open();
+        let all = inner.rules.hosts().on(life, shard);
+        all.filter_map(|id| Some((id, *inner.at.get(&id)?))).collect()
+    }
+
+    /// Somebody calls somebody.
+    pub(super) fn calls(&self, by: Id, whom: Id) {
+        self.open().calls.insert((by, whom));
+    }
+
+    /// Somebody has an answer to a call, or knows at once that there is none.
+    pub(super) fn has_called(&self, by: Id, whom: Id, answer: Result<u32, AskError>) {
+        let inner = &mut *self.open();
+        let (rules, hosts) = (inner.rules.limits(), inner.rules.hosts());
+        let may = match answer {
+            Ok(number) => number == whom,
+            // Who is given up is told nothing until somebody is found there; where little may wait, little is told at once.
+            Err(AskError::NotSent) => {
+                rules.memory || rules.pending || hosts.may_give_up(hosts.of(by).life, hosts.of(whom).life)
+            }
+            Err(_) => rules.memory,
+        };
+        if may {
+            inner.calls.remove(&(by, whom));
+            inner.tally.calls += u64::from(answer.is_ok());
+        }
+    }
+
+    /// Who has called has had time enough.
+    pub(super) fn called(&self) {
+        let inner = &mut *self.open();
+        let hosts = inner.rules.hosts();
+        let lives = |(by, whom): &&(Id, Id)| hosts.is_alive(*by) && hosts.is_alive(*whom);
+        if let Some((by, whom)) = inner.calls.iter().find(lives).copied() {
+            let what = format!("{} has none from {}", hosts.name(by), hosts.name(whom));
+            inner.settle(Err(Broken { rule: "who is well and known answers", what }));
+        }
+    }
+
     /// Somebody is to be reached by somebody.
     pub(super) fn will_reach(&self, by: Id, whom: Id) {
         self.open().reaches.insert((by, whom));
@@ -328,8 +409,9 @@ impl Books {
     pub(super) fn stir(&self, life: Life, shard: usize) -> Vec<Whom> {
         let inner = &mut *self.open();
         let all: Vec<Id> = inner.rules.hosts().on(life, shard).collect();
-        inner.stirred.extend(&all);
-        all.into_iter().filter_map(|id| Some((id, *inner.at.get(&id)?))).collect()
+        let all: Vec<Whom> = all.into_iter().filter_map(|id| Some((id, *inner.at.get(&id)?))).collect();
+        inner.stirred.extend(all.iter().map(|(id, _)| *id));
+        all
     }
 
     pub(super) fn has_stirred(&self, id: Id) {

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use corelane_kernel::{AskError, Ctx, Failure, Outcome, SpawnError, TellError};
+use corelane_kernel::{ActorRef, AskError, Ctx, Failure, Outcome, SpawnError, TellError};
 
-use super::books::Whom;
-use super::message::{Hire, Msg, Token, body};
+use super::books::{ClerkAt, Whom};
+use super::message::{Hire, Msg, Slip, Token, body};
 use super::resident::Resident;
 use super::rules::{Act, Birth, Id};
 use crate::resolve::RemoteCtx;
@@ -23,7 +23,7 @@ pub(super) const SYSTEM: &str = "world";
 /// Generations that live on other hosts, at most.
 const DEPTH: u8 = 3;
 /// Messages of a flood, at most.
-pub(super) const FLOOD: usize = 2000;
+pub(super) const FLOOD: usize = 3000;
 
 /// The name of a resident.
 pub(super) fn name(id: Id) -> String {
@@ -44,6 +44,10 @@ fn host_url(host: u8) -> String {
 }
 
 impl Resident {
+    fn is_near(&self, id: Id) -> bool {
+        self.books.is_near(self.host, self.books.host_of(id))
+    }
+
     fn patience(&self) -> Duration {
         PATIENCE[self.books.below(PATIENCE.len())]
     }
@@ -65,7 +69,12 @@ impl Resident {
         own.copied().filter(|_| self.books.one_in(2)).or_else(|| self.somebody())
     }
 
-    fn send(&self, to: Whom, make: impl FnOnce(Token) -> Msg, ctx: &mut Ctx<'_, Self>) -> bool {
+    fn send<M: Send + 'static>(
+        &self,
+        to: (Id, ActorRef<M>),
+        make: impl FnOnce(Token) -> M,
+        ctx: &mut Ctx<'_, Self>,
+    ) -> bool {
         let (from, no) = (self.id, self.books.tell(self.id, to.0));
         let token = Token { from, to: to.0, no };
         let Err(refused) = ctx.try_tell(to.1, make(token)) else { return true };
@@ -87,7 +96,58 @@ impl Resident {
             1..8 => self.books.below(3000),
             _ => self.books.below(40),
         };
+        self.talk_at_length(to, size, ctx)
+    }
+
+    pub(super) fn talk_at_length(&self, to: Whom, size: usize, ctx: &mut Ctx<'_, Self>) -> bool {
         self.send(to, |token| Msg::Talk(token, body(token.no, size)), ctx)
+    }
+
+    fn slip(&self, to: ClerkAt, size: usize, ctx: &mut Ctx<'_, Self>) -> bool {
+        self.send(to, |token| Slip { token, bytes: body(token.no, size) }, ctx)
+    }
+
+    /// A clerk whom it knows.
+    fn clerk(&self) -> Option<ClerkAt> {
+        self.clerks.get(self.books.below(self.clerks.len())).copied()
+    }
+
+    fn look_for_clerk(&self, ctx: &mut Ctx<'_, Self>) {
+        let of = self.books.some_clerk(self.books.life_of(self.id));
+        let Some(of) = of.filter(|of| self.is_near(*of)) else { return };
+        let (no, within) = (self.books.number(), self.patience());
+        let now = ctx.now();
+        self.books.see(Act::LooksUp { by: self.id, of, no, now, until: now + within });
+        let url = url(self.books.host_of(of), &name(of));
+        ctx.lookup_at(&url, within, move |found| Msg::FoundClerk(no, of, found));
+        self.provoke(of, ctx);
+    }
+
+    /// Tells a clerk one slip after the other, mostly of one length, and something else in between now and then.
+    fn dictate(&mut self, ctx: &mut Ctx<'_, Self>) {
+        let Some(mut to) = self.clerk().filter(|_| !self.books.one_in(10)) else {
+            return self.look_for_clerk(ctx);
+        };
+        let mut size = self.books.below(24);
+        for _ in 0..1 + self.books.below([6, 60][self.books.below(2)]) {
+            match self.books.below(80) {
+                0..4 => size = self.books.below(24),
+                4 => size = self.books.below(3000),
+                5 if self.books.one_in(4) => size = self.books.below(60_000),
+                6 => to = self.clerk().unwrap_or(to),
+                7..9 => _ = self.somebody().map(|somebody| self.talk(somebody, ctx)),
+                9 => _ = self.somebody().map(|somebody| self.watch(somebody, ctx)),
+                10 if !self.watching.is_empty() => self.unwatch(0, ctx),
+                11 => _ = self.somebody().map(|somebody| self.ask(somebody, ctx)),
+                _ => {}
+            }
+            if !self.slip(to, size, ctx) {
+                break;
+            }
+        }
+        if self.books.one_in(4) {
+            self.provoke(to.0, ctx);
+        }
     }
 
     fn ask(&self, to: Whom, ctx: &mut Ctx<'_, Self>) {
@@ -116,7 +176,7 @@ impl Resident {
         let gone = self.books.one_in(6);
         let own = Some(self.books.life_of(self.id)).filter(|_| !self.books.one_in(8));
         let of = if gone { self.books.somebody() } else { self.books.somebody_alive(None, own, true) };
-        let Some(of) = of else { return };
+        let Some(of) = of.filter(|of| self.is_near(*of)) else { return };
         let (no, within) = (self.books.number(), self.patience());
         let now = ctx.now();
         self.books.see(Act::LooksUp { by: self.id, of, no, now, until: now + within });
@@ -156,7 +216,7 @@ impl Resident {
         let depth = self.hire.map_or(0, |hire| hire.depth + 1);
         let own = Some(self.books.life_of(self.id)).filter(|_| !self.books.one_in(8));
         let there = self.books.somebody_alive(None, own, true);
-        let Some(there) = there.filter(|_| depth < DEPTH) else { return };
+        let Some(there) = there.filter(|there| depth < DEPTH && self.is_near(*there)) else { return };
         let (by, host, birth, now) = (self.id, self.books.host_of(there), self.books.number(), ctx.now());
         let within = self.patience();
         self.books.see(Act::Hires { by, birth, host, now, until: now + within });
@@ -176,6 +236,16 @@ impl Resident {
     /// Tells somebody on another host more than finds room there, or at once.
     pub(super) fn flood(&self, most: usize, ctx: &mut Ctx<'_, Self>) {
         let is_afar = |id: Id| self.books.is_alive(id) && self.books.host_of(id) != self.host;
+        if let Some(to) = self.clerk().filter(|(id, _)| is_afar(*id) && self.books.one_in(2)) {
+            let mut size = self.books.below(24);
+            for _ in 0..self.books.below(most) {
+                size = if self.books.one_in(12) { self.books.below(24) } else { size };
+                if !self.slip(to, size, ctx) {
+                    break;
+                }
+            }
+            return self.provoke(to.0, ctx);
+        }
         let mut afar = self.known.iter().filter(|(id, _)| is_afar(*id));
         // One who is still there when it comes, if possible.
         let Some(to) = afar.clone().find(|(id, _)| self.books.is_anchor(*id)).or(afar.next()).copied() else {
@@ -186,6 +256,7 @@ impl Resident {
                 break;
             }
         }
+        self.provoke(to.0, ctx);
     }
 
     pub(super) fn act(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
@@ -197,7 +268,8 @@ impl Resident {
         }
         let Some(to) = self.somebody() else { return Ok(()) };
         match self.books.below(400) {
-            0..110 => {
+            0..30 => self.dictate(ctx),
+            30..110 => {
                 for _ in 0..1 + self.books.below(6) {
                     if !self.talk(to, ctx) {
                         break;
@@ -213,7 +285,9 @@ impl Resident {
             }
             150..195 => self.look_up(ctx),
             195..220 => {
-                if let Some((id, at)) = self.somebody() {
+                if let Some((id, at)) = self.clerk().filter(|_| self.books.one_in(3)) {
+                    self.send(to, |token| Msg::Present(token, id, at), ctx);
+                } else if let Some((id, at)) = self.somebody() {
                     self.send(to, |token| Msg::Meet(token, id, at), ctx);
                 }
             }

@@ -4,7 +4,7 @@ use corelane_kernel::{ActorRef, AskError, Compact, ReplyTo, Wire};
 use serde::{Deserialize, Serialize};
 
 use super::rules::{Birth, Id};
-use crate::codec::Props;
+use crate::codec::{Codec, DecodeError, EncodeError, Envelope, Props};
 use crate::resolve::RemoteLookupError;
 use crate::spawning::RemoteSpawnError;
 
@@ -24,6 +24,8 @@ pub(super) enum Msg {
     Ask(Token, u32, ReplyTo<u32>),
     /// Know somebody.
     Meet(Token, Id, ActorRef<Msg>),
+    /// Know a clerk.
+    Present(Token, Id, ActorRef<Slip>),
     /// Answer with the number, whoever it is that asks.
     Hail(u32, ReplyTo<u32>),
     /// Do so many things.
@@ -32,6 +34,12 @@ pub(super) enum Msg {
     /// Tell somebody far away as much as you can.
     #[serde(skip)]
     Flood,
+    /// Call all whom you know.
+    #[serde(skip)]
+    Call,
+    /// One of them has answered, or not.
+    #[serde(skip)]
+    Called(Id, Result<u32, AskError>),
     /// Say that you are there.
     #[serde(skip)]
     Stir,
@@ -44,6 +52,9 @@ pub(super) enum Msg {
     /// The outcome of a look-up of somebody.
     #[serde(skip)]
     Found(u32, Id, Result<ActorRef<Msg>, RemoteLookupError>),
+    /// The outcome of a look-up of a clerk.
+    #[serde(skip)]
+    FoundClerk(u32, Id, Result<ActorRef<Slip>, RemoteLookupError>),
     /// What came of a birth.
     #[serde(skip)]
     Hired(Birth, Result<ActorRef<Msg>, RemoteSpawnError>),
@@ -58,6 +69,41 @@ pub(super) enum Msg {
 impl Wire for Msg {
     const NAME: &'static str = "corelane.sim.Msg";
     type Form = Compact;
+}
+
+/// What clerks are told: bytes of any length, and no addresses, so that many that are alike share a head on their way.
+pub(super) struct Slip {
+    pub(super) token: Token,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Wire for Slip {
+    const NAME: &'static str = "corelane.sim.Slip";
+    type Form = Plain;
+}
+
+/// The three numbers of a token, and then the bytes.
+pub(super) enum Plain {}
+
+impl Codec<Slip> for Plain {
+    const ADDRESSES: bool = false;
+
+    fn encode(slip: &Slip, to: &mut [u8]) -> Result<usize, EncodeError> {
+        let Token { from, to: whom, no } = slip.token;
+        let (head, rest) = to.split_first_chunk_mut::<12>().ok_or(EncodeError::NoRoom)?;
+        for (to, number) in head.chunks_exact_mut(4).zip([from, whom, no]) {
+            to.copy_from_slice(&number.to_le_bytes());
+        }
+        rest.get_mut(..slip.bytes.len()).ok_or(EncodeError::NoRoom)?.copy_from_slice(&slip.bytes);
+        Ok(head.len() + slip.bytes.len())
+    }
+
+    fn decode(_: Envelope, body: &[u8]) -> Result<Slip, DecodeError> {
+        let (head, bytes) = body.split_first_chunk::<12>().ok_or(DecodeError::Malformed)?;
+        let number = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+        let token = Token { from: number(0), to: number(4), no: number(8) };
+        Ok(Slip { token, bytes: bytes.to_vec() })
+    }
 }
 
 /// What a child is made of.

@@ -6,9 +6,9 @@ use corelane_kernel::{
 };
 use corelane_shard::sim::note;
 
-use super::books::{Books, Whom};
+use super::books::{Books, ClerkAt, Whom};
 use super::habits::{FLOOD, PATIENCE, birth_named, name, url};
-use super::message::{Hire, Msg, Token, body};
+use super::message::{Hire, Msg, Slip, Token, body};
 use super::rules::{Act, Born, Decision, Found, How, Id, Life};
 use crate::resolve::{RemoteCtx, RemoteLookupError};
 use crate::spawning::RemoteSpawnError;
@@ -22,6 +22,7 @@ pub(super) struct Resident {
     /// Anchors do nothing by themselves.
     is_anchor: bool,
     pub(super) known: Vec<Whom>,
+    pub(super) clerks: Vec<ClerkAt>,
     pub(super) watching: Vec<(Address, Id)>,
 }
 
@@ -37,8 +38,8 @@ impl Resident {
     }
 
     fn made(books: &Books, id: Id, hire: Option<Hire>, is_anchor: bool) -> Resident {
-        let (host, known, watching) = (books.host_of(id), Vec::new(), Vec::new());
-        Resident { books: books.clone(), id, host, hire, is_anchor, known, watching }
+        let (host, known, clerks, watching) = (books.host_of(id), Vec::new(), Vec::new(), Vec::new());
+        Resident { books: books.clone(), id, host, hire, is_anchor, known, clerks, watching }
     }
 
     fn hear(&self, token: Token) {
@@ -53,6 +54,26 @@ impl Resident {
             self.known.remove(0);
         }
         self.known.push((id, at));
+    }
+
+    pub(super) fn know_clerk(&mut self, id: Id, at: ActorRef<Slip>) {
+        let books = &self.books;
+        self.clerks.retain(|(known, _)| *known != id && (books.is_alive(*known) || books.one_in(3)));
+        if self.clerks.len() >= 4 {
+            self.clerks.remove(0);
+        }
+        self.clerks.push((id, at));
+    }
+
+    /// Calls all whom it knows and who live, some of them behind as much as goes in many pieces.
+    fn call(&self, ctx: &mut Ctx<'_, Self>) {
+        for (whom, at) in self.known.iter().copied().filter(|(id, _)| self.books.is_alive(*id)) {
+            for _ in 0..if self.books.one_in(4) { 3 } else { 0 } {
+                self.talk_at_length((whom, at), 18_000, ctx);
+            }
+            self.books.calls(self.id, whom);
+            ctx.ask(at, PATIENCE[2], |reply| Msg::Hail(whom, reply), move |answer| Msg::Called(whom, answer));
+        }
     }
 
     /// Something has gone to the host of somebody, or has come from there.
@@ -78,7 +99,7 @@ impl Resident {
 }
 
 /// What an outcome of a look-up is to the rules.
-fn outcome(found: &Result<ActorRef<Msg>, RemoteLookupError>) -> Found {
+fn outcome<M>(found: &Result<ActorRef<M>, RemoteLookupError>) -> Found {
     match found {
         Ok(_) => Found::Them,
         Err(RemoteLookupError::NoSuchActor { .. }) => Found::Nobody,
@@ -140,6 +161,11 @@ impl Actor for Resident {
                 self.know(id, at);
                 self.react(ctx)
             }
+            Msg::Present(token, id, at) => {
+                self.hear(token);
+                self.know_clerk(id, at);
+                self.react(ctx)
+            }
             Msg::Hail(no, reply) => {
                 ctx.tell(reply, no);
                 Ok(())
@@ -155,6 +181,14 @@ impl Actor for Resident {
             }
             Msg::Flood => {
                 self.flood(FLOOD, ctx);
+                Ok(())
+            }
+            Msg::Call => {
+                self.call(ctx);
+                Ok(())
+            }
+            Msg::Called(whom, answer) => {
+                self.books.has_called(self.id, whom, answer);
                 Ok(())
             }
             Msg::Stir => {
@@ -176,6 +210,14 @@ impl Actor for Resident {
                 self.books.see(Act::LookedUp { by, no, found: outcome(&found), now });
                 if let Ok(at) = found {
                     self.know(id, at);
+                }
+                self.react(ctx)
+            }
+            Msg::FoundClerk(no, id, found) => {
+                let (by, now) = (self.id, ctx.now());
+                self.books.see(Act::LookedUp { by, no, found: outcome(&found), now });
+                if let Ok(at) = found {
+                    self.know_clerk(id, at);
                 }
                 self.react(ctx)
             }

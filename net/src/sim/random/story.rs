@@ -10,8 +10,9 @@ use corelane_shard::{Extension, On};
 
 use super::ambush::{Fault, Kind, Watchman};
 use super::books::Books;
+use super::clerk::Clerk;
 use super::habits::name;
-use super::message::{Hire, Msg};
+use super::message::{Hire, Msg, Slip};
 use super::resident::Resident;
 use super::rules::{Act, Id, Life};
 use super::weather::Weather;
@@ -29,6 +30,8 @@ const LONG: Duration = Duration::from_secs(60);
 struct Place {
     host: Host,
     life: Life,
+    /// Messages that its peers may send ahead, on each link.
+    credit: u64,
     /// What each shard's kernel had in use when it was new.
     at_first: Vec<[u32; 3]>,
 }
@@ -63,11 +66,15 @@ impl World {
     ) -> Result<World, Box<dyn Error>> {
         let mut cluster = Cluster::new(seed);
         cluster.endpoint = weather.endpoint.clone();
+        cluster.reactor.send_bytes = weather.send_bytes;
         let network = cluster.network();
         network.set_options(weather.network.clone());
         sim.add_world(Watchman(books.clone()));
         let places = (0..2 + dice.index(3)).map(|_| (1 + dice.index(2), None)).collect();
         let mut world = World { books, cluster, network, weather, cuts: BTreeSet::new(), places };
+        if world.weather.in_ring {
+            world.books.lay_ring(world.places.len() as u8);
+        }
         for host in world.numbers() {
             world.begin(sim, host, dice)?;
         }
@@ -91,9 +98,12 @@ impl World {
         let life = self.books.begin_life(host);
         let mut registry = Registry::new();
         registry.register::<Msg>()?;
+        registry.register::<Slip>()?;
         let books = self.books.clone();
         registry.spawns(move |hire: &Hire| Resident::child(&books, life, *hire))?;
         let shards = self.shards(host);
+        self.cluster.endpoint.link = self.weather.link(dice);
+        let credit = self.cluster.endpoint.link.credit_messages;
         let mut started = sim.start_host(self.cluster.plan(host, shards, registry))?;
         for (one, other) in self.cuts.iter().copied() {
             if [one, other].contains(&host) {
@@ -106,11 +116,12 @@ impl World {
         }
         for shard in 0..shards {
             self.settle(&started, life, shard, true)?;
+            self.settle_clerk(&started, life, shard)?;
         }
         for _ in 0..1 + dice.index(POPULATION) {
             self.settle(&started, life, dice.index(shards), false)?;
         }
-        *self.place(host) = Some(Place { host: started, life, at_first });
+        *self.place(host) = Some(Place { host: started, life, credit, at_first });
         Ok(())
     }
 
@@ -122,6 +133,18 @@ impl World {
         match host.system().spawn_named(On::Shard(shard), &name(id), make) {
             Ok(at) => self.books.settle(id, at),
             // There may be no memory for it.
+            Err(_) if self.weather.limits.memory => self.books.drop_one(id),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    /// A clerk is born.
+    fn settle_clerk(&self, host: &Host, life: Life, shard: usize) -> Told {
+        let id = self.books.be_born(life, shard, false);
+        let books = self.books.clone();
+        match host.system().spawn_named(On::Shard(shard), &name(id), move || Clerk::new(&books, id)) {
+            Ok(_) => self.books.settle_clerk(id),
             Err(_) if self.weather.limits.memory => self.books.drop_one(id),
             Err(error) => return Err(error.into()),
         }
@@ -320,7 +343,6 @@ impl World {
     /// What no gate may have at any time: a peer that broke the protocol, or more messages that wait for room than their sender
     /// has credit for.
     fn audit(&mut self) -> Told {
-        let most = self.weather.endpoint.link.credit_messages;
         for (shards, place) in &mut self.places {
             let Some(place) = place else { continue };
             for shard in 0..*shards {
@@ -331,7 +353,7 @@ impl World {
                 if audit.violations > 0 {
                     self.books.break_rule("peers keep to the protocol", what());
                 }
-                if audit.held_most > most {
+                if audit.held_most > place.credit {
                     self.books.break_rule("no more is held than there is credit for", what());
                 }
             }
@@ -356,12 +378,29 @@ impl World {
             }
         }
         // As long as it takes to give up whoever is silent, and to answer or end what was asked last.
-        sim.run_for(Duration::from_secs(20));
+        sim.run_for(Duration::from_secs(15));
+        self.books.calm_down();
+        sim.run_for(Duration::from_secs(5));
+        self.call(sim);
+        sim.run_for(Duration::from_secs(9));
+        self.books.called();
         self.reach(sim);
         sim.run_for(Duration::from_secs(10));
         self.books.reunion();
         self.books.rest(sim.now());
         self.count()
+    }
+
+    /// Everybody asks all whom it knows.
+    fn call(&mut self, sim: &mut Simulation) {
+        sim.note("roll call");
+        for host in self.numbers() {
+            let (shards, books) = (self.shards(host), self.books.clone());
+            let Some(place) = self.place(host) else { continue };
+            for (_, at) in (0..shards).flat_map(|shard| books.residents(place.life, shard)) {
+                place.host.tell(at, Msg::Call);
+            }
+        }
     }
 
     /// Each shard's anchor asks all those of other hosts, and everybody says something.
@@ -441,7 +480,7 @@ impl World {
                 let stats = endpoint.stats(shard)?;
                 let audit = place.host.call(shard, |scope| Endpoint::part(scope).map(|gate| gate.audit()))?;
                 let kept = [
-                    audit.map_or(1, |audit| audit.credit_kept),
+                    audit.map_or(1, |audit| audit.credit_kept + audit.bytes_kept),
                     stats.pending,
                     stats.held,
                     stats.signals,

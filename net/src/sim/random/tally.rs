@@ -10,6 +10,8 @@ pub struct Tally {
     pub heard: u64,
     /// Of these, such as came from another host.
     pub heard_from_afar: u64,
+    /// Messages that clerks took down.
+    pub slips: u64,
     /// Questions that were answered.
     pub answered: u64,
     /// Questions that had no answer in time.
@@ -52,14 +54,17 @@ pub struct Tally {
     pub restarts: u64,
     /// Shards that had messages of other hosts wait for room.
     pub held: u64,
+    /// Answers to calls when all was well again.
+    pub calls: u64,
 }
 
 impl Tally {
-    const fn named(&self) -> [(&'static str, u64); 24] {
+    const fn named(&self) -> [(&'static str, u64); 26] {
         [
             ("told", self.told),
             ("heard", self.heard),
             ("heard_from_afar", self.heard_from_afar),
+            ("slips", self.slips),
             ("answered", self.answered),
             ("unanswered", self.unanswered),
             ("notices", self.notices),
@@ -81,6 +86,7 @@ impl Tally {
             ("departures", self.departures),
             ("restarts", self.restarts),
             ("held", self.held),
+            ("calls", self.calls),
         ]
     }
 
@@ -95,6 +101,7 @@ impl Tally {
             (&mut self.told, other.told),
             (&mut self.heard, other.heard),
             (&mut self.heard_from_afar, other.heard_from_afar),
+            (&mut self.slips, other.slips),
             (&mut self.answered, other.answered),
             (&mut self.unanswered, other.unanswered),
             (&mut self.notices, other.notices),
@@ -116,6 +123,7 @@ impl Tally {
             (&mut self.departures, other.departures),
             (&mut self.restarts, other.restarts),
             (&mut self.held, other.held),
+            (&mut self.calls, other.calls),
         ] {
             *to += from;
         }

@@ -49,8 +49,12 @@ pub(super) struct Weather {
     pub(super) crash_one_in: u32,
     /// Signals and the like, one of which is followed by a fault.
     pub(super) ambush_one_in: u32,
+    /// Bytes that may wait at a socket.
+    pub(super) send_bytes: usize,
     pub(super) endpoint: EndpointConfig,
     pub(super) limits: Limits,
+    /// Each looks for others on the next host only, so that further ones are known by what is told.
+    pub(super) in_ring: bool,
 }
 
 impl Weather {
@@ -68,6 +72,7 @@ impl Weather {
         let fault_one_in = [0, 0, 6, 2][dice.index(4)];
         let crash_one_in = [0, 0, 10, 4][dice.index(4)];
         let ambush_one_in = [0, 6, 15, 40][dice.index(4)];
+        let pending_bytes = [2000, 4 << 20][dice.index(2)];
         let mut few = |most: usize, worlds: usize| (dice.index(worlds) == 0).then_some(most);
         let (watches, children, lookups, signals) = (few(1, 8), few(2, 5), few(3, 8), few(4, 12));
         let limits = Limits {
@@ -75,9 +80,9 @@ impl Weather {
             watches,
             children,
             lookups,
+            pending: pending_bytes < 1 << 20,
             memory,
         };
-        let chunk = [1024, 16 << 10][dice.index(2)];
         let most = EndpointConfig::default();
         let endpoint = EndpointConfig {
             system: SYSTEM.to_owned(),
@@ -87,25 +92,37 @@ impl Weather {
                 handshake: Duration::from_secs(2),
                 redial_first: Duration::from_millis(20),
                 redial_max: Duration::from_millis(500),
-                chunk,
-                streams_max: 1 + dice.index(4),
-                backlog_max: [2 * chunk, 64 << 20][dice.index(2)],
-                credit_bytes: [4 * chunk.max(4096) as u64, 4 << 20][dice.index(2)],
-                credit_messages: if memory {
-                    [300, 1 << 16][dice.index(2)]
-                } else {
-                    [2, 50, 1 << 16][dice.index(3)]
-                },
+                message_max: [20_000, most.link.message_max][dice.index(2)],
                 signals_max: signals.unwrap_or(most.link.signals_max),
                 ..most.link
             },
-            pending_bytes: [2000, 4 << 20][dice.index(2)],
+            pending_bytes,
             watches_max: watches.unwrap_or(most.watches_max),
             children_max: children.unwrap_or(most.children_max),
             lookups_max: lookups.unwrap_or(most.lookups_max),
             insecure_plaintext_beyond_loopback: true,
             ..most
         };
-        Weather { network, fault_one_in, crash_one_in, ambush_one_in, endpoint, limits }
+        let send_bytes = [16 << 10, 1 << 20][dice.index(2)];
+        let in_ring = dice.one_in(4);
+        Weather { network, fault_one_in, crash_one_in, ambush_one_in, send_bytes, endpoint, limits, in_ring }
+    }
+
+    /// What the links of one life may have under way: no two hosts need agree on it.
+    pub(super) fn link(&self, dice: &mut Dice) -> LinkConfig {
+        let chunk = [1024, 16 << 10][dice.index(2)];
+        LinkConfig {
+            frame_max: [(chunk as u32 + 64).max(4096), 64 << 10][dice.index(2)],
+            chunk,
+            streams_max: 1 + dice.index(4),
+            backlog_max: [2 * chunk, 64 << 20][dice.index(2)],
+            credit_bytes: [4 * chunk.max(4096) as u64, 4 << 20][dice.index(2)],
+            credit_messages: if self.limits.memory {
+                [300, 1 << 16][dice.index(2)]
+            } else {
+                [2, 50, 1 << 16][dice.index(3)]
+            },
+            ..self.endpoint.link
+        }
     }
 }

@@ -150,7 +150,7 @@ impl Hosts {
     }
 
     /// Whether one of two lives may have given the other up, or heard that it is over.
-    pub(super) fn may_give_up(&self, one: Life, other: Life) -> bool {
+    pub(in super::super) fn may_give_up(&self, one: Life, other: Life) -> bool {
         let over = |life: Life| self.lives[life].over;
         let trouble = self.trouble(one, other).is_some_and(|trouble| trouble.may_give_up);
         one != other && (self.anything || over(one) || over(other) || trouble)

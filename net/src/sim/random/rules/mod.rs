@@ -248,6 +248,8 @@ pub(super) struct Limits {
     pub(super) watches: Option<usize>,
     pub(super) children: Option<usize>,
     pub(super) lookups: Option<usize>,
+    /// Little may wait for a connection, or for room.
+    pub(super) pending: bool,
     /// The region and its queues may be full: where they are, what was asked for has no answer but a dead letter.
     pub(super) memory: bool,
 }
