@@ -10,11 +10,8 @@ use corelane_shard::sim::{Dice, note};
 
 use super::ambush::{Ambushes, Fault};
 use super::message::{Msg, Slip};
-use super::rules::{Act, Birth, Born, Broken, Found, How, Id, Life, Limits, Rules, Verdict};
+use super::rules::{Act, Birth, Born, Broken, First, Found, How, Id, Life, Limits, Rules, Verdict};
 use super::tally::Tally;
-
-/// What a trace notes where a rule is broken.
-pub(super) const BROKEN: &str = "BROKEN";
 
 /// Whom an actor may know.
 pub(super) type Whom = (Id, ActorRef<Msg>);
@@ -27,7 +24,7 @@ pub(super) struct Inner {
     tally: Tally,
     rules: Rules,
     faulty: bool,
-    broken: Option<Broken>,
+    first: First,
     /// Where each lives, as its own host knows it.
     at: BTreeMap<Id, ActorRef<Msg>>,
     /// Those who are always there, and in which life.
@@ -56,11 +53,10 @@ pub(super) struct Books(Arc<Mutex<Inner>>);
 
 impl Inner {
     fn settle(&mut self, verdict: Verdict) {
-        if let Err(broken) = verdict
-            && self.broken.is_none()
+        if self.first.settle(verdict)
+            && let Some(broken) = self.first.broken()
         {
-            note(format_args!("{BROKEN}: {broken}"));
-            self.broken = Some(broken);
+            note(format_args!("BROKEN: {broken}"));
         }
     }
 
@@ -102,7 +98,7 @@ impl Books {
             tally: Tally::default(),
             rules: Rules::new(limits),
             faulty,
-            broken: None,
+            first: First::default(),
             at: BTreeMap::new(),
             anchors: Vec::new(),
             clerks: Vec::new(),
@@ -146,13 +142,13 @@ impl Books {
         count(&mut self.open().tally);
     }
 
-    pub(super) fn close(&self) -> (Tally, Option<Broken>) {
+    pub(super) fn close(&self) -> (Tally, First) {
         let inner = self.open();
-        (inner.tally, inner.broken.clone())
+        (inner.tally, inner.first.clone())
     }
 
     pub(super) fn is_broken(&self) -> bool {
-        self.open().broken.is_some()
+        self.open().first.broken().is_some()
     }
 
     pub(super) fn break_rule(&self, rule: &'static str, what: String) {

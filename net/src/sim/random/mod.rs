@@ -31,7 +31,7 @@ mod weather;
 
 use std::fmt;
 
-use corelane_shard::sim::{Dice, Event, Options, Sim, SimError, Trace};
+use corelane_shard::sim::{Dice, Options, Sim, SimError, Trace};
 
 use self::books::Books;
 pub use self::rules::Broken;
@@ -110,11 +110,8 @@ impl RandomCluster {
         if let Some(text) = trace.failures.keys().find(|text| !text.ends_with("on purpose")) {
             books.break_rule("nothing fails but on purpose", text.clone());
         }
-        let (tally, broken) = books.close();
-        let broken_after = trace
-            .events
-            .iter()
-            .position(|(_, event)| matches!(event, Event::Note(text) if text.starts_with(books::BROKEN)));
+        let (tally, first) = books.close();
+        let (broken, broken_after) = (first.broken().cloned(), first.after());
         Ok(Outcome { trace, broken, broken_after, tally })
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use corelane_kernel::{Address, Group};
 
-use super::super::rules::{Act, Broken, Decision, Id, OUTSIDE, Reach, Rules};
+use super::super::rules::{Act, Broken, Decision, First, Id, OUTSIDE, Reach, Rules};
 use super::super::stage;
 use super::{Dice, Where, digest};
 
@@ -32,9 +32,7 @@ impl Drop for Settled {
 
 pub(super) struct Books {
     rules: Rules,
-    broken: Option<Broken>,
-    /// Events of the trace when that was noticed.
-    broken_after: Option<usize>,
+    first: First,
     dice: Dice,
     faulty: bool,
     /// Who has failed, last of all who failed last; some of them are decided about.
@@ -56,15 +54,6 @@ pub(super) struct Books {
     serial: u32,
 }
 
-impl Books {
-    fn break_rule(&mut self, broken: Broken) {
-        if self.broken.is_none() {
-            self.broken = Some(broken);
-            self.broken_after = stage::try_current().map(|stage| stage.events());
-        }
-    }
-}
-
 /// A handle to the books. Locked for moments only: no code of actors or drops runs meanwhile.
 #[derive(Clone)]
 pub(super) struct Town(Arc<Mutex<Books>>);
@@ -73,8 +62,7 @@ impl Town {
     pub(super) fn new(dice: Dice, faulty: bool, messages: u32, population: u32) -> Town {
         Town(Arc::new(Mutex::new(Books {
             rules: Rules::default(),
-            broken: None,
-            broken_after: None,
+            first: First::default(),
             dice,
             faulty,
             failed: Vec::new(),
@@ -122,10 +110,9 @@ impl Town {
             _ => {}
         }
         // What follows a broken rule means nothing.
-        if books.broken.is_none()
-            && let Err(broken) = books.rules.see(act)
-        {
-            books.break_rule(broken);
+        if books.first.broken().is_none() {
+            let verdict = books.rules.see(act);
+            books.first.settle(verdict);
         }
     }
 
@@ -191,21 +178,20 @@ impl Town {
 
     pub(super) fn check(&self, look: impl FnOnce(&mut Rules) -> Result<(), Broken>) {
         let books = &mut *self.books();
-        if books.broken.is_none()
-            && let Err(broken) = look(&mut books.rules)
-        {
-            books.break_rule(broken);
+        if books.first.broken().is_none() {
+            let verdict = look(&mut books.rules);
+            books.first.settle(verdict);
         }
     }
 
     pub(super) fn broken(&self, rule: &'static str, what: String) {
-        self.books().break_rule(Broken { rule, what });
+        self.books().first.settle(Err(Broken { rule, what }));
     }
 
     /// The first rule that was broken, and after how many events of the trace.
     pub(super) fn verdict(&self) -> (Option<Broken>, Option<usize>) {
         let books = self.books();
-        (books.broken.clone(), books.broken_after)
+        (books.first.broken().cloned(), books.first.after())
     }
 
     pub(super) fn is_faulty(&self) -> bool {

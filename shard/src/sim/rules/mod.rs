@@ -42,6 +42,8 @@ use std::time::Duration;
 
 use corelane_kernel::Time;
 
+use super::stage;
+
 use self::answers::Answers;
 use self::families::Births;
 use self::lacks::Lacks;
@@ -286,9 +288,44 @@ impl fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
-type Verdict = Result<(), Broken>;
+/// What a rule says of something that happened.
+pub type Verdict = Result<(), Broken>;
 
-fn check(holds: bool, rule: &'static str, what: impl FnOnce() -> String) -> Verdict {
+/// The first rule that was broken in a world, and when: what comes after it may be its consequence.
+#[derive(Clone, Debug, Default)]
+pub struct First {
+    broken: Option<Broken>,
+    after: Option<usize>,
+}
+
+impl First {
+    /// A rule has spoken. Says whether this is the first that was broken.
+    pub fn settle(&mut self, verdict: Verdict) -> bool {
+        let Err(broken) = verdict else { return false };
+        let first = self.broken.is_none();
+        if first {
+            self.after = stage::try_current().map(|stage| stage.events());
+            self.broken = Some(broken);
+        }
+        first
+    }
+
+    /// The rule, if there is one.
+    pub fn broken(&self) -> Option<&Broken> {
+        self.broken.as_ref()
+    }
+
+    /// How many of the trace's events had happened by then; `None` where it was found after the world's end.
+    pub fn after(&self) -> Option<usize> {
+        self.after
+    }
+}
+
+/// That this holds, or that this rule is broken by that.
+///
+/// # Errors
+/// [`Broken`].
+pub fn check(holds: bool, rule: &'static str, what: impl FnOnce() -> String) -> Verdict {
     if holds { Ok(()) } else { Err(Broken { rule, what: what() }) }
 }
 

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use corelane_kernel::Time;
 pub use corelane_shard::sim::rules::Broken;
+pub(super) use corelane_shard::sim::rules::{First, Verdict, check};
 
 use self::families::Families;
 use self::hosts::Hosts;
@@ -35,12 +36,6 @@ pub(super) type Birth = u32;
 
 /// How long a link takes to open.
 const OPENS: Duration = Duration::from_secs(5);
-
-pub(super) type Verdict = Result<(), Broken>;
-
-fn check(holds: bool, rule: &'static str, what: impl FnOnce() -> String) -> Verdict {
-    if holds { Ok(()) } else { Err(Broken { rule, what: what() }) }
-}
 
 /// How a watched actor is said to have ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
