@@ -11,6 +11,7 @@ mod courses;
 mod crowds;
 mod families;
 mod family;
+mod foreman;
 mod forged;
 mod gateways;
 mod guarded;
