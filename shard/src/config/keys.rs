@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use corelane_kernel::Group;
+use corelane_kernel::limits::SHARDS_MAX;
 
 use super::builder::{
     BLOCKING_THREADS, Builder, LANE_BYTES, REGION_BYTES_MAX, REGION_BYTES_MIN, SHUTDOWN_WITHIN_MAX,
@@ -17,7 +18,6 @@ use super::value::{Allowed, Value};
 use crate::deploy::{Deployment, RouteesOn, RouterKind, host_named};
 use crate::idle::Idle;
 use crate::spawn::On;
-use crate::topology::SHARDS_MAX;
 
 /// What every variable of the environment begins with.
 pub(crate) const PREFIX: &str = "CORELANE_";

@@ -38,7 +38,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 pub use self::list::{CORE_NUMBER_MAX, CoreList, CoreListError, format_core_list, parse_core_list};
-pub use self::plan::{Placement, Plan, Request, SHARDS_MAX, plan};
+pub use self::plan::{Placement, Plan, Request, plan};
 pub use self::plan_error::{PlanError, Warning};
 pub use self::read::Roots;
 pub use crate::affinity::{PinError, pin_current_thread};

@@ -21,12 +21,10 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use corelane_kernel::limits::SHARDS_MAX;
+
 use super::plan_error::{PlanError, Warning};
 use super::{Cache, Quota, Topology, counted, format_core_list, group_by_physical_core};
-
-/// The most shards that a plan has. Lanes join every pair of shards, so a slip of the keyboard here would
-/// mean millions of lanes.
-pub const SHARDS_MAX: usize = 1024;
 
 /// What is asked of [`plan()`]: how many shards, on which cores. Each may be left open.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,9 @@
 //! Choosing: the rules in the order of their strength.
 
+use corelane_kernel::limits::SHARDS_MAX;
+
 use super::fake::Fake;
-use crate::topology::{Plan, PlanError, Quota, Request, SHARDS_MAX, Topology, Warning, plan};
+use crate::topology::{Plan, PlanError, Quota, Request, Topology, Warning, plan};
 
 /// The plan for a request that can be met.
 fn planned(topology: &Topology, request: Request) -> Plan {
