@@ -1,7 +1,7 @@
 //! Back-off: how long to wait each time, longer and longer up to a bound, and never quite the same.
 //!
 //! One schedule for all that waits before it tries again: restarts ([`Strategy::backoff`](crate::Strategy::backoff)),
-//! attempts of an actor's own ([`Ctx::delay`](crate::Ctx::delay)), and the patterns that retry. All in whole nanoseconds
+//! attempts of an actor's own ([`Ctx::delay_after`](crate::Ctx::delay_after)), and the patterns that retry. All in whole nanoseconds
 //! and per cent: the same numbers from the dice give the same delays on any machine. Jitter only shortens, so that
 //! [`Backoff::max`] is a bound.
 
@@ -22,7 +22,7 @@ use core::time::Duration;
 /// ```
 ///
 /// What makes no sense is refused where an error can be given ([`Delays::new`](crate::pattern::Delays::new), and the
-/// patterns that take one). A [`Strategy`](crate::Strategy) and [`Ctx::delay`](crate::Ctx::delay) take it for the nearest
+/// patterns that take one). A [`Strategy`](crate::Strategy) and [`Ctx::delay_after`](crate::Ctx::delay_after) take it for the nearest
 /// that does: delays that do not shrink, no delay longer than `max`, jitter of at most the whole delay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a back-off does nothing by itself: give it to what waits"]
@@ -39,7 +39,7 @@ pub struct Backoff {
     /// What jitter is drawn from, where each has delays of its own: in [`Delays`](crate::pattern::Delays) and the
     /// patterns. The same seed gives the same delays, so give each actor another, for instance from its name or number.
     /// Without jitter it means nothing. A kernel has dice of its own, for the restarts of all its actors and for
-    /// [`Ctx::delay`](crate::Ctx::delay), and does not look at it.
+    /// [`Ctx::delay_after`](crate::Ctx::delay_after), and does not look at it.
     pub seed: u64,
 }
 

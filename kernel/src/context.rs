@@ -463,9 +463,9 @@ impl<'k, A: Actor> Ctx<'k, A> {
         self.kernel.tell_every(self.cell, key.into(), period, period, message)
     }
 
-    /// How long a back-off waits after so many attempts; see [`Scope::delay`].
-    pub fn delay(&mut self, backoff: &Backoff, attempts: u32) -> Duration {
-        self.scope().delay(backoff, attempts)
+    /// How long a back-off waits after so many attempts; see [`Scope::delay_after`].
+    pub fn delay_after(&mut self, backoff: &Backoff, attempts: u32) -> Duration {
+        self.scope().delay_after(backoff, attempts)
     }
 
     /// Runs [`Actor::alarm`] after a time, once: a timer that needs no message, so that what only the actor tells

@@ -273,14 +273,14 @@ impl<'k> Scope<'k> {
     ///         Ok(())
     ///     }
     ///     fn terminated(&mut self, _: &Terminated, ctx: &mut Ctx<'_, Self>) -> Outcome {
-    ///         let delay = ctx.delay(&self.backoff, self.attempts);
+    ///         let delay = ctx.delay_after(&self.backoff, self.attempts);
     ///         self.attempts += 1;
     ///         ctx.set_timer("again", delay, Msg::Again)?;
     ///         Ok(())
     ///     }
     /// }
     /// ```
-    pub fn delay(&mut self, backoff: &Backoff, attempts: u32) -> Duration {
+    pub fn delay_after(&mut self, backoff: &Backoff, attempts: u32) -> Duration {
         backoff.delay_after(attempts, &mut self.kernel.dice)
     }
 

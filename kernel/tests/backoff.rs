@@ -310,7 +310,7 @@ fn a_parent_that_spawns_a_stopped_child_again_has_the_same_waits() {
             Ok(())
         }
         fn terminated(&mut self, _: &Terminated, ctx: &mut Ctx<'_, Self>) -> Outcome {
-            let delay = ctx.delay(&self.backoff, self.attempts);
+            let delay = ctx.delay_after(&self.backoff, self.attempts);
             self.attempts += 1;
             ctx.set_timer("again", delay, None)?;
             Ok(())

@@ -155,7 +155,7 @@ impl Strategy {
     /// ```
     ///
     /// This is for children that *fail*. One that stops is gone, and its address with it: a parent that wants another
-    /// watches it and spawns the next after [`Ctx::delay`](crate::Ctx::delay).
+    /// watches it and spawns the next after [`Ctx::delay_after`](crate::Ctx::delay_after).
     pub const fn backoff(mut self, backoff: Backoff) -> Strategy {
         self.backoff = Some(backoff);
         self

@@ -325,7 +325,7 @@ where
             (Some(life), Some(backoff)) => {
                 let now = ctx.scope().now();
                 let before = if now.since(life.since) < backoff.max { life.before } else { 0 };
-                (before.saturating_add(1), ctx.delay(&backoff, before))
+                (before.saturating_add(1), ctx.delay_after(&backoff, before))
             }
             _ => (0, Duration::ZERO),
         };

@@ -129,7 +129,7 @@ where
         match (step, self.again) {
             (Step::Again, Some(backoff)) => {
                 let before = self.order.hall.again(self.order.number);
-                let wait = ctx.delay(&backoff, before.saturating_sub(1));
+                let wait = ctx.delay_after(&backoff, before.saturating_sub(1));
                 self.wait_for(wait, ctx);
             }
             _ => self.give(ctx),
