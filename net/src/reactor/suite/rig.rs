@@ -8,7 +8,7 @@ use super::Open;
 use crate::buffers::Chunk;
 use crate::reactor::{Address, EventKind, Options, Reactor, ReactorConfig, SocketId};
 
-/// How often something is looked for before it is waited for.
+/// Some more than once.
 const LOOKS: u32 = 64;
 /// Met only by a reactor that is broken.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -36,6 +36,8 @@ pub(super) struct Rig {
     pub(super) kept: Option<Vec<Chunk>>,
     /// Accepted connections are read at once.
     pub(super) resumes: bool,
+    /// How often something is looked for before it is waited for.
+    pub(super) looks: u32,
 }
 
 pub(super) fn small() -> ReactorConfig {
@@ -44,7 +46,7 @@ pub(super) fn small() -> ReactorConfig {
 
 impl Rig {
     pub(super) fn new(open: Open, config: &ReactorConfig) -> Option<Rig> {
-        Some(Rig { reactor: open(config)?, seen: BTreeMap::new(), kept: None, resumes: true })
+        Some(Rig { reactor: open(config)?, seen: BTreeMap::new(), kept: None, resumes: true, looks: LOOKS })
     }
 
     pub(super) fn of(&mut self, socket: SocketId) -> &mut Seen {
@@ -98,7 +100,7 @@ impl Rig {
             }
             assert!(Instant::now() < until, "{what}: {:?} {:?}", self.reactor, self.seen);
             // As a shard does that is idle.
-            if !(0..LOOKS).any(|_| self.reactor.has_input()) {
+            if !(0..self.looks).any(|_| self.reactor.has_input()) {
                 self.reactor.park(Some(Duration::from_millis(20)));
             }
         }

@@ -276,6 +276,7 @@ fn who_has_no_place_for_a_registered_descriptor_is_served_all_the_same() {
 fn what_has_come_is_left_to_the_wait_where_waits_coalesce() {
     let config = ReactorConfig { coalesce: Duration::from_micros(50), ..small() };
     let Some(mut rig) = Rig::new(open_uring, &config) else { return };
+    rig.looks = 0;
     let (listener, address) = rig.listen();
     let clients: Vec<_> = (0..8).map(|_| rig.connect(&address)).collect();
     rig.until("all are accepted", |rig| rig.of(listener).accepted.len() == 8 && !rig.reactor.has_input());
@@ -324,6 +325,7 @@ fn speak_until_waits_coalesce(rig: &mut Rig) -> (Vec<SocketId>, Vec<SocketId>) {
 fn a_wait_for_several_ends_when_nothing_comes_or_somebody_rings() {
     let config = ReactorConfig { coalesce: Duration::from_millis(5), ..small() };
     let Some(mut rig) = Rig::new(open_uring, &config) else { return };
+    rig.looks = 0;
     let (clients, servers) = speak_until_waits_coalesce(&mut rig);
     let waker = rig.reactor.waker();
     for n in 1..=20 {
@@ -345,6 +347,7 @@ fn a_wait_for_several_ends_when_nothing_comes_or_somebody_rings() {
 fn waits_that_are_not_to_coalesce_end_with_the_first_that_comes() {
     let config = ReactorConfig { coalesce: Duration::from_millis(5), ..small() };
     let Some(mut rig) = Rig::new(open_uring, &config) else { return };
+    rig.looks = 0;
     let (clients, servers) = speak_until_waits_coalesce(&mut rig);
     rig.reactor.set_coalescing(false);
     let before = rig.reactor.counters().coalesced;
