@@ -13,7 +13,7 @@ use crate::letters::DeadReason;
 use crate::limits::RECORD_HEAD;
 use crate::parcel;
 use crate::pool::Handle;
-use crate::record::{Head, Kind};
+use crate::record::{Head, Kind, Payload};
 use crate::region::NONE;
 use crate::side::{Chain, Side};
 
@@ -169,7 +169,7 @@ impl Kernel {
         let payload = unsafe { record.add(RECORD_HEAD) };
         if head.kind == Kind::TimerDue {
             // SAFETY: the payload of this kind is a timer's number and serial.
-            let (number, serial) = unsafe { crate::record::Payload::<(u32, u32)>::take(payload) };
+            let (number, serial) = unsafe { Payload::<(u32, u32)>::take(payload) };
             self.fire_waiting(cell, number, serial);
             return;
         }
@@ -265,6 +265,36 @@ impl Kernel {
             self.give_credit(address);
             self.bury(to, TellError::Full(message));
         }
+    }
+
+    /// Gives an actor what it asked for itself past its queue: it handles it now, or it waits at the actor where that cannot
+    /// run. It comes back where some actor's code runs, and where it is to wait and there is no room.
+    pub(crate) fn give_now<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), M> {
+        let (address, cell) = (to.address(), to.address().index);
+        if self.running() != NONE {
+            return Err(message);
+        }
+        if !self.is_actor(address) {
+            let letter = self.letter(address, core::any::type_name::<M>(), DeadReason::NoActor);
+            self.publish_letter(letter, core::any::TypeId::of::<M>());
+            drop(message);
+            return Ok(());
+        }
+        let gate = self.memory.header(cell).identity.get().gate();
+        if matches!(gate, Gate::Suspended | Gate::Backlog | Gate::Starting)
+            && (self.need_side(cell).is_err() || !parcel::has_room(&mut self.memory, Payload::<M>::WORDS))
+        {
+            return Err(message);
+        }
+        self.handled += 1;
+        // SAFETY: an actor of this address takes messages of type `M`.
+        unsafe { self.hand_over(cell, message, false) };
+        self.set_running(NONE);
+        if self.pressing {
+            self.run_pressing();
+            self.set_running(NONE);
+        }
+        Ok(())
     }
 
     /// Takes back what [`Kernel::take_credit`] took; of one that is gone that was nothing.

@@ -56,6 +56,19 @@ impl<'k> Scope<'k> {
         self.kernel.answer(to, message);
     }
 
+    /// Gives an actor of this kernel what it asked for itself past its queue, so that nothing is lost where that is full: it
+    /// handles the message before this returns, or the message waits at the actor where that cannot run now. For one that is
+    /// gone it becomes a dead letter.
+    ///
+    /// Between turns only, so for a driver, and what it drives: extensions, futures.
+    ///
+    /// # Errors
+    /// The message, where an actor's code runs, or where it would have to wait and the region is used up: to be given again
+    /// later.
+    pub fn hand_over<M: Send + 'static>(&mut self, to: ActorRef<M>, message: M) -> Result<(), M> {
+        self.kernel.give_now(to, message)
+    }
+
     /// Spawns a top-level actor from its state. Its `started` runs before its first message. It cannot be restarted: a
     /// decision to do so stops it.
     ///

@@ -5,6 +5,7 @@
 //! - **In**: what comes over a connection is read where it lies ([`inbound`]) and told at once. Signals are noted as
 //!   [`Todo`]s and done when the link is done with the bytes, since they may speak to it again.
 //! - **TLS**, where it is spoken, stands between a connection and its link ([`secure`]).
+//! - **Outcomes** of what actors asked for are handed to them whatever is full ([`outcomes`]).
 //! - **Links** say what is to be done about connections ([`slot`]); the gate does it ([`connections`]), and calls each link by
 //!   its time.
 //!
@@ -20,6 +21,7 @@ mod line;
 mod lines;
 mod lookups;
 mod nearby;
+mod outcomes;
 mod row;
 mod secure;
 mod slot;
@@ -46,6 +48,7 @@ use course::Course;
 use line::Spares;
 use lines::Lines;
 use lookups::{Lookups, Mail, Then};
+use outcomes::Outcomes;
 use slot::Slot;
 pub use stats::GateStats;
 use todo::Todo;
@@ -114,6 +117,7 @@ struct Inner {
     todo: Vec<Todo>,
     lookups: Lookups,
     births: Births,
+    outcomes: Outcomes,
     mail: Arc<Mail>,
     /// Ends of lives that this shard's links have heard of.
     ends: u64,
@@ -143,6 +147,7 @@ impl Gate {
                 this: this.clone(),
                 lookups: Lookups::new(shared.config.lookups_max),
                 births: Births::default(),
+                outcomes: Outcomes::default(),
                 shared,
                 shard,
                 census,
@@ -246,6 +251,7 @@ impl Rider for Gate {
             }
         }
         self.work_off(scope);
+        self.hand_over_outcomes(scope);
     }
 
     fn submit(&self) {
@@ -254,7 +260,10 @@ impl Rider for Gate {
 
     fn has_input(&self) -> bool {
         let inner = self.inner.borrow();
-        !inner.todo.is_empty() || !inner.dirty.is_empty() || !inner.mail.is_empty()
+        !inner.todo.is_empty()
+            || !inner.dirty.is_empty()
+            || !inner.mail.is_empty()
+            || inner.outcomes.are_fresh()
     }
 
     fn next_deadline(&self) -> Option<Time> {
@@ -264,7 +273,8 @@ impl Rider for Gate {
         }
         // A system that ends is left as soon as its actors are gone. The kernel may have room whenever it has had a turn.
         let ends = !inner.left.get() && inner.shared.handle.is_shutting_down();
-        let soon = (ends || !inner.holding.is_empty()).then(|| inner.now + Duration::from_millis(1));
+        let waits = !inner.holding.is_empty() || !inner.outcomes.is_empty();
+        let soon = (ends || waits).then(|| inner.now + Duration::from_millis(1));
         let link = inner.deadlines.first().map(|(at, _)| *at);
         let stranger = inner.strangers.front().map(|(at, _)| *at);
         let handshake = inner.handshakes.front().map(|(at, _)| *at);

@@ -15,10 +15,11 @@ use corelane_kernel::router::{
     AnyStrategy, Evicted, KeyOf, PoolError, Resizer, RoundRobin, Routee, Router, Strategy,
 };
 use corelane_kernel::{Actor, Address, Backoff, Ctx, Group, TellError};
-use corelane_shard::{DeployPool, DeployPoolError, RouteesOn, SpreadPool};
+use corelane_shard::{DeployPool, DeployPoolError, Extension, RouteesOn, SpreadPool};
 
 use self::source::{Afar, Hosts, Troubles};
 use crate::codec::Props;
+use crate::endpoint::Endpoint;
 
 pub use self::source::PoolTrouble;
 
@@ -233,9 +234,8 @@ impl<P: Props + Clone, S, const N: usize> RemotePool<P, S, N> {
         self
     }
 
-    /// Has this actor told what `then` makes of each trouble with a host, besides what the pool does about it. Its mailbox
-    /// bound does not keep that out, but it waits as other messages do while nobody is in the pool. To be called before the
-    /// start.
+    /// Has this actor told what `then` makes of each trouble with a host, besides what the pool does about it. Nothing that is
+    /// full keeps that out, but it waits as other messages do while nobody is in the pool. To be called before the start.
     pub fn report_to<B: Actor>(
         &mut self,
         ctx: &mut Ctx<'_, B>,
@@ -243,7 +243,11 @@ impl<P: Props + Clone, S, const N: usize> RemotePool<P, S, N> {
     ) {
         let owner = ctx.me();
         let report = Rc::new(move |trouble, scope: &mut corelane_kernel::Scope<'_>| {
-            scope.answer(owner, then(trouble));
+            let told = then(trouble);
+            match Endpoint::part(scope) {
+                Some(gate) => gate.answer(owner, told),
+                None => scope.answer(owner, told),
+            }
         });
         self.inner.source().troubles.report.replace(Some(report));
     }

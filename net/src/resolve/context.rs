@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use corelane_kernel::{Actor, ActorRef, Ctx, Wire};
+use corelane_kernel::{Actor, ActorRef, Ctx, Scope, Wire};
 use corelane_shard::{Extension, Handle};
 
 use super::error::RemoteLookupError;
@@ -14,7 +14,9 @@ use crate::spawning::RemoteChildSpawner;
 /// What a [`Ctx`] can do on a shard of a system with an [`Endpoint`].
 pub trait RemoteCtx<A: Actor> {
     /// Looks an actor up that takes messages of type `M`, and tells this actor what `then` makes of the answer; see
-    /// [`Endpoint::lookup`].
+    /// [`Endpoint::lookup`]. As long as this actor lives, exactly one message comes of it, whatever is full; it overtakes what
+    /// waits in its queue. (Only where the system has no endpoint, which is said by way of that queue, it is refused with
+    /// others.)
     ///
     /// ```
     /// # use std::time::Duration;
@@ -145,9 +147,13 @@ impl<A: Actor> RemoteCtx<A> for Ctx<'_, A> {
         let mut scope = self.scope();
         match (url.parse::<AnyUrl>(), Endpoint::part(&mut scope).cloned()) {
             (Ok(url), Some(gate)) => {
-                gate.lookup::<M>(&mut scope, url, within, move |scope, found| scope.answer(me, then(found)));
+                let then = {
+                    let gate = gate.clone();
+                    move |_: &mut Scope<'_>, found| gate.answer(me, then(found))
+                };
+                gate.lookup::<M>(&mut scope, url, within, then);
             }
-            (Err(error), _) => scope.answer(me, then(Err(error))),
+            (Err(error), Some(gate)) => gate.answer(me, then(Err(error))),
             (_, None) => scope.answer(me, then(Err(RemoteLookupError::NoEndpoint))),
         }
     }

@@ -25,6 +25,7 @@ mod nearby;
 mod netlink;
 #[cfg(unix)]
 mod other;
+mod outcomes;
 #[cfg(target_os = "linux")]
 mod parted;
 mod pki;
