@@ -98,6 +98,12 @@ impl Handle {
         self.shared.run_on(shard, call)
     }
 
+    /// Whether a shard is lost, with all who lived there: its thread has ended by a panic that nobody caught. So are all at the
+    /// end of the system.
+    pub fn is_lost(&self, shard: usize) -> bool {
+        self.shared.is_lost(shard)
+    }
+
     /// Runs blocking `work` on the system's pool, and does not wait for it: from any thread. An actor has
     /// [`ShardCtx::offload`](crate::ShardCtx::offload), which tells it the result. A system that shuts down may drop the closure
     /// instead.

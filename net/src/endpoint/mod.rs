@@ -79,10 +79,13 @@ impl Shared {
         Ok(())
     }
 
-    /// The shard of the next child that may live anywhere: all in turn.
+    /// The shard of the next child that may live anywhere: all in turn, but for those that are lost.
     pub(crate) fn next_child(&self) -> u16 {
-        let shard = self.children.fetch_add(1, Ordering::Relaxed) % self.handle.shards();
-        u16::try_from(shard).unwrap_or(0)
+        let next = || self.children.fetch_add(1, Ordering::Relaxed) % self.handle.shards();
+        let first = next();
+        let others = (1..self.handle.shards()).map(|_| next());
+        let shard = std::iter::once(first).chain(others).find(|shard| !self.handle.is_lost(*shard));
+        u16::try_from(shard.unwrap_or(first)).unwrap_or(0)
     }
 
     /// The port of a shard, which is taken. `None` in a simulated network.
