@@ -320,6 +320,28 @@ impl<'k, A: Actor> Ctx<'k, A> {
         self.kernel.request_stop(actor.into());
     }
 
+    /// Asks an actor to stop once it has handled what this core has told it until now; see [`Scope::retire`]. Of itself, an
+    /// actor so asks to handle what waits for it before it ends.
+    ///
+    /// ```
+    /// # use corelane_kernel::{Actor, ActorRef, Ctx, Outcome, Terminated};
+    /// # struct Uploader { store: ActorRef<u64> }
+    /// # impl Actor for Uploader {
+    /// #     type Msg = ();
+    /// #     fn receive(&mut self, (): (), ctx: &mut Ctx<'_, Self>) -> Outcome {
+    /// ctx.watch(self.store)?;
+    /// ctx.tell(self.store, 1);
+    /// ctx.tell(self.store, 2);
+    /// // It handles both first.
+    /// ctx.retire(self.store);
+    /// #         Ok(())
+    /// #     }
+    /// # }
+    /// ```
+    pub fn retire(&mut self, actor: impl Into<Address>) {
+        self.kernel.retire_anywhere(actor.into());
+    }
+
     /// Stops this actor when its handler returns.
     pub fn stop_self(&mut self) {
         let me = self.kernel.address_of(self.cell);

@@ -5,11 +5,14 @@
 //! in the group's list of such. When the queue has passed that position, all that was told before has been handled, or waits
 //! at the actor (because that is suspended, say), which then stops with the last of it.
 //!
+//! To another core a call goes behind the messages in their lane, to another host a word behind those on their link.
+//!
 //! Restarts change nothing of this. An actor that ends before leaves the list.
 
 use crate::address::{Address, Gate};
 use crate::kernel::Kernel;
 use crate::region::NONE;
+use crate::scope::Scope;
 
 /// Behind what an actor is to stop.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,12 +26,32 @@ pub(crate) enum Retirement {
 }
 
 impl Kernel {
+    /// Stops an actor, wherever it lives, when it has handled what this kernel has told it until now.
+    pub(crate) fn retire_anywhere(&mut self, whom: Address) {
+        if whom.place == self.place {
+            return self.retire(whom);
+        }
+        let seen_to = if self.is_beyond_place(whom.place) {
+            self.retire_away(whom)
+        } else {
+            // Behind the messages in the lane.
+            let behind = move |scope: &mut Scope<'_>| scope.kernel().retire(whom);
+            self.call_away(whom.place.shard(), behind).is_ok()
+        };
+        if !seen_to {
+            self.request_stop(whom);
+        }
+    }
+
     /// Stops an actor of this kernel when it has handled what it was told here until now. One that retires already goes
     /// on for as long. One without a side record, which whoever is or was watched has, is stopped at once where there is no
     /// room for one.
     pub(crate) fn retire(&mut self, whom: Address) {
         let cell = whom.index;
-        if !self.is_actor(whom) || self.memory.header(cell).identity.get().gate() == Gate::Stopping {
+        if cell == self.root
+            || !self.is_actor(whom)
+            || self.memory.header(cell).identity.get().gate() == Gate::Stopping
+        {
             return;
         }
         let Ok(side) = self.need_side(cell) else { return self.request_stop(whom) };

@@ -107,6 +107,18 @@ impl<'k> Scope<'k> {
         self.kernel.request_stop(actor.into());
     }
 
+    /// Asks an actor, wherever it lives, to stop once it has handled what this kernel has told it until now: where a
+    /// [stop](Scope::stop) overtakes messages, this comes behind them. Also what waits at one that is suspended is handled, when
+    /// it goes on. What it has stashed by then, and what others tell it meanwhile, may become dead letters. Nothing happens if it
+    /// is gone.
+    ///
+    /// On this core nothing is lost for want of memory. One on another core is stopped at once, and what waits for it becomes
+    /// dead letters, if the way there is full. On another host all is handled that gets there; one that cannot be told to, since
+    /// its host does not know how, is stopped at once.
+    pub fn retire(&mut self, actor: impl Into<Address>) {
+        self.kernel.retire_anywhere(actor.into());
+    }
+
     /// Asks every top-level actor of this kernel to stop, and with them all others, but for those whose parents live on
     /// other shards: these stop with their parents. Children of parents on other hosts are asked as well.
     pub fn stop_all(&mut self) {

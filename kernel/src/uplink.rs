@@ -109,6 +109,14 @@ pub trait Uplink: 'static {
     /// An actor there is to stop.
     fn stop(&mut self, target: Address);
 
+    /// An actor there is to stop once it has handled what was told to it before over this uplink: for [`Scope::retire`] there,
+    /// behind that. Says whether it will be, or no way leads there any more; if neither, it is [stopped](Uplink::stop). Unless
+    /// implemented, it is.
+    fn retire(&mut self, target: Address) -> bool {
+        let _ = target;
+        false
+    }
+
     /// The parent of a child there, for which an outpost stands here, orders something of it: for
     /// [`Scope::order_for`] there, once and in order. Unless implemented, no way leads to any child.
     ///
@@ -247,6 +255,11 @@ impl Kernel {
             }
             None => self.signal_away(target, Kind::Stop, ()).is_ok(),
         }
+    }
+
+    /// Asks an actor of another realm to stop behind what it was told. Says whether that is seen to.
+    pub(crate) fn retire_away(&mut self, target: Address) -> bool {
+        self.uplink_to(target).is_some_and(|uplink| uplink.retire(target))
     }
 
     /// Orders something of a child elsewhere.

@@ -4,8 +4,8 @@
 //! from one factory and watched; they are ordinary children, supervised as such, and stop with their owner. A resizer,
 //! if there is one, looks at their load between messages.
 //!
-//! A routee that is to go is *retired*: no message is routed to it any more, it handles what it was told, then it stops. On
-//! the owner's core that needs no memory (see `retiring`); to another core a call goes behind the messages in their lane.
+//! A routee that is to go is *retired*: no message is routed to it any more, it handles what it was told, then it stops; see
+//! `retiring`.
 
 use core::fmt::{self, Write};
 
@@ -20,7 +20,6 @@ use crate::address::{ActorRef, Address, Group};
 use crate::context::Ctx;
 use crate::error::{SpawnError, TellError};
 use crate::limits::{NAME_MAX, ROUTEES_DEFAULT};
-use crate::scope::Scope;
 
 /// Routees of one type, spawned and supervised by the actor that holds the pool; up to `N` of them.
 ///
@@ -315,12 +314,12 @@ where
     /// routee.
     ///
     /// On this core nothing is lost for want of memory. One on another core is stopped at once, and what waits for it
-    /// becomes dead letters, if the way there is full; so is one on another host.
+    /// becomes dead letters, if the way there is full. On another host all is handled that gets there; see [`Ctx::retire`].
     pub fn retire<B: Actor>(&mut self, ctx: &mut Ctx<'_, B>, routee: impl Into<Address>) -> bool {
         let routee = routee.into();
         let known = self.release(ctx, routee);
         if known {
-            retire_behind_messages(ctx, routee);
+            ctx.retire(routee);
         }
         known
     }
@@ -409,17 +408,5 @@ where
 impl<A: Actor, S: fmt::Debug, F, const N: usize> fmt::Debug for Pool<A, S, F, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Pool<{}>({:?})", core::any::type_name::<A>(), self.router)
-    }
-}
-
-/// Has an actor stop once it has handled what this one has told it.
-fn retire_behind_messages<B: Actor>(ctx: &mut Ctx<'_, B>, whom: Address) {
-    let (here, there) = (ctx.scope().place(), whom.place());
-    if here == there {
-        return ctx.scope().kernel().retire(whom);
-    }
-    let behind = move |scope: &mut Scope<'_>| scope.kernel().retire(whom);
-    if !here.same_realm(there) || ctx.scope().call_on(there.shard(), behind).is_err() {
-        ctx.stop(whom);
     }
 }

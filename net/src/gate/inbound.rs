@@ -9,6 +9,7 @@ use corelane_kernel::{
 
 use super::adoptions::Adoption;
 use super::lookups::{Asker, Lookups, Mail, Origin};
+use super::retirements::{Retirements, Retiring, take_in};
 use super::row::Row;
 use super::{Inner, Todo};
 use crate::buffers::{Buffer, Chunk};
@@ -102,6 +103,7 @@ impl Inner {
                 last_reader: &mut self.last_reader,
                 mail: &self.mail,
                 lookups: &mut self.lookups,
+                retirements: &mut self.retirements,
                 todo: &mut self.todo,
                 scope,
             };
@@ -134,8 +136,19 @@ impl Inner {
                     Ok(()) => {}
                     Err(Undelivered::Full) => break,
                     Err(why) => {
-                        refused(head, why);
-                        of.link.refuse(why);
+                        let (guard, trusts) = (of.guard.as_deref(), shared.trust.is_none());
+                        let may = |target| may_stop(guard, trusts, target);
+                        let retiring = (why == Undelivered::UnknownType)
+                            .then(|| take_in(scope, census, head, body, may))
+                            .flatten();
+                        match retiring {
+                            Some(Ok(number)) => self.todo.push(Todo::Retiring(slot, number)),
+                            other => {
+                                let why = other.and_then(Result::err).map_or(why, Undelivered::Decode);
+                                refused(head, why);
+                                of.link.refuse(why);
+                            }
+                        }
                     }
                 }
                 of.link.release(body.len());
@@ -167,6 +180,11 @@ fn refused(head: MessageHead, why: Undelivered) {
     tracing::debug!(%why, hash = head.envelope.type_hash, "a message of another host is refused");
 }
 
+/// Whether a peer may stop an actor here; see [`Incoming::may`].
+fn may_stop(guard: Option<&Guard>, trusts: bool, target: Address) -> bool {
+    guard.map_or(trusts, |guard| guard.may(target, "a stop", |rights| rights.stop))
+}
+
 fn failure(fault: &Fault<'_>) -> Failure {
     Failure::from_elsewhere(fault.kind, fault.error, fault.text)
 }
@@ -190,6 +208,7 @@ struct Incoming<'a, 's> {
     last_reader: &'a mut Option<(u64, Reader)>,
     mail: &'a Arc<Mail>,
     lookups: &'a mut Lookups,
+    retirements: &'a mut Retirements,
     todo: &'a mut Vec<Todo>,
     scope: &'a mut Scope<'s>,
 }
@@ -246,11 +265,25 @@ impl Incoming<'_, '_> {
         }
     }
 
+    /// A message to an actor, of no type that is registered.
+    #[cold]
+    fn unregistered(&mut self, head: MessageHead, body: &[u8]) -> Result<(), Undelivered> {
+        let (guard, trusts) = (self.guard, self.shared.trust.is_none());
+        let number = take_in(self.scope, self.census, head, body, |target| may_stop(guard, trusts, target));
+        let number = number.ok_or(Undelivered::UnknownType)?.map_err(Undelivered::Decode)?;
+        self.todo.push(Todo::Retiring(self.slot, number));
+        Ok(())
+    }
+
     /// A message to this host itself.
     fn host_message(&mut self, head: MessageHead, body: &[u8]) -> Verdict {
         let (hash, envelope) = (head.envelope.type_hash, head.envelope);
-        let lookups = [codec::envelope::<Lookup>().type_hash, codec::envelope::<Found>().type_hash];
-        if self.strict && !lookups.contains(&hash) {
+        let known = [
+            codec::envelope::<Lookup>().type_hash,
+            codec::envelope::<Found>().type_hash,
+            codec::envelope::<Retiring>().type_hash,
+        ];
+        if self.strict && !known.contains(&hash) {
             self.refuse("a message to the host");
             return Verdict::Taken;
         }
@@ -274,6 +307,14 @@ impl Incoming<'_, '_> {
                         }));
                         self.todo.push(Todo::Answer(waiting.then, found));
                     }
+                    Verdict::Taken
+                }
+                Err(error) => Verdict::Refused(Undelivered::Decode(error)),
+            }
+        } else if hash == codec::envelope::<Retiring>().type_hash {
+            match codec::decode::<Retiring>(envelope, body) {
+                Ok(Retiring { number }) => {
+                    self.retirements.heard(self.slot, number);
                     Verdict::Taken
                 }
                 Err(error) => Verdict::Refused(Undelivered::Decode(error)),
@@ -312,7 +353,7 @@ impl Inbound for Incoming<'_, '_> {
         }
         let told = match self.reader(head.envelope.type_hash) {
             Some(reader) => reader.deliver(self.scope, self.census, head, body),
-            None => Err(Undelivered::UnknownType),
+            None => self.unregistered(head, body),
         };
         match told {
             Ok(()) => Verdict::Taken,

@@ -16,7 +16,7 @@ use crate::named::{AnyUrl, NamedUrl};
 use crate::peer::node_of;
 use crate::reactor::Waker;
 use crate::resolve::{Found, HOST, Lookup, NotFound, RemoteHost, RemoteLookupError, RemoteUrl};
-use crate::wire::MessageHead;
+use crate::wire::{MessageHead, Target};
 
 /// What becomes of the answer.
 pub(super) type Then = Box<dyn FnOnce(&mut Scope<'_>, Result<Admitted, RemoteLookupError>)>;
@@ -381,10 +381,26 @@ impl Inner {
         }
     }
 
-    /// A message to a peer's host itself, if there is a connection. Behind what waits, if the link does not take it now; not if
+    /// As [`Inner::send_to_peer`], to the peer's host itself.
+    pub(super) fn send_to_host<M: Wire<Form: Codec<M>>>(
+        &mut self,
+        slot: usize,
+        message: &M,
+        most: usize,
+    ) -> bool {
+        self.send_to_peer(slot, HOST, message, most)
+    }
+
+    /// A message of this gate's own to a peer, if there is a connection. Behind what waits, if the link does not take it now; not if
     /// that is more than `most` bytes already. Says whether it goes, or is as good as lost with a connection.
-    fn send_to_host<M: Wire<Form: Codec<M>>>(&mut self, slot: usize, message: &M, most: usize) -> bool {
-        let head = MessageHead { target: HOST, envelope: codec::envelope::<M>() };
+    pub(super) fn send_to_peer<M: Wire<Form: Codec<M>>>(
+        &mut self,
+        slot: usize,
+        target: Target,
+        message: &M,
+        most: usize,
+    ) -> bool {
+        let head = MessageHead { target, envelope: codec::envelope::<M>() };
         if self.slots[slot].link.open().is_none() {
             return true;
         }

@@ -22,6 +22,7 @@ mod lines;
 mod lookups;
 mod nearby;
 mod outcomes;
+mod retirements;
 mod row;
 mod secure;
 mod slot;
@@ -49,6 +50,7 @@ use line::Spares;
 use lines::Lines;
 use lookups::{Lookups, Mail, Then};
 use outcomes::Outcomes;
+use retirements::Retirements;
 use slot::Slot;
 pub use stats::GateStats;
 use todo::Todo;
@@ -117,6 +119,7 @@ struct Inner {
     todo: Vec<Todo>,
     lookups: Lookups,
     births: Births,
+    retirements: Retirements,
     outcomes: Outcomes,
     mail: Arc<Mail>,
     /// Ends of lives that this shard's links have heard of.
@@ -147,6 +150,7 @@ impl Gate {
                 this: this.clone(),
                 lookups: Lookups::new(shared.config.lookups_max),
                 births: Births::default(),
+                retirements: Retirements::default(),
                 outcomes: Outcomes::default(),
                 shared,
                 shard,

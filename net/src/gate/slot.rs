@@ -253,6 +253,7 @@ impl Inner {
             self.todo.push(Todo::Lose(place));
         }
         self.forget_births(slot);
+        self.retirements.forget(slot);
     }
 
     /// Has a link dial, if it does not yet.
@@ -388,6 +389,7 @@ impl Inner {
                 of.named.begin(!of.pending.is_empty() || of.link.signals_waiting() > 0);
                 self.introduce(slot);
                 self.resend_lookups(slot);
+                self.resend_retirements(slot);
                 self.bear_waiting(slot);
                 self.soil(slot);
             }

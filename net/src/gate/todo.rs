@@ -5,6 +5,7 @@ use corelane_kernel::{Address, ChildNews, ChildOrder, Place, RawAddress, Scope, 
 use super::Gate;
 use super::adoptions::Adoption;
 use super::lookups::Then;
+use super::retirements::Retiring;
 use crate::resolve::RemoteLookupError;
 use crate::wire::{EndReason, NoChild};
 
@@ -34,6 +35,8 @@ pub(super) enum Todo {
     Adopt(Box<Adoption>),
     /// To a link's peer, for an outpost of these numbers there: there is no child.
     NoChild(usize, RawAddress, NoChild),
+    /// To a link's peer: the word of this number that an actor here is to retire was heard.
+    Retiring(usize, u64),
     /// Something that is not to be done in the midst of what the kernel does.
     Call(Box<dyn FnOnce(&mut Scope<'_>)>),
 }
@@ -82,6 +85,12 @@ impl Gate {
                         }
                     }
                     Todo::Adopt(adoption) => self.adopt(*adoption, scope),
+                    Todo::Retiring(slot, number) => {
+                        // One that is not answered is said again over the next connection.
+                        let mut inner = self.enter();
+                        let most = inner.shared.config.pending_bytes;
+                        inner.send_to_host(slot, &Retiring { number }, most);
+                    }
                     Todo::NoChild(slot, outpost, why) => {
                         self.enter().refuse_child(slot, outpost, why);
                     }

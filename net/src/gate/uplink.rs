@@ -68,6 +68,10 @@ impl Uplink for GateUplink {
         }
     }
 
+    fn retire(&mut self, target: Address) -> bool {
+        self.inner().is_some_and(|mut inner| inner.retire(target))
+    }
+
     fn order(
         &mut self,
         outpost: Address,

@@ -161,6 +161,7 @@ struct Knock {
     epoch: u64,
     association: u32,
     runs: bool,
+    retires: bool,
     frame_max: u32,
     message_max: u64,
     streams_max: u32,
@@ -185,6 +186,8 @@ struct Open {
     streams_max: usize,
     /// The peer takes messages that are alike behind one head.
     runs: bool,
+    /// It can have actors stop behind what they were told.
+    retires: bool,
     beat: u64,
     next_beat: Time,
     introductions: VecDeque<Box<[u8]>>,
@@ -378,6 +381,11 @@ impl Link {
             Line::Open(open) => Some(open.connection),
             _ => None,
         }
+    }
+
+    /// Whether the peer of the open connection can have actors stop behind the messages for them.
+    pub fn can_retire(&self) -> bool {
+        matches!(&self.line, Line::Open(open) if open.retires)
     }
 
     fn has_knocked(&self, connection: Connection) -> bool {

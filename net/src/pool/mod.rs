@@ -329,9 +329,9 @@ impl<P: Props + Clone, S: Strategy<P::Msg>, const N: usize> RemotePool<P, S, N> 
         self.inner.evict(gone)
     }
 
-    /// Lets a routee go, of whose end nobody is told. On this host it handles what this actor has told it before it stops; on
-    /// another, where a stop may come before messages, what it has not handled by then becomes dead letters there. Says
-    /// whether it was a routee.
+    /// Lets a routee go: it handles what this actor has told it, wherever it lives, then it stops, of which nobody is told.
+    /// What is lost with a connection, or with its host, is all that may be lost of it; see [`Ctx::retire`]. Says whether it was
+    /// a routee.
     pub fn retire<B: Actor>(&mut self, ctx: &mut Ctx<'_, B>, routee: impl Into<Address>) -> bool {
         self.inner.retire(ctx, routee)
     }

@@ -62,8 +62,10 @@ pub mod capability {
     pub const SUPERVISION: u64 = 1 << 2;
     /// Messages that are alike may come behind one head.
     pub const RUNS: u64 = 1 << 3;
+    /// Actors can be told to stop behind the messages for them.
+    pub const RETIREMENT: u64 = 1 << 4;
     /// All that this crate has.
-    pub const ALL: u64 = CHUNKS | LITTLE_ENDIAN | SUPERVISION | RUNS;
+    pub const ALL: u64 = CHUNKS | LITTLE_ENDIAN | SUPERVISION | RUNS | RETIREMENT;
 }
 
 /// See the module's table.
