@@ -69,12 +69,14 @@ pub struct ReactorConfig {
     /// less is saved: a timer runs once in each such time. A service may [stop](super::Reactor::set_coalescing) it
     /// while it runs. io_uring alone does this; without it nothing is held up.
     pub coalesce: Duration,
-    /// Writes to another host that leave together and are of at least so many bytes, a page each on average, go without a copy,
-    /// where io_uring is used; a socket for which the operating system copies all the same goes back to copying. `None`, the
-    /// default, is never. Between two hosts of one machine (loopback, a pair of virtual devices) everything is copied at the
-    /// receiver instead, and what is sent so cost 1.2 to 1.6 times the processor time from 4 to 64 KiB, and much the same at
-    /// 1 MiB. It pays only where the network device gathers, and that is to be measured there: Linux's documentation has it
-    /// pay from some 10 KB on.
+    /// Writes to another host that leave together and are of at least so many bytes, a page each on average, go without a
+    /// copy, where io_uring is used; a socket for which the operating system copies all the same, or that would pass the
+    /// limit for locked memory, goes back to copying. `None`, the default, is never. Between two hosts of one machine
+    /// (loopback, a pair of virtual devices) everything is copied at the receiver instead, and what is sent so cost 1.2 to
+    /// 1.6 times the processor time from 4 to 64 KiB, and much the same at 1 MiB. It pays only where the network device
+    /// gathers, and that is to be measured there: Linux's documentation has it pay from some 10 KB on. What is sent so
+    /// counts by whole pages at a receiver of the same machine: with a receive buffer of less than some segments there, its
+    /// window shrinks to a few hundred bytes and the connection crawls.
     pub zero_copy_from: Option<usize>,
 }
 

@@ -5,10 +5,11 @@ use std::io::Write;
 use std::time::Duration;
 
 use super::rig::{Rig, pattern, small};
-use super::{open_simulated, open_uring};
+use super::{open_registered, open_simulated, open_uring};
 use crate::reactor::backend::Descriptor;
 use crate::reactor::choose::or_poll;
 use crate::reactor::sim::{Network, NetworkOptions};
+use crate::reactor::slab::Key;
 use crate::reactor::uring::{OPERATIONS, Uring};
 use crate::reactor::{
     Address, Backend, Choice, EventKind, OpenError, Options, Reactor, ReactorConfig, SocketId,
@@ -77,43 +78,171 @@ fn buffers_that_leave_together_are_not_copied_if_they_are_large_enough_on_averag
     rig.end();
 }
 
+/// What becomes of a connection whose reader has stopped while the network holds what was sent without a copy.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Then {
+    Reads,
+    ReaderCloses,
+    WriterFinishes,
+    WriterCloses,
+    WriterAborts,
+}
+
+/// One send, of one buffer or several, has ended; its last word has not come, and cannot until somebody reads.
+fn a_send_that_is_held(rig: &mut Rig, count: usize, len: usize) -> (SocketId, SocketId, Key) {
+    // The sender's system takes all at once, the receiver's a part of it until somebody reads. It must have room for some
+    // segments: memory that was sent without a copy counts there by whole pages, so a smaller one's window shrinks to some
+    // hundred bytes, and then the kernels of both ends wait for timers, ever longer ones: not a hang, but a minute and more.
+    let socket = Options { receive_buffer: Some(20_000), send_buffer: Some(400_000), ..Options::default() };
+    let listener = rig.reactor.listen(&"127.0.0.1:0".parse().unwrap(), &socket).unwrap();
+    let address = rig.reactor.local_address(listener).unwrap();
+    let client = rig.reactor.connect(&address, &socket).unwrap();
+    rig.until("connected", |rig| rig.of(client).connected == 1 && rig.of(listener).accepted.len() == 1);
+    let server = rig.of(listener).accepted[0];
+    rig.reactor.store.sockets[client.0].zero_copy = true;
+    for token in 0..count {
+        rig.reactor.write(client, pattern(len), Some(token as u64)).unwrap();
+    }
+    rig.reactor.submit();
+    let send = rig.reactor.store.sockets[client.0].sending;
+    let send = send.or_else(|| {
+        // It has ended with its submission.
+        let operations = &rig.reactor.store.operations;
+        operations.keys().into_iter().find(|key| operations[*key].bytes == count * len)
+    });
+    let send = send.expect("its memory is in use");
+    rig.until("the send has ended", |rig| rig.reactor.store.operations[send].sent == count * len);
+    for _ in 0..20 {
+        rig.turn();
+        rig.reactor.park(Some(Duration::ZERO));
+    }
+    assert_eq!(rig.of(client).written, []);
+    let held = &rig.reactor.store.operations[send].buffers;
+    assert!(held.len() == count && held.iter().all(|held| *held.buffer == *pattern(len)));
+    (client, server, send)
+}
+
+/// Reliability 28: of one buffer and of several, by number and by registered descriptor, whatever is done meanwhile.
 #[test]
 fn a_buffer_is_held_until_the_network_lets_go_of_it_though_its_send_has_ended() {
-    let Some(mut rig) = Rig::new(open_uring, &zero_copy()) else { return };
-    // The sender's system takes all at once, the receiver's a little until somebody reads.
-    let socket = Options { receive_buffer: Some(4096), send_buffer: Some(200_000), ..Options::default() };
-    for count in [1, 4] {
+    use Then::*;
+    for open in [open_uring, open_registered] {
+        let Some(mut rig) = Rig::new(open, &zero_copy()) else { return };
         rig.resumes = false;
-        let listener = rig.reactor.listen(&"127.0.0.1:0".parse().unwrap(), &socket).unwrap();
-        let address = rig.reactor.local_address(listener).unwrap();
-        let client = rig.reactor.connect(&address, &socket).unwrap();
-        rig.until("connected", |rig| rig.of(client).connected == 1 && rig.of(listener).accepted.len() == 1);
-        let server = rig.of(listener).accepted[0];
-        rig.reactor.store.sockets[client.0].zero_copy = true;
-        for token in 0..count {
-            rig.reactor.write(client, pattern(20_000 / count), Some(token as u64)).unwrap();
+        for (count, len) in [(1, 100_000), (4, 25_000), (20, 5_000)] {
+            for then in [Reads, ReaderCloses, WriterFinishes, WriterCloses, WriterAborts] {
+                let (client, server, send) = a_send_that_is_held(&mut rig, count, len);
+                match then {
+                    Reads => {}
+                    ReaderCloses => rig.reactor.close(server),
+                    WriterFinishes => rig.reactor.finish(client),
+                    WriterCloses => rig.reactor.close(client),
+                    WriterAborts => rig.reactor.abort(client),
+                }
+                rig.turn();
+                rig.reactor.resume(server);
+                rig.until("it is let go of", |rig| rig.reactor.store.operations.get(send).is_none());
+                // Whoever aborts does not hear of it.
+                let written = if then == WriterAborts { 0 } else { count };
+                rig.until("it is told", |rig| rig.of(client).written.len() == written);
+                if let Reads | WriterFinishes | WriterCloses = then {
+                    rig.until("all has come", |rig| rig.of(server).received.len() == count * len);
+                    assert!(rig.of(server).received.chunks(len).all(|piece| piece == pattern(len)));
+                }
+                let ends = usize::from(matches!(then, WriterFinishes | WriterCloses)) as u32;
+                rig.until("the end has come", |rig| rig.of(server).finished == ends);
+                let closes = u32::from(matches!(then, WriterCloses | WriterAborts));
+                rig.until("it is closed", |rig| rig.of(client).closed == closes);
+                assert_eq!(rig.of(client).not_written, [], "{then:?}");
+            }
         }
-        rig.reactor.submit();
-        let send = rig.reactor.store.sockets[client.0].sending;
-        let send = send.or_else(|| {
-            // It has ended with its submission.
-            let operations = &rig.reactor.store.operations;
-            operations.keys().into_iter().find(|key| operations[*key].bytes == 20_000)
-        });
-        let send = send.expect("its memory is in use");
-        rig.until("the send has ended", |rig| rig.reactor.store.operations[send].sent == 20_000);
-        for _ in 0..20 {
-            rig.turn();
-            rig.reactor.park(Some(Duration::ZERO));
-        }
-        assert_eq!(rig.of(client).written, []);
-        let held = &rig.reactor.store.operations[send].buffers;
-        assert!(held.len() == count && held.iter().all(|held| *held.buffer == *pattern(20_000 / count)));
-        rig.reactor.resume(server);
-        rig.until("it is let go of", |rig| rig.of(client).written.len() == count);
-        assert!(rig.reactor.store.operations.get(send).is_none());
-        rig.until("all has come", |rig| rig.of(server).received.len() == 20_000);
+        rig.end();
     }
+}
+
+/// Reliability 30: the kernel goes on by itself where a reader that had stopped makes room again.
+#[test]
+fn what_is_sent_without_a_copy_in_parts_keeps_its_order_behind_a_reader_that_stops_and_goes_on() {
+    for open in [open_uring, open_registered] {
+        let Some(mut rig) = Rig::new(open, &zero_copy()) else { return };
+        rig.resumes = false;
+        for (count, len) in [(4, 1 << 20), (64, 65_536)] {
+            let (_, client, server) = rig.pair();
+            rig.reactor.store.sockets[client.0].zero_copy = true;
+            for token in 0..count {
+                rig.reactor.write(client, pattern(len), Some(token)).unwrap();
+            }
+            let mut stopped = 0;
+            while rig.of(server).received.len() < count as usize * len {
+                // It reads a little, and stops.
+                rig.reactor.resume(server);
+                let before = rig.of(server).received.len();
+                rig.until("some has come", |rig| rig.of(server).received.len() > before);
+                rig.reactor.pause(server);
+                stopped += 1;
+                for _ in 0..3 {
+                    rig.turn();
+                    rig.reactor.park(Some(Duration::ZERO));
+                    rig.reactor.store.sockets[client.0].zero_copy = true;
+                }
+            }
+            assert!(stopped > 3);
+            rig.until("all is let go of", |rig| rig.of(client).written.len() == count as usize);
+            rig.of(client).written.sort_unstable();
+            assert_eq!(rig.of(client).written, Vec::from_iter(0..count));
+            assert!(rig.of(server).received.chunks(len).all(|piece| piece == pattern(len)));
+        }
+        assert!(rig.reactor.counters().zero_copies > 2);
+        rig.end();
+    }
+}
+
+/// Set in the child.
+const CHILD: &str = "CORELANE_TEST_LITTLE_LOCKED_MEMORY";
+
+/// Memory that is sent without a copy is locked as long, within the limit of who has no privilege to lock more.
+#[test]
+fn what_the_limit_for_locked_memory_forbids_to_send_without_a_copy_is_copied() {
+    if std::env::var_os(CHILD).is_none() {
+        let child = std::process::Command::new("sh")
+            .arg("-c")
+            .arg(
+                "ulimit -l 1024; test $(id -u) = 0 || exec \"$0\" \"$@\"; \
+                 exec setpriv --bounding-set=-ipc_lock --inh-caps=-ipc_lock \"$0\" \"$@\"",
+            )
+            .arg(std::env::current_exe().unwrap())
+            .arg("--exact")
+            .arg(
+                "reactor::suite::special::what_the_limit_for_locked_memory_forbids_to_send_without_a_copy_is_copied",
+            )
+            .arg("--nocapture")
+            .env(CHILD, "1")
+            .output();
+        match child {
+            Ok(child) if child.status.success() => print!("{}", String::from_utf8_lossy(&child.stdout)),
+            Ok(child) if child.status.code() == Some(127) => println!("SKIPPED: no setpriv here"),
+            Ok(child) => panic!("{child:?}"),
+            Err(error) => println!("SKIPPED: no shell here: {error}"),
+        }
+        return;
+    }
+    let Some(mut rig) = Rig::new(open_uring, &zero_copy()) else { return };
+    for (n, (count, len)) in [(1, 2 << 20), (4, 400_000)].into_iter().enumerate() {
+        let (client, server) = zero_copy_pair(&mut rig);
+        for token in 0..count {
+            rig.reactor.write(client, pattern(len), Some(token)).unwrap();
+        }
+        rig.until("all has come", |rig| {
+            rig.of(server).received.len() == count as usize * len
+                && rig.of(client).written.len() == count as usize
+        });
+        assert!(rig.of(server).received.chunks(len).all(|piece| piece == pattern(len)));
+        assert_eq!(rig.of(client).failed, []);
+        // It was tried once, and then never again on this connection.
+        assert_eq!(rig.reactor.counters().zero_copies, n as u64 + 1);
+        assert!(!rig.reactor.store.sockets[client.0].zero_copy);
+    }
+    assert_eq!(rig.reactor.counters().copied_zero_copies, 2);
     rig.end();
 }
 

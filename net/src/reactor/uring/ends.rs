@@ -9,7 +9,7 @@ use socket2::Socket;
 
 use super::frame::datagram;
 use super::{BELL, CANCEL, TICK, Uring};
-use crate::reactor::backend::{Completion, Descriptor, Drive, Outcome};
+use crate::reactor::backend::{Completion, Descriptor, Outcome};
 use crate::reactor::slab::Key;
 use crate::reactor::store::{Store, Work};
 
@@ -58,12 +58,11 @@ impl Uring {
                         _ => Outcome::Cancelled,
                     }
                 }
-                // Without a copy it cannot be done: with one, then.
-                libc::EOPNOTSUPP | libc::EINVAL | libc::ENOMEM if operation.zero_copy && !more => {
-                    operation.zero_copy = false;
+                // Without a copy it cannot be done (a device that cannot, or the limit for locked memory): with one, then, after
+                // the notification, if one is announced.
+                libc::EOPNOTSUPP | libc::EINVAL | libc::ENOMEM if operation.zero_copy => {
                     store.sockets[socket].zero_copy = false;
-                    self.start(key, store);
-                    return None;
+                    Outcome::Sent(0)
                 }
                 code => Outcome::Failed(io::Error::from_raw_os_error(code)),
             }
