@@ -210,6 +210,8 @@ fn run_again(test: &str) {
             assert!(done, "in a network of its own: {}\n{said}\n{complained}", output.status);
             let left_out = said.lines().filter_map(|line| line.strip_prefix(LEFT_OUT));
             left_out.for_each(|why| skipped(test, why));
+            // Seen with `--nocapture`.
+            print!("{said}");
             return;
         } else {
             refused.push(complained.trim().to_owned());
