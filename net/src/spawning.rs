@@ -247,11 +247,7 @@ impl<M: Send + 'static> RemoteChildSpawner<'_, ActorRef<M>> {
             if born == Err(RemoteSpawnError::Spawn(SpawnError::Stopping)) {
                 return;
             }
-            let told = then(born);
-            match Endpoint::part(scope) {
-                Some(gate) => gate.answer(owner, told),
-                None => scope.answer(owner, told),
-            }
+            Endpoint::answer(scope, owner, then(born));
         })
     }
 }

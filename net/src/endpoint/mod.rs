@@ -361,6 +361,15 @@ impl Endpoint {
         async move { receiver.await.unwrap_or(Err(RemoteLookupError::ShuttingDown)) }
     }
 
+    /// Tells an actor of this shard what it asked for: by the shard's gate for certain, or as far as there is room where there is
+    /// no gate.
+    pub(crate) fn answer<M: Send + 'static>(scope: &mut Scope<'_>, to: ActorRef<M>, message: M) {
+        match Endpoint::part(scope) {
+            Some(gate) => gate.answer(to, message),
+            None => scope.answer(to, message),
+        }
+    }
+
     /// Has a shard look an actor up. A system that shuts down may drop the closure instead.
     fn look_up<M: Wire<Form: Codec<M>>>(
         &self,

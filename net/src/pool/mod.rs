@@ -15,7 +15,7 @@ use corelane_kernel::router::{
     AnyStrategy, Evicted, KeyOf, PoolError, Resizer, RoundRobin, Routee, Router, Strategy,
 };
 use corelane_kernel::{Actor, Address, Backoff, Ctx, Group, TellError};
-use corelane_shard::{DeployPool, DeployPoolError, Extension, RouteesOn, SpreadPool};
+use corelane_shard::{DeployPool, DeployPoolError, RouteesOn, SpreadPool};
 
 use self::source::{Afar, Hosts, Troubles};
 use crate::codec::Props;
@@ -243,11 +243,7 @@ impl<P: Props + Clone, S, const N: usize> RemotePool<P, S, N> {
     ) {
         let owner = ctx.me();
         let report = Rc::new(move |trouble, scope: &mut corelane_kernel::Scope<'_>| {
-            let told = then(trouble);
-            match Endpoint::part(scope) {
-                Some(gate) => gate.answer(owner, told),
-                None => scope.answer(owner, told),
-            }
+            Endpoint::answer(scope, owner, then(trouble));
         });
         self.inner.source().troubles.report.replace(Some(report));
     }

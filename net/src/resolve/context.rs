@@ -147,10 +147,8 @@ impl<A: Actor> RemoteCtx<A> for Ctx<'_, A> {
         let mut scope = self.scope();
         match (url.parse::<AnyUrl>(), Endpoint::part(&mut scope).cloned()) {
             (Ok(url), Some(gate)) => {
-                let then = {
-                    let gate = gate.clone();
-                    move |_: &mut Scope<'_>, found| gate.answer(me, then(found))
-                };
+                // The gate keeps this: it must not keep the gate.
+                let then = move |scope: &mut Scope<'_>, found| Endpoint::answer(scope, me, then(found));
                 gate.lookup::<M>(&mut scope, url, within, then);
             }
             (Err(error), Some(gate)) => gate.answer(me, then(Err(error))),
