@@ -30,6 +30,26 @@ pub struct Turn {
 }
 
 impl Kernel {
+    /// Says what time it is before anything is done between turns: from here on time-outs that are set count from it, and no longer
+    /// from the last turn, which may have been long ago. Never goes back. The next [`Kernel::turn`] has a time of its own.
+    ///
+    /// ```
+    /// # use core::{mem::MaybeUninit, time::Duration};
+    /// # use corelane_kernel::{Kernel, KernelConfig, Region, Time};
+    /// # let memory = Box::leak(Box::new([MaybeUninit::<u8>::uninit(); 64 * 1024]));
+    /// let mut kernel = Kernel::new(Region::from_static(memory)?, KernelConfig::default())?;
+    /// let later = Time::ZERO + Duration::from_secs(1);
+    /// kernel.turn(Time::ZERO);
+    /// kernel.advance_to(later);
+    /// kernel.advance_to(Time::ZERO);
+    /// assert_eq!(kernel.scope().now(), later);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn advance_to(&mut self, now: Time) {
+        self.now = self.now.max(now);
+    }
+
     /// One turn at time `now`: signals, then lanes, queues, timers, and publishing what goes to other shards. Each step
     /// has its budget (see [`crate::KernelConfig`]). Time that runs backwards is taken for standing still.
     ///
@@ -39,7 +59,7 @@ impl Kernel {
     /// If called while a turn runs, that is from an actor's code.
     pub fn turn(&mut self, now: Time) -> Turn {
         assert!(self.running() == NONE, "a turn within a turn");
-        self.now = self.now.max(now);
+        self.advance_to(now);
         self.stage = Stage::Handler;
         self.restarts_left = self.config.budget;
         let mut handled = 0;

@@ -309,7 +309,7 @@ impl<'k> Scope<'k> {
         backoff.delay_after(attempts, &mut self.kernel.dice)
     }
 
-    /// The time of this turn.
+    /// The time of this turn, or of what is done between turns.
     #[inline]
     pub fn now(&self) -> Time {
         self.kernel.now

@@ -127,6 +127,8 @@ impl Worker {
             self.note_activity();
         }
         self.post().pulse.begin(pace.turns + 1);
+        // What is asked for between turns may come after a long sleep.
+        self.kernel.advance_to(pace.now);
         let mut moved = self.handle_requests();
         let driven = self.complete(pace.now);
         moved |= driven.handled > 0;
