@@ -78,8 +78,9 @@ impl Questions {
                 let may_give_up = hosts.may_give_up_host(hosts.of(by).life, of.host);
                 let early = found == Found::NoAnswer && now + EARLY < question.until && !may_give_up;
                 check(!early, "a look-up ends early only by an answer", what)?;
-                // Where nothing is wrong, a link opens sooner than the patient wait.
-                let calm = !hosts.was_troubled(hosts.of(by).life, of.host) && !limits.memory;
+                // Where nothing is wrong, a link opens sooner than the patient wait. An answer is dropped where little may wait.
+                let troubled = hosts.was_troubled(hosts.of(by).life, of.host);
+                let calm = !(troubled || limits.memory || limits.pending);
                 let answered =
                     found != Found::NoAnswer || !calm || question.until.since(question.asked) < OPENS;
                 check(answered, "a look-up is answered where nothing was wrong", what)?;
