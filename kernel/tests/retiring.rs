@@ -287,3 +287,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn whoever_is_no_routee_retires_all_the_same_also_of_itself() {
+    let mut world = World::new();
+    let (a, b) = (world.puppet("a"), world.puppet("b"));
+    world.events();
+    world.tell(
+        a,
+        order(|_, ctx| {
+            let me = ctx.me();
+            ctx.retire(me);
+            ctx.tell(me, Order::Note(3));
+        }),
+    );
+    for n in 1..=2 {
+        world.tell(a, Order::Note(n));
+    }
+    let events = world.events();
+    assert_eq!(events[..2], ["a 1", "a 2"], "{events:?}");
+    assert!(!world.scope().is_alive(a));
+    world.tell(b, Order::Note(1));
+    world.scope().retire(b);
+    world.scope().retire(Address::NOBODY);
+    world.tell(b, Order::Note(2));
+    let events = world.events();
+    assert_eq!(events[0], "b 1", "{events:?}");
+    assert!(!world.scope().is_alive(b));
+}

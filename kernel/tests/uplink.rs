@@ -18,6 +18,7 @@ struct Seen {
     log: Vec<String>,
     refusal: Option<UplinkRefusal>,
     closed: bool,
+    retires: bool,
 }
 
 #[derive(Clone, Default)]
@@ -52,6 +53,11 @@ impl Uplink for Up {
     }
     fn stop(&mut self, target: Address) {
         self.0.borrow_mut().log.push(format!("stop {}", target.to_raw().index));
+    }
+    fn retire(&mut self, target: Address) -> bool {
+        let mut seen = self.0.borrow_mut();
+        seen.log.push(format!("retire {}", target.to_raw().index));
+        seen.retires
     }
 }
 
@@ -109,6 +115,18 @@ fn without_an_uplink_nobody_elsewhere_is_reached() {
     world.have(watcher, move |_, ctx| ctx.watch(target).unwrap());
     let events = heard(&mut world);
     assert!(events.len() == 1 && events[0].contains("not found"), "{events:?}");
+}
+
+#[test]
+fn who_cannot_be_told_to_retire_there_is_stopped() {
+    let (mut world, up, realm) = world();
+    let there = realm.address(raw(5)).unwrap();
+    let a = world.puppet("a");
+    for (retires, expected) in [(true, &["retire 5"][..]), (false, &["retire 5", "stop 5"])] {
+        up.0.borrow_mut().retires = retires;
+        world.have(a, move |_, ctx| ctx.retire(there));
+        assert_eq!(up.take(), expected);
+    }
 }
 
 #[test]

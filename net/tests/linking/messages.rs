@@ -73,6 +73,16 @@ fn told_alike(capabilities: u64) -> Vec<u8> {
 }
 
 #[test]
+fn a_peer_says_whether_it_can_have_actors_retire() {
+    for (capabilities, can) in [(u64::MAX, true), (!capability::RETIREMENT, false)] {
+        let mut link = link();
+        assert!(!link.can_retire(), "nobody has said anything");
+        open(&mut link, at(0), FIRST, &Hello { capabilities, ..hello(200, 1, 1) });
+        assert_eq!(link.can_retire(), can);
+    }
+}
+
+#[test]
 fn messages_that_are_alike_share_a_head_where_the_peer_takes_that() {
     let sent = told_alike(u64::MAX);
     let counts: Vec<_> = meanings(&sent)

@@ -64,6 +64,17 @@ impl Wire for Found {
     type Form = Compact;
 }
 
+/// The word that an actor is to retire, which is answered by its number.
+#[derive(Serialize, Deserialize)]
+struct Retire {
+    number: u64,
+}
+
+impl Wire for Retire {
+    const NAME: &'static str = "corelane.Retire";
+    type Form = Compact;
+}
+
 /// A host that is nothing but a link, and says what it likes.
 pub(crate) struct Forger {
     link: Link,
@@ -89,6 +100,8 @@ impl Inbound for Heard {
     fn message(&mut self, head: MessageHead, body: &[u8]) -> Verdict {
         if head.envelope.type_hash == codec::type_hash(Found::NAME) {
             self.found.push(codec::decode::<Found>(head.envelope, body).unwrap().result);
+        } else if head.envelope.type_hash == codec::type_hash("corelane.Retiring") {
+            self.numbers.push(codec::decode::<Retire>(head.envelope, body).unwrap().number);
         } else {
             self.numbers.push(codec::decode::<u64>(head.envelope, body).unwrap());
         }
@@ -296,6 +309,10 @@ impl Forger {
     /// What was said before is done with when this returns.
     pub(crate) fn ask(&mut self, of: ActorRef<Order>) -> u64 {
         self.tell(target(of), &Forged::Get(FarAddress::Sender(OWN)));
+        self.next_number()
+    }
+
+    fn next_number(&mut self) -> u64 {
         while self.heard.numbers.is_empty() {
             self.read();
         }
@@ -416,6 +433,29 @@ fn an_untrusted_peer_watches_and_stops_as_far_as_it_may() {
     // The other is there.
     scene.far.tell(0, scene.secret, Order::Add(1));
     assert_eq!((next(&scene.secrets), scene.dropped()), (1, 4));
+    scene.far.end();
+}
+
+/// Conformance 41: what stops an actor behind its messages is a stop.
+#[test]
+fn an_untrusted_peer_has_only_those_retire_whom_it_may_stop() {
+    let scene = Scene::new();
+    let (fragile, _) = Adder::spawn(&scene.far, On::Shard(0), "fragile");
+    let mut peer = Forger::new(scene.far.address, "127.0.0.1:9");
+    peer.look_up("/user/open").unwrap();
+    peer.look_up("/user/fragile").unwrap();
+    let (watcher, heard) = Watcher::spawn(&scene.far, 0);
+    for actor in [scene.secret, scene.open, fragile] {
+        scene.far.have(watcher, Watching::Watch(actor));
+    }
+    peer.tell(target(scene.secret), &Retire { number: 1 });
+    peer.tell(target(scene.open), &Retire { number: 2 });
+    assert_eq!(peer.next_number(), 2, "what is not known to it is not answered for");
+    assert_eq!((peer.ask(scene.open), scene.dropped()), (0, 2));
+    peer.tell(target(fragile), &Retire { number: 3 });
+    assert_eq!((peer.next_number(), next(&heard).as_str()), (3, "Stopped"));
+    scene.far.tell(0, scene.secret, Order::Add(1));
+    assert_eq!((next(&scene.secrets), scene.dropped()), (1, 2));
     scene.far.end();
 }
 
