@@ -416,7 +416,12 @@ impl Inbound for Incoming<'_, '_> {
                         EndReason::NotFound => StopReason::NotFound,
                         EndReason::Unreachable => StopReason::Unreachable,
                     };
+                    let refused = matches!(reason, StopReason::Unreachable);
                     self.todo.push(Todo::Ended(watcher, target, reason));
+                    if refused {
+                        // Perhaps of a watch that has been taken back since, and the next one of the two was taken.
+                        self.todo.push(Todo::Release(self.slot, watcher.to_raw(), target.to_raw()));
+                    }
                 }
             }
             Signal::Stop { target } => {

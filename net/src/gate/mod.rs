@@ -43,7 +43,7 @@ use std::time::Duration;
 use births::Births;
 pub(crate) use births::Wanted;
 use connections::Door;
-use corelane_kernel::{Census, RawAddress, Scope, Time};
+use corelane_kernel::{Census, Scope, Time};
 use corelane_shard::BoxError;
 use course::Course;
 use line::Spares;
@@ -65,7 +65,7 @@ use crate::resolve::RemoteLookupError;
 use crate::sockets::{Rider, Sockets};
 use crate::tls::TlsStats;
 use crate::trust::Tries;
-use crate::wire::{EndReason, Signal};
+use crate::wire::Signal;
 
 type Fast<V> = HashMap<u64, V, BuildHasherDefault<Take>>;
 
@@ -326,10 +326,9 @@ impl Inner {
         }
     }
 
-    fn refuse_watch(&mut self, slot: usize, watcher: RawAddress, target: RawAddress, reason: EndReason) {
-        let ended = Signal::Ended { watcher, target, reason, text: "" };
+    fn say_of_watch(&mut self, slot: usize, signal: Signal<'_>) {
         // A link that has been left, or lost, has nobody to tell.
-        let _ = self.slots[slot].link.signal(self.now, ended);
+        let _ = self.slots[slot].link.signal(self.now, signal);
         self.settle(slot);
         self.soil(slot);
     }

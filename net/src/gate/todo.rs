@@ -7,7 +7,7 @@ use super::adoptions::Adoption;
 use super::lookups::Then;
 use super::retirements::Retiring;
 use crate::resolve::RemoteLookupError;
-use crate::wire::{EndReason, NoChild};
+use crate::wire::{EndReason, NoChild, Signal};
 
 /// What is left to be done when nothing is borrowed.
 pub(super) enum Todo {
@@ -19,6 +19,8 @@ pub(super) enum Todo {
     Unreachable(u64),
     /// A watch by a link's peer, of these numbers, that is refused.
     Refuse(usize, RawAddress, RawAddress, EndReason),
+    /// The same by the peer: it need not keep a watch of these numbers.
+    Release(usize, RawAddress, RawAddress),
     /// Somebody was found at a place of a peer.
     Recall(Place),
     Answer(Then, Result<corelane_kernel::Admitted, RemoteLookupError>),
@@ -60,7 +62,11 @@ impl Gate {
                     Todo::Lose(place) => scope.lose_place(place),
                     Todo::Unreachable(count) => (0..count).for_each(|_| scope.count_unreachable()),
                     Todo::Refuse(slot, watcher, target, reason) => {
-                        self.enter().refuse_watch(slot, watcher, target, reason);
+                        let ended = Signal::Ended { watcher, target, reason, text: "" };
+                        self.enter().say_of_watch(slot, ended);
+                    }
+                    Todo::Release(slot, watcher, target) => {
+                        self.enter().say_of_watch(slot, Signal::Unwatch { watcher, target });
                     }
                     Todo::Recall(place) => self.enter().recall(place),
                     Todo::Answer(then, found) => then(scope, found),

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc::{Sender, channel};
 
-use corelane_kernel::{Actor, Ctx, KernelConfig, Outcome, Scope};
+use corelane_kernel::{Actor, ActorRef, Ctx, KernelConfig, Outcome, Scope, Terminated};
 use corelane_net::codec::{Fixed, Wire, bytemuck};
 use corelane_net::link::LinkConfig;
 use corelane_net::reactor::{Choice, ReactorConfig};
@@ -212,4 +212,56 @@ impl Actor for Counter {
         let _ = self.0.send(tick.number);
         Ok(())
     }
+}
+
+enum Fancy {
+    /// The first takes the only room there is; of the second the refusal crosses that it is taken back, and watched again.
+    Both(ActorRef<Order>, ActorRef<Order>),
+    First(ActorRef<Order>),
+}
+
+/// Watches this one and that one.
+struct Fickle(Sender<String>);
+
+impl Actor for Fickle {
+    type Msg = Fancy;
+    fn receive(&mut self, fancy: Fancy, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        match fancy {
+            Fancy::Both(first, second) => {
+                ctx.watch(first)?;
+                ctx.watch(second)?;
+                ctx.unwatch(first);
+                ctx.unwatch(second);
+                ctx.watch(second)?;
+            }
+            Fancy::First(first) => {
+                ctx.watch(first)?;
+                ctx.stop(first);
+            }
+        }
+        Ok(())
+    }
+    fn terminated(&mut self, gone: &Terminated, _: &mut Ctx<'_, Self>) -> Outcome {
+        Ok(self.0.send(why(&gone.reason))?)
+    }
+}
+
+#[test]
+fn a_watch_that_is_refused_takes_no_room_whatever_it_crosses() {
+    let far = bounded(|config| config.watches_max = 1);
+    let near = host(1, Choice::Poll);
+    let [first, second] = ["first", "second"].map(|name| {
+        Adder::spawn(&far, On::Shard(0), name);
+        near.lookup::<Order>(&far.url(name)).unwrap()
+    });
+    let (heard, hears) = channel();
+    let fickle = near.system.spawn_on(On::Shard(0), move || Fickle(heard.clone())).unwrap();
+    for _ in 0..2 {
+        near.system.call(0, move |scope| scope.tell(fickle, Fancy::Both(first, second))).unwrap();
+        assert_eq!(next(&hears), "Unreachable");
+    }
+    near.system.call(0, move |scope| scope.tell(fickle, Fancy::First(first))).unwrap();
+    assert_eq!(next(&hears), "Stopped");
+    near.end();
+    far.end();
 }
