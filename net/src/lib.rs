@@ -47,7 +47,7 @@ pub mod wire;
 pub use credit::Received;
 pub use datagrams::{DatagramCtx, DatagramEvent, Datagrams};
 pub use endpoint::{Endpoint, EndpointConfig, EndpointError};
-pub use gate::{Gate, GateStats};
+pub use gate::{Gate, GateStats, LinkEvent, LinkState};
 pub use named::Resolver;
 pub use net::{Net, NetConfig, SimulatedHost};
 pub use pool::{PoolTrouble, RemotePool};

@@ -8,9 +8,11 @@ use corelane_net::link::LinkConfig;
 use corelane_net::liveness::LivenessConfig;
 use corelane_net::sim::Cluster;
 use corelane_net::sim::random::{RandomCluster, Tally};
-use corelane_net::{Endpoint, EndpointConfig, Pem, RemoteCtx, RemoteLookupError, RemotePool, TlsConfig};
+use corelane_net::{
+    Endpoint, EndpointConfig, LinkEvent, Pem, RemoteCtx, RemoteLookupError, RemotePool, TlsConfig,
+};
 use corelane_shard::sim::{Host, Options, Sim, Simulation, Trace, note};
-use corelane_shard::{Extension, On};
+use corelane_shard::{Extension, On, ShardCtx};
 use serde::{Deserialize, Serialize};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -268,6 +270,48 @@ fn a_short_cut_of_either_way_costs_time_and_no_message() {
             "{from}, {to}"
         );
     }
+}
+
+/// Notes what becomes of links.
+struct Herald;
+
+impl Actor for Herald {
+    type Msg = LinkEvent;
+    fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        let me = ctx.me();
+        Ok(ctx.system().events().subscribe(me)?)
+    }
+    fn receive(&mut self, event: LinkEvent, _: &mut Ctx<'_, Self>) -> Outcome {
+        assert_eq!(event.host.address(), Cluster::address(2));
+        note(format_args!("{:?} with life {}", event.state, event.incarnation));
+        Ok(())
+    }
+}
+
+#[test]
+fn what_becomes_of_links_is_published() {
+    let trace = run(|sim, two| {
+        two.near.spawn_on(0, || Herald).unwrap();
+        sim.run_for(SECOND);
+        two.cluster.network().reset(Cluster::host(1), Cluster::host(2));
+        sim.run_for(5 * SECOND);
+        two.far = None;
+        sim.note("crash");
+        sim.run_for(SECOND);
+        two.start_far(sim);
+        sim.run_for(10 * SECOND);
+    });
+    let expected = [
+        "found",
+        "Down with life 2",
+        "Open with life 2",
+        "crash",
+        "Down with life 2",
+        "gone: Unreachable",
+        "Lost(Restarted) with life 2",
+        "Open with life 3",
+    ];
+    assert_eq!(notes(&trace), expected);
 }
 
 /// What each routee is made of.

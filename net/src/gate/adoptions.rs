@@ -104,7 +104,7 @@ impl Gate {
 
 impl Inner {
     /// Where a link's peer is reached.
-    fn host_of(&self, slot: usize) -> Option<std::net::SocketAddr> {
+    pub(super) fn host_of(&self, slot: usize) -> Option<std::net::SocketAddr> {
         self.shared.peers.address(self.slots.get(slot)?.link.to().node)
     }
 

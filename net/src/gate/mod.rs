@@ -14,6 +14,7 @@
 
 mod adoptions;
 mod births;
+mod changes;
 mod connections;
 mod course;
 mod inbound;
@@ -42,6 +43,7 @@ use std::time::Duration;
 
 use births::Births;
 pub(crate) use births::Wanted;
+pub use changes::{LinkEvent, LinkState};
 use connections::Door;
 use corelane_kernel::{Census, Scope, Time};
 use corelane_shard::BoxError;

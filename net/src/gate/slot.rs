@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use corelane_kernel::{Address, Border, Place, RawAddress, Time, within};
 
+use super::changes::LinkState;
 use super::connections::Ear;
 use super::line::Line;
 use super::row::Row;
@@ -282,10 +283,15 @@ impl Inner {
                     self.close(connection, farewell);
                 }
                 Action::Up { incarnation, .. } => self.up(slot, incarnation),
-                Action::Down => {}
+                Action::Down => {
+                    let incarnation = self.slots[slot].link.to().incarnation;
+                    self.note_change(slot, incarnation, LinkState::Down);
+                }
                 Action::Lost { why, incarnation, .. } => self.lose(slot, why, incarnation),
                 Action::Rejected(reason) => {
                     self.slots[slot].rejected = Some(reason);
+                    let incarnation = self.slots[slot].link.to().incarnation;
+                    self.note_change(slot, incarnation, LinkState::Rejected(reason));
                     self.void(slot);
                     self.slots[slot].lost = true;
                     let error = RemoteLookupError::Rejected(reason);
@@ -388,6 +394,7 @@ impl Inner {
                 let of = &self.slots[slot];
                 of.named.begin(!of.pending.is_empty() || of.link.signals_waiting() > 0);
                 self.introduce(slot);
+                self.note_change(slot, incarnation, LinkState::Open);
                 self.resend_lookups(slot);
                 self.resend_retirements(slot);
                 self.bear_waiting(slot);
@@ -417,6 +424,8 @@ impl Inner {
             _ => self.void(slot),
         }
         self.slots[slot].lost = true;
+        // Behind what tells watchers of it.
+        self.note_change(slot, incarnation, LinkState::Lost(why));
     }
 
     /// Somebody was found at a place of a peer. If the link there was lost and has not been dialed again yet, what is told and
