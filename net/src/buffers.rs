@@ -279,6 +279,46 @@ impl fmt::Debug for Chunk {
     }
 }
 
+/// Keeps count of the chunks that are out for somebody.
+pub(crate) trait Keeper: Send + Sync {
+    /// One of them is back in its pool.
+    fn is_back(&self);
+}
+
+/// A chunk that counts for its keeper until it is dropped, whoever has it.
+pub(crate) struct Counted {
+    /// There until it is dropped.
+    chunk: Option<Chunk>,
+    keeper: Arc<dyn Keeper>,
+}
+
+impl Counted {
+    pub(crate) fn new(chunk: Chunk, keeper: Arc<dyn Keeper>) -> Counted {
+        Counted { chunk: Some(chunk), keeper }
+    }
+}
+
+impl Deref for Counted {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        self.chunk.as_deref().unwrap_or_default()
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        // First the memory, then the word that there is some.
+        self.chunk = None;
+        self.keeper.is_back();
+    }
+}
+
+impl fmt::Debug for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Counted({} bytes)", self.len())
+    }
+}
+
 /// Bytes to be sent. The reactor owns them until the operating system has let go of them, and gives them back then to
 /// who asked for it.
 ///
@@ -292,6 +332,7 @@ enum Bytes {
     Static(&'static [u8]),
     Shared(Arc<[u8]>),
     Chunk(Chunk),
+    Counted(Counted),
 }
 
 impl Buffer {
@@ -312,6 +353,7 @@ impl Deref for Buffer {
             Bytes::Static(bytes) => bytes,
             Bytes::Shared(bytes) => bytes,
             Bytes::Chunk(chunk) => chunk,
+            Bytes::Counted(chunk) => chunk,
         }
     }
 }
@@ -343,6 +385,12 @@ impl From<Arc<[u8]>> for Buffer {
 impl From<Chunk> for Buffer {
     fn from(chunk: Chunk) -> Buffer {
         Buffer(Bytes::Chunk(chunk))
+    }
+}
+
+impl From<Counted> for Buffer {
+    fn from(chunk: Counted) -> Buffer {
+        Buffer(Bytes::Counted(chunk))
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::{ThreadId, current};
 
-use crate::buffers::{Buffer, Chunk};
+use crate::buffers::{Buffer, Chunk, Counted, Keeper};
 use crate::reactor::Waker;
 
 /// One connection's.
@@ -42,14 +42,6 @@ impl Credit {
         unhandled >= self.most && !self.paused.swap(true, Ordering::SeqCst)
     }
 
-    fn give_back(&self) {
-        let left = self.unhandled.fetch_sub(1, Ordering::SeqCst) - 1;
-        // On the shard's own thread, it is looked at in this very turn.
-        if left <= self.most / 2 && self.paused.load(Ordering::SeqCst) && current().id() != self.thread {
-            self.waker.wake();
-        }
-    }
-
     /// Paused, and with little enough to go on.
     pub(crate) fn has_caught_up(&self) -> bool {
         self.unhandled.load(Ordering::SeqCst) <= self.most / 2
@@ -77,40 +69,91 @@ impl Credit {
     }
 }
 
+impl Keeper for Credit {
+    fn is_back(&self) {
+        let left = self.unhandled.fetch_sub(1, Ordering::SeqCst) - 1;
+        // On the shard's own thread, it is looked at in this very turn.
+        if left <= self.most / 2 && self.paused.load(Ordering::SeqCst) && current().id() != self.thread {
+            self.waker.wake();
+        }
+    }
+}
+
 /// Bytes that came over a connection. As long as they are kept they count as unhandled, and the connection is paused when too many
 /// do; and they take one of the reactor's chunks. Whoever keeps bytes for long copies them out.
-pub struct Received {
-    chunk: Option<Chunk>,
-    credit: Arc<Credit>,
-}
+///
+/// Written to a [`Stream`](crate::Stream) they are sent on without a copy, and kept until they are sent: so whoever passes on
+/// what comes is paused as long as the other end lags, and a slow reader holds up its sender and nobody else.
+///
+/// ```
+/// use corelane_kernel::{Actor, Ctx, Outcome};
+/// use corelane_net::{SocketCtx, Stream, StreamEvent, StreamOptions};
+///
+/// enum Msg { Client(StreamEvent), Server(StreamEvent) }
+///
+/// // What `serve` tells of the client.
+/// impl From<StreamEvent> for Msg {
+///     fn from(event: StreamEvent) -> Msg { Msg::Client(event) }
+/// }
+///
+/// /// Joins a client to a server: what comes from one goes to the other, and each half ends by itself.
+/// struct Proxy { client: Stream, server: Option<Stream>, finished: u32 }
+///
+/// impl Actor for Proxy {
+///     type Msg = Msg;
+///     fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+///         let server = ctx.connect(&"unix:/run/server.sock".parse()?, &StreamOptions::default(), Msg::Server)?;
+///         self.server = Some(server);
+///         Ok(())
+///     }
+///     fn receive(&mut self, msg: Msg, ctx: &mut Ctx<'_, Self>) -> Outcome {
+///         let Some(server) = &self.server else { return Ok(()) };
+///         let (from, to, event) = match msg {
+///             Msg::Client(event) => (&self.client, server, event),
+///             Msg::Server(event) => (server, &self.client, event),
+///         };
+///         match event {
+///             StreamEvent::Received(bytes) => to.write(bytes)?,
+///             StreamEvent::Finished => {
+///                 to.finish();
+///                 self.finished += 1;
+///                 if self.finished == 2 {
+///                     // Both streams are dropped with this actor, and what was written is sent.
+///                     ctx.stop_self();
+///                 }
+///             }
+///             StreamEvent::Failed(_) => {
+///                 from.abort();
+///                 to.abort();
+///                 ctx.stop_self();
+///             }
+///             _ => {}
+///         }
+///         Ok(())
+///     }
+/// }
+/// ```
+pub struct Received(Counted);
 
 impl Received {
     /// What has come; and whether the connection is to be paused.
     pub(crate) fn new(chunk: Chunk, credit: &Arc<Credit>) -> (Received, bool) {
         let pauses = credit.take();
-        (Received { chunk: Some(chunk), credit: credit.clone() }, pauses)
+        (Received(Counted::new(chunk, credit.clone())), pauses)
     }
 }
 
 impl Deref for Received {
     type Target = [u8];
     fn deref(&self) -> &[u8] {
-        self.chunk.as_deref().unwrap_or_default()
+        &self.0
     }
 }
 
-/// To send it on without a copy.
+/// To send it on without a copy. It counts as unhandled until the buffer is dropped.
 impl From<Received> for Buffer {
-    fn from(mut received: Received) -> Buffer {
-        received.chunk.take().map_or_else(|| Buffer::from(b""), Buffer::from)
-    }
-}
-
-impl Drop for Received {
-    fn drop(&mut self) {
-        // First the memory, then the word that there is some.
-        self.chunk = None;
-        self.credit.give_back();
+    fn from(received: Received) -> Buffer {
+        received.0.into()
     }
 }
 

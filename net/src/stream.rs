@@ -17,8 +17,8 @@ use crate::sockets::{Left, Sink, Sockets};
 pub struct StreamOptions {
     /// The socket's options.
     pub socket: Options,
-    /// Messages with bytes that the actor has not handled, from which on nothing more is read until it has handled half. 8 by
-    /// default, of at most one chunk of the reactor each.
+    /// Messages with bytes that are still kept (not handled yet, or written to another stream and not sent yet), from which on
+    /// nothing more is read until half of them are not. 8 by default, of at most one chunk of the reactor each.
     pub unhandled: u32,
     /// How long a connection may take to be made. 10 s by default; `None` is as long as the operating system tries.
     pub connect_within: Option<Duration>,
