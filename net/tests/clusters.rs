@@ -186,6 +186,25 @@ fn a_process_that_crashes_is_lost_once_and_its_next_life_welcome() {
     assert_eq!(notes(&trace), expected);
 }
 
+/// Shards wait for each other before they say goodbye, but for none that is lost.
+#[test]
+fn a_system_that_has_lost_a_shard_says_goodbye_and_ends_as_soon_as_the_others_are_done() {
+    let trace = run(|sim, two| {
+        let mut far = sim.start_host(two.cluster.plan(3, 2, registry())).unwrap();
+        far.system().spawn_named(On::Shard(0), "listener", || Listener(0)).unwrap();
+        two.have(sim, Deed::Find(two.cluster.url(3, "/user/listener")));
+        assert!(far.lose_shard(1));
+        sim.run_for(SECOND);
+        let before = sim.now();
+        far.shut_down();
+        assert!(sim.now().since(before) < SECOND);
+        sim.run_for(SECOND);
+        let lost = two.near.call(0, |scope| Endpoint::part(scope).map(|gate| gate.stats().lost));
+        assert_eq!(lost.unwrap(), Some(1));
+    });
+    assert_eq!(notes(&trace), ["found", "found", "gone: Stopped"]);
+}
+
 /// Both hosts show one certificate, which is its own root.
 fn tls() -> TlsConfig {
     let names = [1, 2].map(|number| Cluster::host(number).to_string());

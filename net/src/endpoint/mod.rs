@@ -10,7 +10,7 @@ use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
@@ -46,8 +46,8 @@ pub(crate) struct Shared {
     tls: Option<RwLock<Arc<Identity>>>,
     /// Children of other hosts' actors that might live anywhere, so far.
     children: AtomicUsize,
-    /// Shards that have no actors any more, where the system ends.
-    pub(crate) done: AtomicUsize,
+    /// Which shards have no actors any more, where the system ends.
+    done: Box<[AtomicBool]>,
     /// What untrusted peers may reach, in untrusted mode.
     pub(crate) trust: Option<Arc<Trust>>,
     censuses: Mutex<Vec<Option<Arc<Census>>>>,
@@ -77,6 +77,19 @@ impl Shared {
             let _ = self.home.set(Arc::new(home));
         }
         Ok(())
+    }
+
+    /// The system ends, and a shard has no actors any more.
+    pub(crate) fn done(&self, shard: u16) {
+        if let Some(done) = self.done.get(usize::from(shard)) {
+            done.store(true, Ordering::Release);
+        }
+    }
+
+    /// Whether no shard has actors any more. Those of one that is lost are gone with it.
+    pub(crate) fn are_done(&self) -> bool {
+        let mut shards = self.done.iter().enumerate();
+        shards.all(|(shard, done)| done.load(Ordering::Acquire) || self.handle.is_lost(shard))
     }
 
     /// The shard of the next child that may live anywhere: all in turn, but for those that are lost.
@@ -263,7 +276,7 @@ impl Endpoint {
             trust: trust.map(Arc::new),
             tls: tls.map(|identity| RwLock::new(Arc::new(identity))),
             children: AtomicUsize::new(0),
-            done: AtomicUsize::new(0),
+            done: (0..shards).map(|_| AtomicBool::new(false)).collect(),
             censuses: Mutex::new(vec![None; shards]),
             home: OnceLock::new(),
             ports: Mutex::new(ports),

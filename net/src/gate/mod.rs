@@ -38,7 +38,6 @@ use std::hash::BuildHasherDefault;
 use std::net::IpAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use births::Births;
@@ -129,8 +128,6 @@ struct Inner {
     listener: Option<SocketId>,
     /// For peers on this machine.
     listener_nearby: Option<SocketId>,
-    /// The system ends, and this shard has no actors any more.
-    done: bool,
     left: Cell<bool>,
     lost: u64,
 }
@@ -186,7 +183,6 @@ impl Gate {
                 ends: 0,
                 listener: None,
                 listener_nearby: None,
-                done: false,
                 left: Cell::new(false),
                 lost: 0,
             }),
@@ -338,10 +334,10 @@ impl Inner {
     /// The system ends, and this shard has no actors any more, or some still. With the first goodbye it is over for its peers, on
     /// whatever link, so nobody says it before all shards are done: what their last actors say is heard.
     fn end(&mut self, is_empty: bool) {
-        if is_empty && self.todo.is_empty() && !std::mem::replace(&mut self.done, true) {
-            self.shared.done.fetch_add(1, Ordering::AcqRel);
+        if is_empty && self.todo.is_empty() {
+            self.shared.done(self.shard);
         }
-        if self.done && self.shared.done.load(Ordering::Acquire) >= self.shared.handle.shards() {
+        if self.shared.are_done() {
             self.leave();
         }
     }
