@@ -53,19 +53,20 @@ impl HeapLane {
     }
 
     /// What an end sees that has these cursors, which are the lane's own or those near the sender.
-    fn ring(self: &Arc<HeapLane>, shared: &Shared) -> Ring {
+    fn ring(heap: &Arc<HeapLane>, shared: &Shared) -> Ring {
         Ring {
             shared: NonNull::from(shared),
             // SAFETY: a slice's pointer is not null; `UnsafeCell<MaybeUninit<u64>>` is a word.
-            words: unsafe { NonNull::new_unchecked(self.words.as_ptr().cast_mut().cast()) },
-            capacity: self.words.len(),
-            _heap: Some(self.clone()),
+            words: unsafe { NonNull::new_unchecked(heap.words.as_ptr().cast_mut().cast()) },
+            capacity: heap.words.len(),
+            _heap: Some(heap.clone()),
         }
     }
 
-    fn ends(self: &Arc<HeapLane>, start: usize) -> (LaneSender, LaneReceiver) {
-        let near = self.near.as_ref().unwrap_or(&self.shared);
-        (LaneSender::new(self.ring(near), start), LaneReceiver::new(self.ring(&self.shared), start))
+    fn ends(heap: &Arc<HeapLane>, start: usize) -> (LaneSender, LaneReceiver) {
+        let near = heap.near.as_ref().unwrap_or(&heap.shared);
+        let (near, far) = (HeapLane::ring(heap, near), HeapLane::ring(heap, &heap.shared));
+        (LaneSender::new(near, start), LaneReceiver::new(far, start))
     }
 
     /// Drops what nobody took: what was published while the receiver went.
@@ -116,19 +117,19 @@ impl Drop for HeapLane {
 /// # Panics
 /// If `words` is less than 8.
 pub fn lane(words: usize) -> (LaneSender, LaneReceiver) {
-    HeapLane::new(words, 0, None).ends(0)
+    HeapLane::ends(&HeapLane::new(words, 0, None), 0)
 }
 
 /// A lane whose cursors start at `start`: for tests of what happens when they pass the end of their numbers.
 #[cfg(test)]
 pub(crate) fn lane_from(words: usize, start: usize) -> (LaneSender, LaneReceiver) {
-    HeapLane::new(words, start, None).ends(start)
+    HeapLane::ends(&HeapLane::new(words, start, None), start)
 }
 
 /// A lane of `words` whose sender sees cursors of its own, which something else carries to and fro.
 pub(crate) fn split_lane(words: usize) -> (LaneSender, LaneReceiver, Arc<HeapLane>) {
     let heap = HeapLane::new(words, 0, Some(Shared::new(0)));
-    let (sender, receiver) = heap.ends(0);
+    let (sender, receiver) = HeapLane::ends(&heap, 0);
     (sender, receiver, heap)
 }
 

@@ -17,7 +17,9 @@ mod heap;
 mod receiver;
 mod sender;
 
+#[cfg(not(loom))]
 use core::cell::UnsafeCell;
+#[cfg(not(loom))]
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
