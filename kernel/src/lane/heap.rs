@@ -111,8 +111,8 @@ impl Drop for HeapLane {
 }
 
 /// A new lane on the heap with room for `words` eight-byte words, rounded up to a power of two. What takes more than half of
-/// them it refuses for good ([`TellError::TooLarge`]): a message takes its own words, two for its head, and one more where
-/// it is told by [`LaneSender::try_tell`].
+/// them it refuses for good ([`TellError::TooLarge`](crate::TellError::TooLarge)): a message takes its own words, two for its
+/// head, and one more where it is told by [`LaneSender::try_tell`].
 ///
 /// # Panics
 /// If `words` is less than 8.
