@@ -49,8 +49,9 @@ pub struct ReactorConfig {
     /// Sockets at most. A connection that comes beyond is closed at once, and counted. 65,536 by default. Memory is taken for
     /// those that are there.
     pub sockets: usize,
-    /// Bytes that may wait to be sent at one socket; what is in flight counts. With more, a write is
-    /// [refused](super::WriteError::Full); but one buffer of any size is taken where nothing waits. 1 MiB by default.
+    /// Bytes that may wait to be sent at one socket; what is in flight counts, and so does the queue's own memory, about a
+    /// hundred bytes for each buffer. With more, a write is [refused](super::WriteError::Full); but one buffer of any size is
+    /// taken where nothing waits. 1 MiB by default.
     pub send_bytes: usize,
     /// Entries of io_uring's submission queue: operations begun in one turn, until they are passed on early. Its
     /// completion queue has eight times as many. 256 by default, from 16 to 4,096: what is outside is taken for the nearest.

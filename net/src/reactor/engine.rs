@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
+use std::mem;
 
 use super::address::Address;
 use super::backend::{Completion, Descriptor, Drive, Waker};
@@ -206,7 +207,7 @@ impl Reactor {
     /// Goes on receiving, or accepting. First comes what waits since it was paused.
     pub fn resume(&mut self, socket: SocketId) {
         let Some(entry) = self.store.sockets.get_mut(socket.0) else { return };
-        if std::mem::replace(&mut entry.wanted, true) {
+        if mem::replace(&mut entry.wanted, true) {
             return;
         }
         let tag = entry.tag;
@@ -220,7 +221,7 @@ impl Reactor {
     /// buffer is full.
     pub fn pause(&mut self, socket: SocketId) {
         let Some(entry) = self.store.sockets.get_mut(socket.0) else { return };
-        if std::mem::replace(&mut entry.wanted, false)
+        if mem::replace(&mut entry.wanted, false)
             && let Some(operation) = entry.incoming
         {
             self.backend.cancel(operation, &mut self.store);
@@ -275,7 +276,9 @@ impl Reactor {
             }
             _ => return Err(WriteError::Closed(buffer)),
         };
-        if entry.outgoing_bytes > 0 && entry.outgoing_bytes + buffer.len() > self.send_bytes {
+        let queue = entry.outgoing.len() * mem::size_of::<Outgoing>();
+        let is_first = queue == 0 && entry.outgoing_bytes == 0;
+        if !is_first && entry.outgoing_bytes + queue + buffer.len() > self.send_bytes {
             return Err(WriteError::Full(buffer));
         }
         entry.outgoing_bytes += buffer.len();

@@ -44,7 +44,8 @@ impl std::error::Error for SocketError {
 /// Why a write was refused. The buffer comes back.
 #[derive(Debug)]
 pub enum WriteError {
-    /// As many bytes wait as may. Some time after a write with a token was answered there is room.
+    /// As many bytes wait as may; the memory of their queue counts, too. When a write with a token is answered, there is room
+    /// again: whoever may meet this gives each write a token, or looks at what is unsent before.
     Full(Buffer),
     /// The socket is closed, has failed, or its sending half was finished.
     Closed(Buffer),

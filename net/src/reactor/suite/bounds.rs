@@ -36,6 +36,25 @@ fn a_paused_reader_bounds_memory_and_stops_the_writer(open: Open) {
     rig.end();
 }
 
+/// Also where each write is next to nothing, or nothing.
+fn writes_of_few_bytes_are_bounded_by_the_memory_of_their_queue(open: Open) {
+    let Some(mut rig) = Rig::new(open, &ReactorConfig { send_bytes: 100_000, ..small() }) else { return };
+    for bytes in [&b""[..], &b"x"[..]] {
+        // Nothing is passed on before the next turn.
+        let (_, client, server) = rig.pair();
+        let mut taken = 0;
+        while rig.reactor.write(client, bytes, Some(taken)).is_ok() {
+            taken += 1;
+            assert!(taken < 5_000, "nothing ever stopped the writer");
+        }
+        assert!(taken > 500, "{taken}");
+        rig.until("all is written", |rig| rig.of(client).written.len() as u64 == taken);
+        rig.until("all has come", |rig| rig.of(server).received.len() as u64 == taken * bytes.len() as u64);
+        rig.reactor.write(client, bytes, None).unwrap();
+    }
+    rig.end();
+}
+
 fn nothing_is_heard_while_paused_and_nothing_is_lost(open: Open) {
     let Some(mut rig) = Rig::new(open, &small()) else { return };
     let (_, client, server) = rig.pair();
@@ -188,6 +207,7 @@ fn more_than_the_queues_hold_is_done_all_the_same(open: Open) {
 
 on_every_backend!(
     a_paused_reader_bounds_memory_and_stops_the_writer,
+    writes_of_few_bytes_are_bounded_by_the_memory_of_their_queue,
     nothing_is_heard_while_paused_and_nothing_is_lost,
     large_writes_of_many_buffers_keep_their_order_through_short_sends,
     receiving_stops_without_chunks_and_goes_on_when_another_thread_gives_them_back,

@@ -23,7 +23,7 @@ fn zero_copy_pair(rig: &mut Rig) -> (SocketId, SocketId) {
 }
 
 fn zero_copy() -> ReactorConfig {
-    ReactorConfig { zero_copy_from: Some(10_000), send_bytes: 64 << 20, ..small() }
+    ReactorConfig { zero_copy_from: Some(10_000), send_bytes: 65 << 20, ..small() }
 }
 
 #[test]
