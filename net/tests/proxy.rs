@@ -190,6 +190,7 @@ fn write_until_stopped(client: &mut TcpStream, small: usize, another: &mut impl 
     written
 }
 
+/// Reliability 29: what is passed on is held until it is sent.
 #[test]
 fn a_reader_that_stops_behind_a_proxy_stops_its_writer_and_nobody_else() {
     with_each(|backend| {
