@@ -25,7 +25,8 @@ fn handle(signal: libc::c_int) {
 fn waits_and_calls_that_are_interrupted_lose_nothing() {
     handle(libc::SIGUSR1);
     for backend in [Choice::Uring, Choice::Poll] {
-        let Ok(mut reactor) = Reactor::open(&ReactorConfig { backend, ..ReactorConfig::default() }) else {
+        let config = ReactorConfig { backend, send_bytes: 2 << 20, ..ReactorConfig::default() };
+        let Ok(mut reactor) = Reactor::open(&config) else {
             println!("SKIPPED: {backend:?} is not permitted here");
             continue;
         };
