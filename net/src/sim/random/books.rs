@@ -373,7 +373,8 @@ impl Books {
             Err(AskError::NotSent) => {
                 rules.memory || rules.pending || hosts.may_give_up(hosts.of(by).life, hosts.of(whom).life)
             }
-            Err(_) => rules.memory,
+            // Where little may wait, the answer may be refused.
+            Err(_) => rules.memory || rules.pending,
         };
         if may {
             inner.calls.remove(&(by, whom));

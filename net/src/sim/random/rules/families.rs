@@ -234,6 +234,8 @@ impl Families {
         {
             parent.state = match parent.state {
                 State::Well | State::Failed => State::Failed,
+                // It is between two instances: what failed goes with the former.
+                State::Restarting => State::Restarting,
                 _ => State::Uncertain,
             };
         }
