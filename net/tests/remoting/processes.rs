@@ -247,11 +247,14 @@ fn a_child_and_its_parent_are_parted_by_a_process_that_hangs_and_not_joined_agai
     other.signal("-STOP");
     log.expect(&["boss hears Unreachable"]);
     other.signal("-CONT");
-    // It finds out that it was given up, and has the old one stop, who has nobody to say so to.
-    let new = employ(&log, &near, &office, &other, reporter);
+    // It finds out that it was given up, and has the old one stop, whose last word is lost unless the hosts are joined again by then.
+    let hire = Hire { name: "w".into(), log: reporter };
+    let new = office.try_hire(&near, &other.at(), "w", hire).unwrap();
     assert_ne!(old, new);
+    let next = || std::iter::repeat_with(|| log.next()).find(|said| said != "w stopped").unwrap();
+    assert_eq!(next(), "w started");
     office.have(&near, move |_, ctx| Ok(ctx.watch(old)?));
-    let gone = log.next();
+    let gone = next();
     assert!(gone == "boss hears NotFound" || gone == "boss hears Stopped", "{gone}");
     near.end();
 }
