@@ -34,9 +34,6 @@ struct Open {
     from: usize,
     at: usize,
     end: usize,
-    /// Bytes of each, and from one to the next.
-    each: usize,
-    step: usize,
 }
 
 impl Inner {
@@ -48,10 +45,10 @@ impl Inner {
             && course.of == message.id()
             && let Some(open) = &mut course.open
             && open.at < open.end
-            && let Some(room) = open.out.get_mut(open.at..open.at + open.each)
+            && let Some(room) = open.out.get_mut(open.at..open.at + open.joint.each())
             && course.writer.fill(message, room)
         {
-            open.at += open.step;
+            open.at += open.joint.whole();
             return Ok(());
         }
         self.tell_anew(to, message)
@@ -139,16 +136,7 @@ impl Inner {
         let (from, more) = line.write(|room| (room.used(), link.may_join(room, course.head)));
         if let Some((joint, left)) = more {
             let end = from + left * joint.whole();
-            course.open = Some(Open {
-                connection,
-                joint,
-                out: line.lend(),
-                from,
-                at: from,
-                end,
-                each: joint.each(),
-                step: joint.whole(),
-            });
+            course.open = Some(Open { connection, joint, out: line.lend(), from, at: from, end });
         }
     }
 
