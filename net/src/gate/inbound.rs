@@ -132,23 +132,22 @@ impl Inner {
             while let (Some((head, body)), Some(border)) = (of.held.front(), &of.border) {
                 let (shared, census) = (&self.shared, &self.census);
                 let told = within(border.clone(), || shared.registry.deliver(scope, census, head, body));
+                let told = told.or_else(|why| match why {
+                    Undelivered::UnknownType => {
+                        let (guard, trusts) = (of.guard.as_deref(), shared.trust.is_none());
+                        let may = |target| may_stop(guard, trusts, target);
+                        let number = take_in(scope, census, head, body, may)?;
+                        self.todo.push(Todo::Retiring(slot, number));
+                        Ok(())
+                    }
+                    _ => Err(why),
+                });
                 match told {
                     Ok(()) => {}
                     Err(Undelivered::Full) => break,
                     Err(why) => {
-                        let (guard, trusts) = (of.guard.as_deref(), shared.trust.is_none());
-                        let may = |target| may_stop(guard, trusts, target);
-                        let retiring = (why == Undelivered::UnknownType)
-                            .then(|| take_in(scope, census, head, body, may))
-                            .flatten();
-                        match retiring {
-                            Some(Ok(number)) => self.todo.push(Todo::Retiring(slot, number)),
-                            other => {
-                                let why = other.and_then(Result::err).map_or(why, Undelivered::Decode);
-                                refused(head, why);
-                                of.link.refuse(why);
-                            }
-                        }
+                        refused(head, why);
+                        of.link.refuse(why);
                     }
                 }
                 of.link.release(body.len());
@@ -269,8 +268,7 @@ impl Incoming<'_, '_> {
     #[cold]
     fn unregistered(&mut self, head: MessageHead, body: &[u8]) -> Result<(), Undelivered> {
         let (guard, trusts) = (self.guard, self.shared.trust.is_none());
-        let number = take_in(self.scope, self.census, head, body, |target| may_stop(guard, trusts, target));
-        let number = number.ok_or(Undelivered::UnknownType)?.map_err(Undelivered::Decode)?;
+        let number = take_in(self.scope, self.census, head, body, |target| may_stop(guard, trusts, target))?;
         self.todo.push(Todo::Retiring(self.slot, number));
         Ok(())
     }

@@ -13,7 +13,7 @@ use corelane_kernel::{Address, Census, Compact, RawAddress, Scope, Wire};
 use serde::{Deserialize, Serialize};
 
 use super::Inner;
-use crate::codec::{self, DecodeError};
+use crate::codec::{self, Undelivered};
 use crate::wire::{MessageHead, Signal, Target};
 
 /// To an actor: that it is to stop behind what it was told.
@@ -115,27 +115,29 @@ impl Inner {
     }
 }
 
-/// Takes the word in that an actor here is to retire, if a message is that, and gives the number by which that is answered. `may`:
-/// whether the peer is allowed to stop it.
+/// Takes the word in that an actor here is to retire, and gives the number by which that is answered. `may`: whether the peer is
+/// allowed to stop it.
+///
+/// # Errors
+/// [`Undelivered::UnknownType`] for a message that is no such word, [`Undelivered::Decode`] for one that cannot be read.
 pub(super) fn take_in(
     scope: &mut Scope<'_>,
     census: &Census,
     head: MessageHead,
     body: &[u8],
     may: impl FnOnce(Address) -> bool,
-) -> Option<Result<u64, DecodeError>> {
+) -> Result<u64, Undelivered> {
     if head.envelope.type_hash != codec::envelope::<Retire>().type_hash {
-        return None;
+        return Err(Undelivered::UnknownType);
     }
-    Some(codec::decode::<Retire>(head.envelope, body).map(|Retire { number }| {
-        let Target { identity, index } = head.target;
-        let shard = u32::try_from(census.place().shard()).unwrap_or(u32::MAX);
-        // One that no kernel here made is nobody's, and as good as gone.
-        if let Ok(target) = census.admit_address(RawAddress { identity, index, shard })
-            && may(target)
-        {
-            scope.retire(target);
-        }
-        number
-    }))
+    let Retire { number } = codec::decode(head.envelope, body).map_err(Undelivered::Decode)?;
+    let Target { identity, index } = head.target;
+    let shard = u32::try_from(census.place().shard()).unwrap_or(u32::MAX);
+    // One that no kernel here made is nobody's, and as good as gone.
+    if let Ok(target) = census.admit_address(RawAddress { identity, index, shard })
+        && may(target)
+    {
+        scope.retire(target);
+    }
+    Ok(number)
 }
