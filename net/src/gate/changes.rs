@@ -1,7 +1,5 @@
 //! Changes: what becomes of a shard's links, as the system's event stream tells it.
 
-use corelane_shard::EventStream;
-
 use super::{Inner, Todo};
 use crate::link::Loss;
 use crate::resolve::RemoteHost;
@@ -68,7 +66,7 @@ impl Inner {
         let Some(address) = self.host_of(slot) else { return };
         let host = RemoteHost::new(&self.shared.me.system, address);
         let event = LinkEvent { host, shard: self.slots[slot].shard, incarnation, state };
-        let events: EventStream = self.shared.handle.events();
+        let events = self.shared.handle.events();
         self.todo.push(Todo::Call(Box::new(move |scope| events.publish(scope, event))));
     }
 }

@@ -321,9 +321,8 @@ impl Inner {
 
     /// Where the peer's shard listens.
     fn address_of(&self, slot: usize) -> Option<SocketAddr> {
-        let of = &self.slots[slot];
-        let at = self.shared.peers.address(of.link.to().node).filter(|at| self.shared.config.permits(*at))?;
-        port_of(at, of.shard)
+        let at = self.host_of(slot).filter(|at| self.shared.config.permits(*at))?;
+        port_of(at, self.slots[slot].shard)
     }
 
     fn dial(&mut self, slot: usize) {
