@@ -18,6 +18,28 @@ const EPOCH_END: u64 = 1 << 62;
 
 const FOLLOWED: &str = "this incarnation was followed by another";
 
+impl Knock {
+    /// All that a hello says, of a connection to which so much is granted.
+    fn of(connection: Connection, until: Time, hello: &Hello<'_>, granted: Allowance) -> Knock {
+        Knock {
+            connection,
+            until,
+            node: hello.node,
+            incarnation: hello.incarnation,
+            epoch: hello.epoch,
+            association: hello.association,
+            runs: hello.capabilities & capability::RUNS != 0,
+            retires: hello.capabilities & capability::RETIREMENT != 0,
+            frame_max: hello.frame_max,
+            message_max: hello.message_max,
+            streams_max: hello.streams_max,
+            allowed: Allowance { bytes: hello.credit_bytes, messages: hello.credit_messages },
+            signals_received: hello.signals_received,
+            granted,
+        }
+    }
+}
+
 impl Link {
     /// The driver has connected.
     pub fn dialed(&mut self, now: Time, connection: Connection) {
@@ -77,20 +99,9 @@ impl Link {
         let meant = hello.to_incarnation == self.me.incarnation;
         let current = if known { self.association } else { 1 };
         let knock = Knock {
-            connection,
-            until: now + self.config.handshake,
-            node: hello.node,
-            incarnation: hello.incarnation,
-            epoch: hello.epoch,
             association: if meant { hello.association } else { current },
-            runs: hello.capabilities & capability::RUNS != 0,
-            retires: hello.capabilities & capability::RETIREMENT != 0,
-            frame_max: hello.frame_max,
-            message_max: hello.message_max,
-            streams_max: hello.streams_max,
-            allowed: Allowance { bytes: hello.credit_bytes, messages: hello.credit_messages },
             signals_received: if meant { hello.signals_received } else { 0 },
-            granted: self.first_grant(),
+            ..Knock::of(connection, now + self.config.handshake, hello, self.first_grant())
         };
         let checked =
             check(&self.me, hello).and_then(|()| self.check_peer(hello)).and_then(|()| self.admits(&knock));
@@ -309,22 +320,7 @@ impl Link {
         match frame.kind {
             Some(Kind::Hello) => match self.try_welcome(epoch, frame, inbound) {
                 Ok(hello) => {
-                    let peer = Knock {
-                        connection,
-                        until: now,
-                        node: hello.node,
-                        incarnation: hello.incarnation,
-                        epoch,
-                        association: hello.association,
-                        runs: hello.capabilities & capability::RUNS != 0,
-                        retires: hello.capabilities & capability::RETIREMENT != 0,
-                        frame_max: hello.frame_max,
-                        message_max: hello.message_max,
-                        streams_max: hello.streams_max,
-                        allowed: Allowance { bytes: hello.credit_bytes, messages: hello.credit_messages },
-                        signals_received: hello.signals_received,
-                        granted: granted.unwrap_or_default(),
-                    };
+                    let peer = Knock::of(connection, now, &hello, granted.unwrap_or_default());
                     self.open_line(now, peer);
                 }
                 Err(farewell) => {
