@@ -17,6 +17,7 @@ use corelane_shard::config::{Allowed, Conflict, Section, SectionKey, Value};
 use self::address::{ADDRESS, address, set_address};
 use self::field::{bytes, number, time};
 use crate::endpoint::{EndpointConfig, EndpointError};
+use crate::liveness::SAMPLES_MAX;
 use crate::net::NetConfig;
 use crate::reactor::Choice;
 
@@ -183,7 +184,7 @@ impl Section for EndpointConfig {
             set: |remote, value| value.count(|threshold| remote.link.liveness.threshold = threshold.into()),
         },
         time!("remote.link.liveness.pause", link.liveness.pause, Duration::ZERO, Duration::from_hours(24)),
-        number!("remote.link.liveness.samples", link.liveness.samples, 2, 1 << 16),
+        number!("remote.link.liveness.samples", link.liveness.samples, 2, SAMPLES_MAX as u64),
         time!("remote.link.liveness.deviation_min", link.liveness.deviation_min, Duration::ZERO, HOUR),
         time!("remote.link.liveness.first", link.liveness.first, MILLISECOND, HOUR),
     ];

@@ -94,11 +94,10 @@ impl Shared {
 
     /// The shard of the next child that may live anywhere: all in turn, but for those that are lost.
     pub(crate) fn next_child(&self) -> u16 {
-        let next = || self.children.fetch_add(1, Ordering::Relaxed) % self.handle.shards();
-        let first = next();
-        let others = (1..self.handle.shards()).map(|_| next());
-        let shard = std::iter::once(first).chain(others).find(|shard| !self.handle.is_lost(*shard));
-        u16::try_from(shard.unwrap_or(first)).unwrap_or(0)
+        let shards = self.handle.shards();
+        let mut turns = (0..shards).map(|_| self.children.fetch_add(1, Ordering::Relaxed) % shards);
+        let shard = turns.find(|shard| !self.handle.is_lost(*shard));
+        shard.and_then(|shard| u16::try_from(shard).ok()).unwrap_or(0)
     }
 
     /// The port of a shard, which is taken. `None` in a simulated network.
