@@ -68,8 +68,7 @@ impl<T: ?Sized> Drop for Erased<T> {
 
 /// A message on its way out of the kernel, borrowed: only who told it knows its type.
 ///
-/// What a `&dyn Any` is, but its type is found out without a call. That is worth a nanosecond for each message that goes to
-/// another host.
+/// What a `&dyn Any` is, but its type is found out without a call, as it is for each message that goes to another host.
 ///
 /// ```
 /// use corelane_kernel::AnyMessage;

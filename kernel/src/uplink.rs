@@ -10,13 +10,12 @@
 //! Nothing on a message's way between shards looks at this: it is asked only where an address would be unreachable without
 //! it. Whether a signal for elsewhere takes a lane or the uplink is settled here, so that nobody else need know.
 
-use crate::erased::AnyMessage;
 use core::ptr::NonNull;
 
 use crate::actor::StopReason;
 use crate::address::{Address, Place};
 use crate::bond::{ChildNews, ChildOrder, Order, Report};
-use crate::erased::Erased;
+use crate::erased::{AnyMessage, Erased};
 use crate::error::{OutOfMemory, TellError};
 use crate::kernel::Kernel;
 use crate::letters::DeadReason;
