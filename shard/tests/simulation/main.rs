@@ -2,6 +2,7 @@
 //! the same seed, every fault that was asked for, and rules that notice what is broken.
 
 mod blocking;
+mod clock;
 mod faults;
 mod hosts;
 mod losses;
