@@ -1,6 +1,8 @@
 //! The contract's tests. Each runs against every backend: what one does, all do.
 
 mod bounds;
+#[cfg(target_os = "linux")]
+mod coalescing;
 mod conversations;
 #[cfg(target_os = "linux")]
 mod direct;
@@ -11,6 +13,8 @@ mod rig;
 #[cfg(target_os = "linux")]
 mod special;
 mod waiting;
+#[cfg(target_os = "linux")]
+mod zero_copy;
 
 use super::sim::{Network, NetworkOptions};
 use super::{Choice, Reactor, ReactorConfig};
@@ -29,15 +33,23 @@ fn open_uring(config: &ReactorConfig) -> Option<Reactor> {
     }
 }
 
+/// io_uring, set up for a test.
+#[cfg(target_os = "linux")]
+fn open_uring_with(
+    config: &ReactorConfig,
+    name: &str,
+    set_up: fn(&mut super::uring::Uring),
+) -> Option<Reactor> {
+    drop(open_uring(config)?);
+    let mut backend = super::uring::Uring::open(config, &super::uring::OPERATIONS).unwrap();
+    set_up(&mut backend);
+    Some(Reactor::on(Box::new(backend), config, name.to_owned()))
+}
+
 /// io_uring, with the descriptor of each socket registered before its first operation.
 fn open_registered(config: &ReactorConfig) -> Option<Reactor> {
     #[cfg(target_os = "linux")]
-    {
-        drop(open_uring(config)?);
-        let mut backend = super::uring::Uring::open(config, &super::uring::OPERATIONS).unwrap();
-        backend.register_at_once();
-        Some(Reactor::on(Box::new(backend), config, "registered".to_owned()))
-    }
+    return open_uring_with(config, "registered", super::uring::Uring::register_at_once);
     #[cfg(not(target_os = "linux"))]
     open_uring(config)
 }
@@ -45,12 +57,7 @@ fn open_registered(config: &ReactorConfig) -> Option<Reactor> {
 /// io_uring, of which each stream that brings something is received from without it.
 fn open_direct(config: &ReactorConfig) -> Option<Reactor> {
     #[cfg(target_os = "linux")]
-    {
-        drop(open_uring(config)?);
-        let mut backend = super::uring::Uring::open(config, &super::uring::OPERATIONS).unwrap();
-        backend.receive_at_once();
-        Some(Reactor::on(Box::new(backend), config, "direct".to_owned()))
-    }
+    return open_uring_with(config, "direct", super::uring::Uring::receive_at_once);
     #[cfg(not(target_os = "linux"))]
     open_uring(config)
 }

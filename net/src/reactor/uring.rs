@@ -112,6 +112,14 @@ impl Uring {
         self.direct.at_once();
     }
 
+    /// Gives the kernel chunks, as many as it may have at a time with so many operations in flight.
+    fn lend_for(&mut self, operations: usize) {
+        // One is kept for what is received without the ring.
+        let all = self.supply.chunks().saturating_sub(1).max(1);
+        self.lent_max = LENT.max(LENT_EACH * operations).min(all);
+        self.replenish();
+    }
+
     /// Gives the kernel chunks, as many as it may have at a time.
     fn replenish(&mut self) {
         let mut some = false;
@@ -200,10 +208,7 @@ impl Uring {
             out.extend(self.translate(&entry, store));
         }
         self.scratch = scratch;
-        // One is kept for what is received without the ring.
-        let all = self.supply.chunks().saturating_sub(1).max(1);
-        self.lent_max = LENT.max(LENT_EACH * store.operations.len()).min(all);
-        self.replenish();
+        self.lend_for(store.operations.len());
     }
 
     fn has_completions(&mut self) -> bool {

@@ -2,11 +2,11 @@
 //!
 //! | rule | shown by |
 //! |---|---|
-//! | 1: a slot owns what its operation uses until the last completion | `whoever_is_dropped_…`, `a_descriptor_…`; `special`: `a_buffer_that_is_sent_without_a_copy_…`, `a_buffer_is_held_…` |
+//! | 1: a slot owns what its operation uses until the last completion | `whoever_is_dropped_…`, `a_descriptor_…`; `zero_copy`: `a_buffer_that_is_sent_without_a_copy_…`, `a_buffer_is_held_…` |
 //! | 2: a completion of another generation is counted and dropped | `a_completion_of_an_earlier_use_…`, `a_connection_that_comes_with_a_stale_…` |
 //! | 3: nobody's disappearance frees; closing waits for operations, and a registered descriptor's place is free before its slot | `ten_thousand_connections_…`, `a_descriptor_…`, `closing_a_listener_…`, all with registered descriptors, too; `special`: `who_stays_has_…` |
 //! | 4: who ends takes nothing up, cancels, drains, unmaps | `a_reactor_that_is_dropped_…`, `a_frame_that_is_held_…`; `buffers`: what is written after its time is found out |
-//! | 5: full queues, no chunk, interruptions, short sends are normal | `special`: `nothing_is_lost_of_what_the_completion_queue_…`; `bounds`: `more_than_the_queues_…`, `receiving_stops_without_chunks_…`, `large_writes_…`; `special`: `what_is_sent_without_a_copy_in_parts_…`, `what_the_limit_for_locked_memory_…`; `tests/interrupted.rs` |
+//! | 5: full queues, no chunk, interruptions, short sends are normal | `special`: `nothing_is_lost_of_what_the_completion_queue_…`; `bounds`: `more_than_the_queues_…`, `receiving_stops_without_chunks_…`, `large_writes_…`; `zero_copy`: `what_is_sent_without_a_copy_in_parts_…`, `what_the_limit_for_locked_memory_…`; `tests/interrupted.rs` |
 //! | 6: operations are tried, and a mebibyte is sent, at the start | `special`: `a_ring_of_which_any_operation_…`; `conversations`: `a_mebibyte_…`; `tests/denied.rs` |
 //!
 //! In debug builds every chunk that nobody owns is filled with a pattern, which is checked when it is used again; so each of these

@@ -182,6 +182,7 @@ impl Uring {
                 return true;
             }
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                store.counters.interrupted += u64::from(error.kind() == io::ErrorKind::Interrupted);
                 self.direct.chunk = Some(chunk);
                 self.direct.vain += 1;
                 if self.direct.vain > VAIN_MAX {

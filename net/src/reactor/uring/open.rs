@@ -16,7 +16,7 @@ use super::chunk_ring::ChunkRing;
 use super::crowd::Crowd;
 use super::direct::Direct;
 use super::table::Table;
-use super::{CHUNKS, LENT, Uring, permit};
+use super::{CHUNKS, Uring, permit};
 use crate::buffers::Supply;
 use crate::reactor::backend::Drive;
 use crate::reactor::config::ReactorConfig;
@@ -77,7 +77,7 @@ impl Uring {
             supply,
             chunks,
             table,
-            lent_max: LENT.min(usize::from(config.chunks()).saturating_sub(1).max(1)),
+            lent_max: 0,
             frames: Vec::new(),
             waiting: VecDeque::new(),
             scratch: Vec::new(),
@@ -103,7 +103,7 @@ impl Uring {
         }
         let waker = uring.waker();
         uring.supply.wake_by(move || waker.wake());
-        uring.replenish();
+        uring.lend_for(0);
         Ok(uring)
     }
 }
