@@ -31,7 +31,7 @@ use corelane_net::reactor::{Address, Choice, ReactorConfig};
 use corelane_net::{Net, NetConfig, Service, StreamOptions, serve};
 use corelane_shard::Handle;
 
-use server::{Connection, Keys, Store};
+use server::{Commons, Connection, Store};
 
 /// A key-value server that speaks RESP, made of actors.
 #[derive(Parser)]
@@ -80,7 +80,7 @@ fn main() -> Result<Report, Box<dyn Error>> {
     let mut builder = System::builder()
         .idle(if args.spin { Idle::Latency } else { Idle::Frugal })
         .extension(Net::of(NetConfig { reactor, ..NetConfig::default() }))
-        .extension(|_| Ok(Keys));
+        .extension(|_| Ok(Commons));
     if !args.cores.is_empty() {
         builder = builder.cores(&args.cores);
     }

@@ -35,18 +35,18 @@ const RETRY: Duration = Duration::from_millis(1);
 /// How often a store looks for keys whose time is over, and how many it forgets then at once.
 const SWEEP: (Duration, usize) = (Duration::from_millis(100), 1000);
 
-/// The keys of each shard.
-pub(crate) struct Keys;
+/// Gives each shard what its connections have in common.
+pub(crate) struct Commons;
 
-/// What the connections of a shard have in common.
+/// What the connections of a shard have in common: its keys, and whether clients pipeline.
 #[derive(Default)]
 pub(crate) struct Part {
     keys: RefCell<Keyspace>,
     pipelining: RefCell<Pipelining>,
 }
 
-impl Extension for Keys {
-    const NAME: &'static str = "keys";
+impl Extension for Commons {
+    const NAME: &'static str = "commons";
 
     type Shard = Rc<Part>;
 
@@ -56,7 +56,8 @@ impl Extension for Keys {
 }
 
 fn part_of<A: Actor>(ctx: &mut Ctx<'_, A>) -> Result<Rc<Part>, Failure> {
-    Keys::part(&mut ctx.scope()).cloned().ok_or_else(|| Failure::new("the extension \"keys\" is not loaded"))
+    let part = Commons::part(&mut ctx.scope()).cloned();
+    part.ok_or_else(|| Failure::new("the extension \"commons\" is not loaded"))
 }
 
 fn now() -> Millis {
@@ -199,7 +200,7 @@ impl Connection {
 
     /// Has the shard wait for more clients at a time where they pipeline, and for none where they do not.
     fn judge(&mut self, ctx: &mut Ctx<'_, Self>) {
-        let change = self.part.pipelining.borrow_mut().note(self.session.requests());
+        let change = self.part.pipelining.borrow_mut().note(self.session.take_requests());
         if let Some(pipelined) = change {
             ctx.sockets().set_coalescing(pipelined);
         }

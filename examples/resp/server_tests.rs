@@ -7,12 +7,12 @@ use std::time::Duration;
 use corelane::prelude::*;
 use corelane_net::{Net, NetConfig};
 
-use crate::server::Keys;
+use crate::server::Commons;
 
 #[test]
 fn what_a_peer_asked_for_is_answered_though_it_has_finished_and_more_than_may_wait() {
     let system = System::builder().shards(2).pinned(false).idle(Idle::Frugal).region_bytes(16 << 20);
-    let system = system.extension(Net::of(NetConfig::default())).extension(|_| Ok(Keys)).start().unwrap();
+    let system = system.extension(Net::of(NetConfig::default())).extension(|_| Ok(Commons)).start().unwrap();
     let service = crate::listen(&system, &"127.0.0.1:0".parse().unwrap()).unwrap();
     let mut peer = TcpStream::connect(service.address().ip().unwrap()).unwrap();
     // Of several keys, so that some live on the other shard, whichever that is.

@@ -72,7 +72,7 @@ pub(crate) struct Session {
     /// Boxes to be used again: they are sent as they are.
     #[expect(clippy::vec_box, reason = "a batch stays in its box on all its ways")]
     spare: Vec<Box<Batch>>,
-    /// Requests that were read since somebody asked.
+    /// Requests that were read since they were taken.
     requests: u32,
     /// Nothing more is read: the peer said farewell, or nonsense.
     closing: bool,
@@ -120,8 +120,8 @@ impl Session {
         done
     }
 
-    /// How many requests were read since this was asked last.
-    pub(crate) fn requests(&mut self) -> u32 {
+    /// How many requests were read since this was called last.
+    pub(crate) fn take_requests(&mut self) -> u32 {
         std::mem::take(&mut self.requests)
     }
 
