@@ -11,7 +11,8 @@
 //! by its heartbeats) → [`link`] (the state machine of one link between two shards).
 //!
 //! Both meet in `tls` (what stands between a connection and its link) → `peer` (what is known of other hosts) → `trust` (what
-//! untrusted ones may reach) → `gate` (a shard's links on its sockets, below the kernel's uplink) → `resolve`, `named` (look-up on
+//! untrusted ones may reach) → `memory` (streams between processes of one machine) → `gate` (a shard's links on its sockets, below
+//! the kernel's uplink) → `resolve`, `named` (look-up on
 //! other hosts), `spawning`, `pool` (children there, and pools of them) → `endpoint` (the extension, and its configuration) → `settings` (what of it stands in
 //! configuration files, with the feature `config`) and [`sim`] (clusters in one thread).
 
@@ -27,6 +28,7 @@ pub mod framing;
 mod gate;
 pub mod link;
 pub mod liveness;
+mod memory;
 mod named;
 mod net;
 mod peer;

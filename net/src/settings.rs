@@ -106,6 +106,12 @@ impl Section for EndpointConfig {
             get: |remote| Value::Flag(remote.unix_sockets),
             set: |remote, value| value.flag(|flag| remote.unix_sockets = flag),
         },
+        RemoteKey {
+            name: "remote.shared_memory",
+            allowed: Allowed::flag(),
+            get: |remote| Value::Flag(remote.shared_memory),
+            set: |remote, value| value.flag(|flag| remote.shared_memory = flag),
+        },
         number!("remote.connections_max", connections_max, 1, 1 << 24),
         number!("remote.connections_per_address_max", connections_per_address_max, 1, 1 << 24),
         number!("remote.strangers_max", strangers_max, 1, 1 << 24),

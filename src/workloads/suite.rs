@@ -187,11 +187,34 @@ pub const WORKLOADS: &[Workload] = &[
     message("remote.akka", "Akka.NET's RemotePingPong: 10 clients, both ways count", remote::akka)
         .beside("an echo with as many bytes under way", remote::raw_akka),
     #[cfg(target_os = "linux")]
-    round_trip("remote.unix.pingpong", 2, "remote.pingpong over Unix sockets", remote::unix_pingpong)
-        .beside("an echo that spins over a pair of Unix sockets", remote::raw_unix_pingpong),
+    round_trip(
+        "remote.memory.pingpong",
+        2,
+        "remote.pingpong through memory that both processes share",
+        remote::nearby::memory_pingpong,
+    )
+    .beside("an echo that spins through two rings of rtrb", remote::nearby::raw_memory_pingpong),
     #[cfg(target_os = "linux")]
-    message("remote.unix.tell", "remote.tell over Unix sockets", remote::unix_tell)
-        .beside("a stream of the same bytes over such a pair", remote::raw_unix_tell),
+    message(
+        "remote.memory.tell",
+        "remote.tell through memory that both processes share",
+        remote::nearby::memory_tell,
+    )
+    .beside("the same bytes through a ring of rtrb", remote::nearby::raw_memory_tell),
+    #[cfg(target_os = "linux")]
+    round_trip(
+        "remote.memory.pipelined",
+        2,
+        "remote.pipelined through memory that both processes share",
+        remote::nearby::memory_pipelined,
+    )
+    .beside("an echo through two rings with as many under way", remote::nearby::raw_memory_pipelined),
+    #[cfg(target_os = "linux")]
+    round_trip("remote.unix.pingpong", 2, "remote.pingpong over Unix sockets", remote::nearby::unix_pingpong)
+        .beside("an echo that spins over a pair of Unix sockets", remote::nearby::raw_unix_pingpong),
+    #[cfg(target_os = "linux")]
+    message("remote.unix.tell", "remote.tell over Unix sockets", remote::nearby::unix_tell)
+        .beside("a stream of the same bytes over such a pair", remote::nearby::raw_unix_tell),
     Workload {
         unit: Unit::NanosAtP99,
         ..round_trip(

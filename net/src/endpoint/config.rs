@@ -58,6 +58,11 @@ pub struct EndpointConfig {
     /// the same user, or root. About half the time of a round trip; but what watches or disturbs the loopback device does not
     /// see it. Linux only, and not under [`EndpointConfig::tls`]. Default `true`.
     pub unix_sockets: bool,
+    /// Whether hosts that speak over a Unix socket share memory instead, 260 KiB for each pair of their shards that have a link:
+    /// what is told goes from one core's cache to the other's, and the socket only wakes who sleeps and says that a process is
+    /// gone. Used where both want it and each may open what the other has (which it may not where one has privileges that the other
+    /// lacks, or where they see different processes). Default `true`.
+    pub shared_memory: bool,
     /// TLS on all links, which is what links beyond this machine want. Default none: then only loopback addresses are bound,
     /// published and dialed.
     pub tls: Option<TlsConfig>,
@@ -88,6 +93,7 @@ impl Default for EndpointConfig {
             lookups_max: 1024,
             resolver: Resolver::default(),
             unix_sockets: true,
+            shared_memory: true,
             tls: None,
             untrusted: None,
             insecure_plaintext_beyond_loopback: false,

@@ -23,9 +23,12 @@ impl Gate {
             inner.now = inner.sockets.now();
             match event {
                 EventKind::Connected => inner.connected(connection),
-                EventKind::Received(chunk) => inner.received(connection, chunk, scope),
+                EventKind::Received(chunk) => inner.heard(connection, &chunk, scope),
                 EventKind::Written { buffer, .. } => inner.written(connection, buffer),
-                EventKind::Finished | EventKind::Failed(_) => inner.cut(connection),
+                EventKind::Finished | EventKind::Failed(_) => {
+                    inner.drain(connection, scope);
+                    inner.cut(connection);
+                }
                 EventKind::Closed => inner.gone(connection),
                 _ => {}
             }
@@ -34,14 +37,14 @@ impl Gate {
     }
 
     /// A connection has come in.
-    fn accepted(&self, socket: SocketId) {
+    fn accepted(&self, socket: SocketId, nearby: bool) {
         let mut inner = self.enter();
         inner.now = inner.sockets.now();
-        // Who comes over a Unix socket could have come over loopback.
-        let (from, nearby) = match inner.sockets.peer_address(socket) {
-            Ok(SocketAddress::Ip(address)) => (Some(address.ip().to_canonical()), false),
-            Ok(SocketAddress::Unix(_)) => (Some(Ipv4Addr::LOCALHOST.into()), true),
-            Err(_) => (None, false),
+        let from = match inner.sockets.peer_address(socket) {
+            // Who comes over a Unix socket could have come over loopback.
+            _ if nearby => Some(Ipv4Addr::LOCALHOST.into()),
+            Ok(SocketAddress::Ip(address)) => Some(address.ip().to_canonical()),
+            _ => None,
         };
         let may_come = !nearby || inner.is_ours(socket);
         let channel = inner.channel_to_dialer();
@@ -78,14 +81,19 @@ impl Inner {
         self.incoming < config.connections_max && of_address < config.connections_per_address_max
     }
 
-    /// Closes what came in and has not said hello in time, and what was dialed and is not under TLS in time.
+    /// Closes what came in and has not said hello in time, and what was dialed and is not under TLS, or has not answered what it was
+    /// offered, in time.
     pub(super) fn dismiss_strangers(&mut self) {
         while let Some((_, connection)) = self.strangers.front().copied().filter(|(at, _)| *at <= self.now) {
             self.dismiss(connection, TlsRefusal::Late, "no hello in time");
         }
         while let Some((_, connection)) = self.handshakes.front().copied().filter(|(at, _)| *at <= self.now) {
             self.handshakes.pop_front();
-            self.refuse(connection, TlsRefusal::Late);
+            if self.lines.get(connection).is_some_and(|line| line.nearby) {
+                self.gone(connection);
+            } else {
+                self.refuse(connection, TlsRefusal::Late);
+            }
         }
     }
 
@@ -118,6 +126,9 @@ impl Inner {
     /// The first frame of a connection that came in. Says how many bytes it took; `None` while there is not all of it, or if
     /// the connection was closed.
     pub(super) fn greet(&mut self, connection: Connection, bytes: &[u8]) -> Option<usize> {
+        if let Some(size) = self.hear_offer(connection, bytes) {
+            return (size > 0).then_some(size);
+        }
         let shared = self.shared.clone();
         let wrong = |text| Farewell { reason: Reason::WrongAddress, detail: 0, text };
         let clear = self.check_clear(connection, bytes);
@@ -223,6 +234,10 @@ impl Inner {
         let Some(line) = self.lines.get_mut(connection) else { return };
         line.number = self.shared.peers.connection();
         self.sockets.resume(line.socket);
+        if self.offer_memory(connection) {
+            return;
+        }
+        let Some(line) = self.lines.get_mut(connection) else { return };
         if line.is_handshaking() {
             line.pass_on(&self.sockets, &mut self.spares);
             return;
@@ -278,15 +293,17 @@ impl Sink for Ear {
     }
 }
 
-/// Hears what happens at the listener.
+/// Hears what happens at a listener.
 pub(super) struct Door {
     pub(super) gate: Weak<Gate>,
+    /// It is the one for peers on this machine.
+    pub(super) nearby: bool,
 }
 
 impl Sink for Door {
     fn hear(&mut self, socket: SocketId, event: EventKind, sockets: &Sockets, _: &mut Scope<'_>) {
         match (event, self.gate.upgrade()) {
-            (EventKind::Accepted(stream), Some(gate)) => gate.accepted(stream),
+            (EventKind::Accepted(stream), Some(gate)) => gate.accepted(stream, self.nearby),
             (EventKind::Accepted(stream), None) => sockets.abort(stream),
             (EventKind::NotAccepted(error), _) => {
                 tracing::warn!(%error, "a connection of another host was not accepted");

@@ -12,7 +12,7 @@ use super::lookups::{Asker, Lookups, Mail, Origin};
 use super::retirements::{Retirements, Retiring, take_in};
 use super::row::Row;
 use super::{Inner, Todo};
-use crate::buffers::{Buffer, Chunk};
+use crate::buffers::Buffer;
 use crate::codec::{self, Peer, Reader, Undelivered};
 use crate::endpoint::Shared;
 use crate::link::{Connection, Inbound, Verdict};
@@ -25,14 +25,14 @@ use crate::wire::{
 
 impl Inner {
     /// Bytes have come over a connection.
-    pub(super) fn received(&mut self, connection: Connection, chunk: Chunk, scope: &mut Scope<'_>) {
+    pub(super) fn received(&mut self, connection: Connection, bytes: &[u8], scope: &mut Scope<'_>) {
         let Some(line) = self.lines.get_mut(connection) else { return };
         if std::mem::replace(&mut line.reading, true) {
             // What was being read panicked.
             return self.gone(connection);
         }
         let mut rest = std::mem::take(&mut line.rest);
-        let mut bytes: &[u8] = &chunk;
+        let mut bytes = bytes;
         if line.channel.is_some() {
             // What is decrypted comes behind what was left.
             if !self.open(connection, bytes, &mut rest) {

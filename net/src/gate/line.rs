@@ -5,6 +5,7 @@
 use std::net::IpAddr;
 
 use crate::buffers::Buffer;
+use crate::memory::Memory;
 use crate::reactor::SocketId;
 use crate::sockets::Sockets;
 use crate::tls::Channel;
@@ -58,8 +59,22 @@ impl Spares {
     }
 }
 
+/// A bell: any byte.
+const BELL: u8 = 0;
+
 /// The room for the last words of a connection that has no send buffer yet.
 const LAST_WORDS: usize = 512;
+
+/// How bytes go to the peer, and come from it.
+#[derive(Default)]
+pub(super) enum Way {
+    #[default]
+    Socket,
+    /// Over the socket memory was offered, which is not answered yet.
+    Offered(Box<Memory>),
+    /// Through memory; over the socket there are bells.
+    Memory(Box<Memory>),
+}
 
 pub(super) struct Line {
     /// In the order in which connections of all shards were there; see [`crate::peer`].
@@ -69,6 +84,7 @@ pub(super) struct Line {
     pub(super) came_in: bool,
     /// Over a Unix socket.
     pub(super) nearby: bool,
+    pub(super) way: Way,
     /// Where it came from, if it did.
     pub(super) from: Option<IpAddr>,
     pub(super) out: Vec<u8>,
@@ -84,6 +100,8 @@ pub(super) struct Line {
     sealed: Vec<u8>,
     /// Bytes are being handed over; if that is so when more come, it ended in a panic, and nobody knows where.
     pub(super) reading: bool,
+    /// Nothing follows what is written.
+    ending: bool,
 }
 
 impl Line {
@@ -101,6 +119,7 @@ impl Line {
             slot,
             came_in: slot.is_none(),
             nearby: false,
+            way: Way::Socket,
             from: None,
             out,
             so_far: Written::default(),
@@ -110,12 +129,46 @@ impl Line {
             trusted: false,
             sealed: Vec::new(),
             reading: false,
+            ending: false,
         }
     }
 
-    /// Whether it is not known yet who is there.
+    /// Whether it is not known yet who is there, or how to speak to it.
     pub(super) fn is_handshaking(&self) -> bool {
         self.channel.as_ref().is_some_and(|channel| channel.is_handshaking())
+            || matches!(self.way, Way::Offered(_))
+    }
+
+    /// The memory that is shared with the peer.
+    pub(super) fn memory(&self) -> Option<&Memory> {
+        match &self.way {
+            Way::Memory(memory) => Some(memory),
+            _ => None,
+        }
+    }
+
+    pub(super) fn memory_mut(&mut self) -> Option<&mut Memory> {
+        match &mut self.way {
+            Way::Memory(memory) => Some(memory),
+            _ => None,
+        }
+    }
+
+    /// Says a few bytes over the socket, past the send buffer. Says whether they are on their way: where they are not, the peer
+    /// reads none of very many that are.
+    pub(super) fn say(&self, sockets: &Sockets, bytes: &[u8]) -> bool {
+        let sent = sockets.send_now(self.socket, bytes);
+        sent == bytes.len() || sockets.write(self.socket, bytes[sent..].to_vec(), None).is_ok()
+    }
+
+    /// Wakes the peer, with which memory is shared.
+    #[cold]
+    pub(super) fn ring(&mut self, sockets: &Sockets) {
+        if self.say(sockets, &[BELL])
+            && let Some(memory) = self.memory_mut()
+        {
+            memory.rung();
+        }
     }
 
     /// Makes room where nothing but last words will be written.
@@ -128,6 +181,7 @@ impl Line {
     /// Nothing follows what is written: it goes, whatever is in flight before it.
     pub(super) fn end(&mut self) {
         self.in_flight = 0;
+        self.ending = true;
     }
 
     /// Has something written behind what is in the send buffer.
@@ -160,6 +214,10 @@ impl Line {
         if used == 0 {
             return true;
         }
+        if let Some(all) = self.pass_through_memory(used, sockets) {
+            return all;
+        }
+        let used = self.so_far.used();
         // Behind what is in flight nothing is any sooner there for being passed on now: it goes with what comes, or when that is
         // sent.
         if self.in_flight >= IN_FLIGHT_MAX || (self.in_flight > 0 && used < self.out.len() / 2) {
@@ -199,6 +257,25 @@ impl Line {
         }
         self.so_far = Written::default();
         true
+    }
+
+    /// [`Line::pass_on`] where memory is shared; `None` where the bytes go over the socket.
+    fn pass_through_memory(&mut self, used: usize, sockets: &Sockets) -> Option<bool> {
+        let Way::Memory(memory) = &mut self.way else { return None };
+        let (taken, bell) = memory.send(self.out.get(..used).unwrap_or_default());
+        self.out.copy_within(taken..used, 0);
+        self.so_far.take(taken);
+        if bell {
+            self.ring(sockets);
+        }
+        if taken < used && self.ending {
+            // Nobody waits for room here any more.
+            if let Way::Memory(memory) = std::mem::take(&mut self.way) {
+                memory.end();
+            }
+            return None;
+        }
+        Some(taken == used)
     }
 
     /// [`Line::pass_on`] under TLS.

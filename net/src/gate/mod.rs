@@ -4,6 +4,7 @@
 //!   which leaves once a turn. What finds no room, or no connection yet, waits in bounded rows.
 //! - **In**: what comes over a connection is read where it lies ([`inbound`]) and told at once. Signals are noted as
 //!   [`Todo`]s and done when the link is done with the bytes, since they may speak to it again.
+//! - **Peers on this machine** are spoken to over Unix sockets ([`nearby`]), and through memory that is shared ([`sharing`]).
 //! - **TLS**, where it is spoken, stands between a connection and its link ([`secure`]).
 //! - **Outcomes** of what actors asked for are handed to them whatever is full ([`outcomes`]).
 //! - **Links** say what is to be done about connections ([`slot`]); the gate does it ([`connections`]), and calls each link by
@@ -26,6 +27,7 @@ mod outcomes;
 mod retirements;
 mod row;
 mod secure;
+mod sharing;
 mod slot;
 mod stats;
 mod todo;
@@ -128,6 +130,14 @@ struct Inner {
     listener: Option<SocketId>,
     /// For peers on this machine.
     listener_nearby: Option<SocketId>,
+    /// Connections whose bytes go through memory.
+    sharing: Vec<Connection>,
+    /// A piece of what came so, while it is read.
+    piece: Vec<u8>,
+    /// Peers ring before this shard reads what they share with it.
+    asleep: Cell<bool>,
+    /// Connections that were closed since what a peer wrote to shared memory could not be.
+    broken: u64,
     left: Cell<bool>,
     lost: u64,
 }
@@ -183,13 +193,18 @@ impl Gate {
                 ends: 0,
                 listener: None,
                 listener_nearby: None,
+                sharing: Vec::new(),
+                piece: Vec::new(),
+                asleep: Cell::new(false),
+                broken: 0,
                 left: Cell::new(false),
                 lost: 0,
             }),
         });
         {
             let mut inner = gate.enter();
-            let (taken, door) = (inner.shared.take_port(shard), Door { gate: gate.this.clone() });
+            let (taken, door) =
+                (inner.shared.take_port(shard), Door { gate: gate.this.clone(), nearby: false });
             let listener = match taken {
                 Some(taken) => inner.sockets.listen_on(taken, door)?,
                 None => inner.sockets.listen(&SocketAddress::Ip(at), &Options::default(), door)?,
@@ -237,10 +252,11 @@ impl Gate {
 }
 
 impl Rider for Gate {
-    fn turn(&self, now: Time, scope: &mut Scope<'_>) {
-        {
+    fn turn(&self, now: Time, scope: &mut Scope<'_>) -> u32 {
+        let pieces = {
             let mut inner = self.enter();
             inner.now = now;
+            let pieces = inner.read_memories(scope);
             inner.dismiss_strangers();
             inner.deliver_held(scope);
             inner.call_links();
@@ -251,9 +267,11 @@ impl Rider for Gate {
             if !inner.left.get() && inner.shared.handle.is_shutting_down() {
                 inner.end(scope.stats().actors == 0);
             }
-        }
+            pieces
+        };
         self.work_off(scope);
         self.hand_over_outcomes(scope);
+        pieces
     }
 
     fn submit(&self) {
@@ -266,6 +284,11 @@ impl Rider for Gate {
             || !inner.dirty.is_empty()
             || !inner.mail.is_empty()
             || inner.outcomes.are_fresh()
+            || inner.have_memories_input()
+    }
+
+    fn has_pending(&self) -> bool {
+        self.inner.borrow().memories_sleep() || self.has_input()
     }
 
     fn next_deadline(&self) -> Option<Time> {

@@ -8,7 +8,7 @@
 //! Not under TLS, which is about networks; and on Linux only, which alone has such names.
 
 use std::ffi::OsString;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::Inner;
 use super::connections::Door;
@@ -36,12 +36,11 @@ impl Inner {
     /// Listens for peers on this machine, beside a port of this address.
     pub(super) fn listen_nearby(&mut self, mut at: SocketAddr) {
         if at.ip().is_unspecified() {
-            let loopback: IpAddr =
-                if at.is_ipv4() { [127, 0, 0, 1].into() } else { [0, 0, 0, 0, 0, 0, 0, 1].into() };
-            at.set_ip(loopback);
+            at.set_ip(if at.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
         }
         let Some(name) = self.nearby(at) else { return };
-        match self.sockets.listen(&name, &Options::default(), Door { gate: self.this.clone() }) {
+        match self.sockets.listen(&name, &Options::default(), Door { gate: self.this.clone(), nearby: true })
+        {
             Ok(listener) => {
                 self.sockets.resume(listener);
                 self.listener_nearby = Some(listener);

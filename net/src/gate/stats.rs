@@ -13,6 +13,8 @@ pub struct GateStats {
     pub open: u64,
     /// Of these, such as have one over a Unix socket, to a host on this machine.
     pub open_nearby: u64,
+    /// Of these, such as go through memory that both processes share.
+    pub open_shared: u64,
     /// Messages that were written.
     pub messages_out: u64,
     /// Messages that came.
@@ -69,7 +71,7 @@ impl Gate {
         let mut stats = GateStats {
             links: inner.slots.len() as u64,
             lost: inner.lost,
-            violations: inner.refused,
+            violations: inner.refused + inner.broken,
             connections_refused: inner.connections_refused,
             strangers: inner.strangers.len() as u64,
             strangers_closed: inner.strangers_closed,
@@ -85,6 +87,7 @@ impl Gate {
             stats.open += u64::from(open.is_some());
             let line = open.and_then(|connection| inner.lines.get(connection));
             stats.open_nearby += u64::from(line.is_some_and(|line| line.nearby));
+            stats.open_shared += u64::from(line.is_some_and(|line| line.memory().is_some()));
             stats.messages_out += of.messages_out;
             stats.messages_in += of.messages_in;
             stats.refused_in +=

@@ -11,6 +11,8 @@ use socket2::Socket;
 pub struct PeerUser {
     /// The user's number.
     pub id: u32,
+    /// The number of the process, as this one sees it. It may have ended, and another be of this number.
+    pub process: u32,
 }
 
 /// What Linux says of a user who has no number in this process's user namespace. It is also the number of `nobody`.
@@ -42,7 +44,7 @@ impl PeerUser {
         };
         // A socket that has no peer yet has a process without a number.
         match result {
-            0 if found.pid != 0 => Ok(PeerUser { id: found.uid }),
+            0 if found.pid > 0 => Ok(PeerUser { id: found.uid, process: found.pid as u32 }),
             0 => Err(io::ErrorKind::NotConnected.into()),
             _ => Err(io::Error::last_os_error()),
         }
@@ -74,12 +76,13 @@ mod tests {
         let (here, there) = Socket::pair(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
         for end in [here, there] {
             let user = PeerUser::of(&end).unwrap();
-            assert_eq!(Some(user.id), own());
+            assert_eq!((Some(user.id), user.process), (own(), std::process::id()));
             assert_eq!(user.is_ours(), user.id != NO_NUMBER);
         }
         let other = own().unwrap() ^ 1;
-        assert!(PeerUser { id: 0 }.is_ours() && (other == 0 || !PeerUser { id: other }.is_ours()));
-        assert!(!PeerUser { id: NO_NUMBER }.is_ours());
+        let is_ours = |id| PeerUser { id, process: 1 }.is_ours();
+        assert!(is_ours(0) && (other == 0 || !is_ours(other)));
+        assert!(!is_ours(NO_NUMBER));
         let unconnected = Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
         assert_eq!(PeerUser::of(&unconnected).unwrap_err().kind(), io::ErrorKind::NotConnected);
         let tcp = Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();

@@ -17,7 +17,7 @@ fn values(config: &Config) -> BTreeMap<&'static str, String> {
 }
 
 /// For each key the words or values at the bounds of what it allows, none of which goes ill with the defaults.
-const SAMPLES: [(&str, [&str; 2]); 51] = [
+const SAMPLES: [(&str, [&str; 2]); 52] = [
     ("net.backend", ["\"io_uring\"", "\"poll\""]),
     ("net.chunks", ["1", "32768"]),
     ("net.chunk_bytes", ["\"1 bytes\"", "\"1 MiB\""]),
@@ -33,6 +33,7 @@ const SAMPLES: [(&str, [&str; 2]); 51] = [
     ("remote.public", ["\"127.0.0.2:2552\"", "\"[::1]:1\""]),
     ("remote.insecure_plaintext_beyond_loopback", ["true", "false"]),
     ("remote.unix_sockets", ["false", "true"]),
+    ("remote.shared_memory", ["false", "true"]),
     ("remote.connections_max", ["1", "16777216"]),
     ("remote.connections_per_address_max", ["1", "16777216"]),
     ("remote.strangers_max", ["1", "16777216"]),

@@ -12,14 +12,17 @@ use crate::reactor::sim::Network;
 
 /// A protocol of this crate on a shard's sockets, which is called in each turn. Kept weakly: it owns its sockets' handle.
 pub(crate) trait Rider: 'static {
-    /// Before the kernel's turn, and after what came over sockets was handed out.
-    fn turn(&self, now: Time, shard: &mut Scope<'_>);
+    /// Before the kernel's turn, and after what came over sockets was handed out. Says how many pieces have come otherwise.
+    fn turn(&self, now: Time, shard: &mut Scope<'_>) -> u32;
 
     /// After the kernel's turn, before what was written is passed on.
     fn submit(&self);
 
     /// Whether something is to be done in another turn at once.
     fn has_input(&self) -> bool;
+
+    /// The same, asked before the shard sleeps: what comes from here on is to wake it.
+    fn has_pending(&self) -> bool;
 
     /// When it is to be called though nothing comes.
     fn next_deadline(&self) -> Option<Time>;
@@ -62,7 +65,7 @@ impl Driver for NetDriver {
             driven.handled += 1;
         };
         if let Some(rider) = self.sockets.rider() {
-            rider.turn(now, shard);
+            driven.handled += rider.turn(now, shard);
         }
         driven
     }
@@ -78,11 +81,15 @@ impl Driver for NetDriver {
 
     fn has_input(&mut self) -> bool {
         // First what is awaited most often.
-        self.sockets.get().reactor.has_input() || self.sockets.has_other_input()
+        self.sockets.get().reactor.has_input()
+            || self.sockets.has_other_input()
+            || self.sockets.rider().is_some_and(|rider| rider.has_input())
     }
 
     fn has_pending(&mut self) -> bool {
-        self.sockets.get().reactor.has_pending() || self.sockets.has_other_input()
+        self.sockets.get().reactor.has_pending()
+            || self.sockets.has_other_input()
+            || self.sockets.rider().is_some_and(|rider| rider.has_pending())
     }
 
     fn park(&mut self, timeout: Option<Duration>) {
@@ -109,14 +116,9 @@ impl Driver for NetDriver {
 }
 
 impl Sockets {
-    /// Whether something else than the reactor's events has come.
+    /// Whether something is to be done at sockets that is not of the reactor's events.
     fn has_other_input(&self) -> bool {
-        let inner = self.get();
-        if inner.lagging.iter().any(|(_, credit)| credit.has_caught_up()) || self.left.has_some() {
-            return true;
-        }
-        drop(inner);
-        self.rider().is_some_and(|rider| rider.has_input())
+        self.get().lagging.iter().any(|(_, credit)| credit.has_caught_up()) || self.left.has_some()
     }
 
     /// Does what is due.

@@ -133,15 +133,30 @@ pub(crate) fn start(builder: Builder) -> Host {
     Host { system, address }
 }
 
-/// One that is reached as from another machine.
-pub(crate) fn host(shards: usize, backend: Choice) -> Host {
-    let config = EndpointConfig {
-        system: "test".into(),
-        unix_sockets: false,
-        link: link_config(),
-        ..EndpointConfig::default()
-    };
-    host_at(shards, backend, config)
+/// How a host speaks to others: as to another machine, unless it says otherwise.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    pub(crate) backend: Choice,
+    pub(crate) unix_sockets: bool,
+    pub(crate) shared_memory: bool,
+}
+
+impl From<Choice> for Way {
+    fn from(backend: Choice) -> Way {
+        Way { backend, unix_sockets: false, shared_memory: false }
+    }
+}
+
+impl Way {
+    pub(crate) fn host(self, shards: usize, config: EndpointConfig) -> Host {
+        let Way { backend, unix_sockets, shared_memory } = self;
+        let config = EndpointConfig { system: "test".into(), unix_sockets, shared_memory, ..config };
+        host_at(shards, backend, config)
+    }
+}
+
+pub(crate) fn host(shards: usize, way: impl Into<Way>) -> Host {
+    way.into().host(shards, EndpointConfig { link: link_config(), ..EndpointConfig::default() })
 }
 
 impl Host {
@@ -182,6 +197,15 @@ pub(crate) fn with_each(test: impl Fn(Choice)) {
     test(Choice::Poll);
     // Where io_uring is forbidden this is the same once more.
     test(Choice::Automatic);
+}
+
+/// Runs a test with each backend, and in each way in which hosts speak.
+pub(crate) fn with_each_way(test: impl Fn(Way)) {
+    with_each(|backend| {
+        for (unix_sockets, shared_memory) in [(false, false), (true, false), (true, true)] {
+            test(Way { backend, unix_sockets, shared_memory });
+        }
+    });
 }
 
 pub(crate) fn next<T>(from: &Receiver<T>) -> T {

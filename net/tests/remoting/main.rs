@@ -35,6 +35,8 @@ mod processes;
 mod renewal;
 mod routing;
 mod secure;
+#[cfg(target_os = "linux")]
+mod sharing;
 #[cfg(unix)]
 mod slow;
 #[cfg(target_os = "linux")]
@@ -52,8 +54,8 @@ use corelane_shard::On;
 
 #[test]
 fn an_actor_of_another_host_is_told_in_order_and_answers() {
-    with_each(|backend| {
-        let (near, far) = (host(1, backend), host(1, backend));
+    with_each_way(|way| {
+        let (near, far) = (host(1, way), host(1, way));
         let (_, seen) = Adder::spawn(&far, On::Shard(0), "adder");
         let adder = near.lookup::<Order>(&far.url("adder")).unwrap();
         for n in 1..=1000 {
@@ -123,8 +125,8 @@ impl Actor for Checker {
 
 #[test]
 fn a_flood_of_fixed_messages_waits_for_credit_and_loses_none() {
-    with_each(|backend| {
-        let (near, far) = (host(1, backend), host(1, backend));
+    with_each_way(|way| {
+        let (near, far) = (host(1, way), host(1, way));
         let count = 200_000;
         let (done, ends) = channel();
         far.system
@@ -144,8 +146,8 @@ fn a_flood_of_fixed_messages_waits_for_credit_and_loses_none() {
 
 #[test]
 fn all_shards_of_both_hosts_reach_each_other_by_the_same_addresses() {
-    with_each(|backend| {
-        let (near, far) = (host(2, backend), host(2, backend));
+    with_each_way(|way| {
+        let (near, far) = (host(2, way), host(2, way));
         let (_, seen_0) = Adder::spawn(&far, On::Shard(0), "zero");
         let (_, seen_1) = Adder::spawn(&far, On::Shard(1), "one");
         let zero = near.lookup::<Order>(&far.url("zero")).unwrap();
@@ -215,8 +217,8 @@ fn a_host_is_introduced_by_a_message_that_had_to_wait_for_its_connection() {
 
 #[test]
 fn large_messages_pass_in_pieces_with_small_ones_between() {
-    with_each(|backend| {
-        let (near, far) = (host(1, backend), host(1, backend));
+    with_each_way(|way| {
+        let (near, far) = (host(1, way), host(1, way));
         let (_, seen) = Adder::spawn(&far, On::Shard(0), "large");
         let (_, small) = Adder::spawn(&far, On::Shard(0), "small");
         let large = near.lookup::<Order>(&far.url("large")).unwrap();
@@ -234,8 +236,8 @@ fn large_messages_pass_in_pieces_with_small_ones_between() {
 /// Conformance 38: who watches is told once, and of an actor that ended what it ended of.
 #[test]
 fn a_watch_is_answered_once_with_the_reason() {
-    with_each(|backend| {
-        let (near, far) = (host(1, backend), host(1, backend));
+    with_each_way(|way| {
+        let (near, far) = (host(1, way), host(1, way));
         let (watcher, heard) = Watcher::spawn(&near, 0);
         for name in ["stops", "fails", "stays"] {
             Adder::spawn(&far, On::Shard(0), name);

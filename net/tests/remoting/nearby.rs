@@ -20,7 +20,8 @@ fn name_of(address: SocketAddr) -> UnixAddr {
 }
 
 fn host_of(unix_sockets: bool, backend: Choice, config: EndpointConfig) -> Host {
-    host_at(1, backend, EndpointConfig { system: "test".into(), unix_sockets, link: link_config(), ..config })
+    Way { backend, unix_sockets, shared_memory: false }
+        .host(1, EndpointConfig { link: link_config(), ..config })
 }
 
 fn stats(host: &Host) -> GateStats {

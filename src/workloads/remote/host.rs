@@ -29,6 +29,7 @@ const SLEEPS: &str = "sleeps";
 const CLEAR: &str = "clear";
 const TLS: &str = "tls";
 const UNIX: &str = "unix";
+const MEMORY: &str = "memory";
 
 /// Longer than any answer takes.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -51,6 +52,7 @@ pub fn peer() -> Option<ExitCode> {
     let speech = match speech.to_str() {
         Some(TLS) => Speech::Tls,
         Some(UNIX) => Speech::Unix,
+        Some(MEMORY) => Speech::Memory,
         _ => Speech::Clear,
     };
     Some(match serve(core, idle, speech) {
@@ -69,15 +71,21 @@ pub(super) enum Speech {
     Tls,
     /// In the clear, over Unix sockets.
     Unix,
+    /// In the clear, through shared memory.
+    Memory,
 }
 
 /// A system with an endpoint on one core.
 pub(super) fn builder(core: usize, idle: Idle, speech: Speech) -> Result<Builder, WorkloadError> {
     let registry = registry().map_err(WorkloadError::runtime("the messages could not be registered"))?;
     let tls = (speech == Speech::Tls).then(secure::settings);
-    let unix_sockets = speech == Speech::Unix;
-    let config =
-        EndpointConfig { system: "bench".to_owned(), unix_sockets, tls, ..EndpointConfig::default() };
+    let config = EndpointConfig {
+        system: "bench".to_owned(),
+        unix_sockets: matches!(speech, Speech::Unix | Speech::Memory),
+        shared_memory: speech == Speech::Memory,
+        tls,
+        ..EndpointConfig::default()
+    };
     let builder = System::builder().name("bench").cores(&[core]).idle(idle).shutdown_within(PATIENCE);
     Ok(builder.extension(Net::of(NetConfig::default())).extension(Endpoint::of(config, registry)))
 }
@@ -122,6 +130,7 @@ impl Far {
             Speech::Clear => CLEAR,
             Speech::Tls => TLS,
             Speech::Unix => UNIX,
+            Speech::Memory => MEMORY,
         };
         command.args([PEER, &core.to_string(), waiting, speech]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

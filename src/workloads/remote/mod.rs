@@ -4,8 +4,7 @@
 //! all that the actors do is tell. One ball of 64 bytes is played to and fro (`pingpong`, `p99`, and `parked` between shards
 //! that sleep), balls are told one way (`tell`), a thousand are under way (`pipelined`), or many clients have texts played back
 //! as in Akka.NET's benchmark (`akka`). `tls.pingpong` and `tls.tell` are the same over TLS, beside themselves in the clear;
-//! `unix.pingpong` and `unix.tell` over Unix sockets, as hosts of one machine speak unless they are told not to.
-//! What strangers do to those who belong there is in files of their own: `bombs` and `join`.
+//! those of hosts on one machine, which need no network, are in [`nearby`]. What strangers do to those who belong there is in files of their own: `bombs` and `join`.
 //!
 //! The raw loops send the same bytes over plain sockets, without a frame around them, between the same cores.
 
@@ -14,6 +13,8 @@ mod far;
 mod host;
 pub(super) mod join;
 mod near;
+#[cfg(target_os = "linux")]
+pub(super) mod nearby;
 mod secure;
 mod words;
 
@@ -79,24 +80,6 @@ pub(super) fn pingpong(plan: &Plan) -> Result<Cost, WorkloadError> {
 pub(super) fn secure_pingpong(plan: &Plan) -> Result<Cost, WorkloadError> {
     let rounds = rounds(plan);
     rally(plan, Idle::Latency, Speech::Tls, 1, rounds, None).map(|report| Cost::time(report.elapsed, rounds))
-}
-
-/// `remote.unix.pingpong`: the same over Unix sockets.
-#[cfg(target_os = "linux")]
-pub(super) fn unix_pingpong(plan: &Plan) -> Result<Cost, WorkloadError> {
-    let rounds = rounds(plan);
-    rally(plan, Idle::Latency, Speech::Unix, 1, rounds, None).map(|report| Cost::time(report.elapsed, rounds))
-}
-
-/// Beside `remote.unix.pingpong`: an echo over a pair of Unix sockets that spins.
-///
-/// # Errors
-/// See [`WorkloadError`].
-#[cfg(target_os = "linux")]
-pub(super) fn raw_unix_pingpong(plan: &Plan) -> Result<Cost, WorkloadError> {
-    let rounds = rounds(plan);
-    let client = |stream| socket::call(stream, rounds, None);
-    socket::over_a_pair(plan, client, |peer| socket::answer(peer, rounds))
 }
 
 /// `remote.p99`: what 99 of 100 of its rounds take at most.
@@ -217,25 +200,6 @@ pub(super) fn tell(plan: &Plan) -> Result<Cost, WorkloadError> {
 /// `remote.tls.tell`: the same over TLS.
 pub(super) fn secure_tell(plan: &Plan) -> Result<Cost, WorkloadError> {
     pour(plan, Speech::Tls)
-}
-
-/// `remote.unix.tell`: the same over Unix sockets.
-#[cfg(target_os = "linux")]
-pub(super) fn unix_tell(plan: &Plan) -> Result<Cost, WorkloadError> {
-    pour(plan, Speech::Unix)
-}
-
-/// Beside `remote.unix.tell`: a stream of the same bytes over a pair of Unix sockets.
-///
-/// # Errors
-/// See [`WorkloadError`].
-#[cfg(target_os = "linux")]
-pub(super) fn raw_unix_tell(plan: &Plan) -> Result<Cost, WorkloadError> {
-    let each = (WRITE / ECHO) as u64;
-    let writes = messages(plan) / each;
-    let cost =
-        socket::over_a_pair(plan, |stream| socket::pour(stream, writes), |peer| socket::drain(peer, writes))?;
-    Ok(cost.split(each))
 }
 
 fn pour(plan: &Plan, speech: Speech) -> Result<Cost, WorkloadError> {
