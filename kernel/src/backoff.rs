@@ -1,8 +1,8 @@
 //! Back-off: how long to wait each time, longer and longer up to a bound, and never quite the same.
 //!
 //! One schedule for all that waits before it tries again: restarts ([`Strategy::backoff`](crate::Strategy::backoff)),
-//! attempts of an actor's own ([`Ctx::delay_after`](crate::Ctx::delay_after)), and the patterns that retry. All in whole nanoseconds
-//! and per cent: the same numbers from the dice give the same delays on any machine. Jitter only shortens, so that
+//! attempts of an actor's own ([`Ctx::delay_after`](crate::Ctx::delay_after)), and the patterns that retry. All in whole
+//! nanoseconds and per cent: the same numbers from the dice give the same delays on any machine. Jitter only shortens, so that
 //! [`Backoff::max`] is a bound.
 
 use core::time::Duration;
@@ -22,8 +22,8 @@ use core::time::Duration;
 /// ```
 ///
 /// What makes no sense is refused where an error can be given ([`Delays::new`](crate::pattern::Delays::new), and the
-/// patterns that take one). A [`Strategy`](crate::Strategy) and [`Ctx::delay_after`](crate::Ctx::delay_after) take it for the nearest
-/// that does: delays that do not shrink, no delay longer than `max`, jitter of at most the whole delay.
+/// patterns that take one). A [`Strategy`](crate::Strategy) and [`Ctx::delay_after`](crate::Ctx::delay_after) take it for the
+/// nearest that does: delays that do not shrink, no delay longer than `max`, jitter of at most the whole delay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a back-off does nothing by itself: give it to what waits"]
 pub struct Backoff {

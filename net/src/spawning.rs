@@ -232,8 +232,8 @@ impl Birth<'_> {
 
 impl<M: Send + 'static> RemoteChildSpawner<'_, ActorRef<M>> {
     /// Has the host make a child of these props. This actor is told once what `then` makes of the child's address, or of why
-    /// there is none; unless it has begun to stop the child before. That comes in no order with what the child itself tells, overtakes what waits
-    /// in this actor's queue, and comes whatever is full, as long as this actor lives.
+    /// there is none; unless it has begun to stop the child before. That comes in no order with what the child itself tells,
+    /// overtakes what waits in this actor's queue, and comes whatever is full, as long as this actor lives.
     ///
     /// # Errors
     /// [`RemoteSpawnError`]: nothing was begun, and `then` is not called.

@@ -18,10 +18,11 @@
 //!
 //! `turn` (what a shard's thread does) → `wake`, `idle` (how it waits) → `drive` (what a layer above has it drive) →
 //! `stall` (who looks whether it does) → `mesh`, `inbox`, `shared` (what it shares) → `handle`, `house`, `system`, `config`
-//! (how it is used, built, started and ended) → `deploy` (what is decided for actors by their paths) → `gateway`, `beyond`, `local`, `future`, `blocking`, `routees`,
-//! `spread` (what uses it) → `topology`, `affinity`, `memory` (what it runs on) → `host` (who runs the shards), [`sim`] (all
-//! of this in one thread, from a seed), [`testkit`] (tests of actors). Beside them: `services` (what hangs on a system) →
-//! `registry`, `events`, `receptionist`, `steward`, `roster`, `extensions`, `coordinated` (each of it).
+//! (how it is used, built, started and ended) → `deploy` (what is decided for actors by their paths) → `gateway`, `beyond`,
+//! `local`, `future`, `blocking`, `routees`, `spread` (what uses it) → `topology`, `affinity`, `memory` (what it runs on) →
+//! `host` (who runs the shards), [`sim`] (all of this in one thread, from a seed), [`testkit`] (tests of actors). Beside them:
+//! `services` (what hangs on a system) → `registry`, `events`, `receptionist`, `steward`, `roster`, `extensions`,
+//! `coordinated` (each of it).
 //!
 //! # Which way to spawn
 //!

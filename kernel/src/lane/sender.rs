@@ -207,8 +207,8 @@ impl LaneSender {
     /// What the uplink then refuses is a dead letter of that kernel.
     ///
     /// # Errors
-    /// The message comes back: `Full` while the lane is, `Unreachable` if the receiving kernel is gone, `TooLarge` if a lane of this
-    /// size can never hold it.
+    /// The message comes back: `Full` while the lane is, `Unreachable` if the receiving kernel is gone, `TooLarge` if a lane
+    /// of this size can never hold it.
     pub fn try_tell_beyond<M: Send + 'static>(
         &mut self,
         to: ActorRef<M>,

@@ -391,8 +391,8 @@ impl Inner {
         self.send_to_peer(slot, HOST, message, most)
     }
 
-    /// A message of this gate's own to a peer, if there is a connection. Behind what waits, if the link does not take it now; not if
-    /// that is more than `most` bytes already. Says whether it goes, or is as good as lost with a connection.
+    /// A message of this gate's own to a peer, if there is a connection. Behind what waits, if the link does not take it now;
+    /// not if that is more than `most` bytes already. Says whether it goes, or is as good as lost with a connection.
     pub(super) fn send_to_peer<M: Wire<Form: Codec<M>>>(
         &mut self,
         slot: usize,

@@ -247,7 +247,8 @@ fn a_child_and_its_parent_are_parted_by_a_process_that_hangs_and_not_joined_agai
     other.signal("-STOP");
     log.expect(&["boss hears Unreachable"]);
     other.signal("-CONT");
-    // It finds out that it was given up, and has the old one stop, whose last word is lost unless the hosts are joined again by then.
+    // It finds out that it was given up, and has the old one stop, whose last word is lost unless the hosts are joined again
+    // by then.
     let hire = Hire { name: "w".into(), log: reporter };
     let new = office.try_hire(&near, &other.at(), "w", hire).unwrap();
     assert_ne!(old, new);

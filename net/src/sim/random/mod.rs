@@ -7,7 +7,8 @@
 //! must hold, whatever happens: order for each pair and at most once, no message for another life, one notice for each watch and
 //! only for a reason, one outcome for each question, look-up and birth, each decision about a child's failure made and done once,
 //! no child without its parent, nothing lost where nothing was wrong; and when all is well again, everybody reaches everybody,
-//! and what was taken is given back. `message`, `resident`, `habits` and `clerk` are the actors, `books` what they and the rules share.
+//! and what was taken is given back. `message`, `resident`, `habits` and `clerk` are the actors, `books` what they and the
+//! rules share.
 //!
 //! ```
 //! use corelane_net::sim::random::RandomCluster;
