@@ -191,9 +191,9 @@ fn converse(mut memory: Memory, bytes: u64, step: usize, bell: &Receiver<()>, ri
             // Whoever has all that it wants is gone.
             let _ = ring.send(());
         }
-        if (sent == bytes || taken < more) && received < bytes && got == 0 && !memory.sleeps() {
-            awaits(bell);
-        } else if received == bytes && taken < more && !memory.sleeps() {
+        let (is_done, is_full) = (sent == bytes, taken < more);
+        let waits = if received < bytes { got == 0 && (is_done || is_full) } else { is_full };
+        if waits && !memory.sleeps() {
             awaits(bell);
         }
         memory.wakes();
