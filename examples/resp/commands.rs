@@ -57,20 +57,19 @@ pub(crate) fn run(session: &mut Session, args: Args<'_>, here: &mut Here<'_>) {
 }
 
 fn dispatch(session: &mut Session, args: &Args<'_>, here: &mut Here<'_>) -> Result<(), Refusal> {
-    let mut room = [0; 16];
-    let name = name_of(args, &mut room);
     let arg = |n: usize| args.get(n).unwrap_or_default();
     // The two that are most of all first.
-    match (name, args.len()) {
-        (b"GET", 2) => session.one(arg(1), Operation::Get, here),
-        (b"SET", 3) => {
+    match args.len() {
+        2 if is(arg(0), "GET") => session.one(arg(1), Operation::Get, here),
+        3 if is(arg(0), "SET") => {
             let plain =
                 Operation::Set { value: arg(2), ends: Ends::Never, unless: Unless::Always, get: false };
             session.one(arg(1), plain, here);
         }
         _ => {
             check_arity(args)?;
-            match name {
+            let mut room = [0; 16];
+            match name_of(args, &mut room) {
                 b"SET" => set(session, args, here)?,
                 b"MGET" => {
                     let keys = args.from(1);
@@ -110,10 +109,10 @@ fn dispatch(session: &mut Session, args: &Args<'_>, here: &mut Here<'_>) -> Resu
                 }),
                 b"ECHO" => session.reply(|to, _| to.bulk(arg(1))),
                 b"HELLO" => hello(session, args)?,
-                b"SELECT" if arg(1) == b"0" => session.reply(|to, _| to.simple("OK")),
+                b"SELECT" if arg(1) == b"0" => session.reply(|to, _| to.ok()),
                 b"SELECT" => return Err("ERR DB index is out of range".to_owned()),
                 b"QUIT" => {
-                    session.reply(|to, _| to.simple("OK"));
+                    session.reply(|to, _| to.ok());
                     session.close();
                 }
                 b"CLIENT" => client(session, args)?,
@@ -127,6 +126,7 @@ fn dispatch(session: &mut Session, args: &Args<'_>, here: &mut Here<'_>) -> Resu
     Ok(())
 }
 
+#[inline(always)]
 fn is(word: &[u8], name: &str) -> bool {
     word.eq_ignore_ascii_case(name.as_bytes())
 }
@@ -262,7 +262,7 @@ fn hello(session: &mut Session, args: &Args<'_>) -> Result<(), Refusal> {
 fn client(session: &mut Session, args: &Args<'_>) -> Result<(), Refusal> {
     let word = args.get(1).unwrap_or_default();
     if is(word, "SETNAME") || is(word, "SETINFO") || is(word, "NO-EVICT") || is(word, "NO-TOUCH") {
-        session.reply(|to, _| to.simple("OK"));
+        session.reply(|to, _| to.ok());
     } else if is(word, "GETNAME") {
         session.reply(|to, version| to.null(version));
     } else {

@@ -84,7 +84,7 @@ impl Operation<&[u8]> {
             },
             Operation::Set { value, ends, unless, get: false } => {
                 if keys.set(key, value, (ends, unless), now, |_| ()) {
-                    reply.simple("OK");
+                    reply.ok();
                 } else {
                     reply.null(version);
                 }
@@ -129,7 +129,7 @@ impl Operation<&[u8]> {
             Operation::Size => reply.integer(keys.len() as i64),
             Operation::Clear => {
                 keys.clear();
-                reply.simple("OK");
+                reply.ok();
             }
         }
     }

@@ -19,6 +19,11 @@ pub(crate) trait Write {
         self.raw(b"\r\n");
     }
 
+    /// That something was done.
+    fn ok(&mut self) {
+        self.raw(b"+OK\r\n");
+    }
+
     /// An error: its kind, then words. A line end in it becomes a space, for the text may be a peer's.
     fn error(&mut self, text: &str) {
         self.raw(b"-");
@@ -60,6 +65,9 @@ pub(crate) trait Write {
     }
 
     fn tagged(&mut self, tag: u8, n: i64) {
+        if let 0..=9 = n {
+            return self.raw(&[tag, b'0' + n as u8, b'\r', b'\n']);
+        }
         let mut text = Digits::new();
         self.raw(&[tag]);
         self.raw(text.of(n));

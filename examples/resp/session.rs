@@ -215,7 +215,7 @@ impl Session {
                     self.take_from(batch, 1);
                 }
                 Slot::Sum { left: 0, total } => self.output.integer(total),
-                Slot::Done { left: 0 } => self.output.simple("OK"),
+                Slot::Done { left: 0 } => self.output.ok(),
                 Slot::Away | Slot::Sum { .. } | Slot::Done { .. } => return,
             }
             self.slots.pop_front();
