@@ -3,14 +3,14 @@
 //! The keys of a shard are a part of it (an extension): its own connections use them directly, without a message. What
 //! concerns keys elsewhere goes there in one batch for all that was read at once, and comes back in the same box.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use corelane::prelude::*;
-use corelane_kernel::TimerKey;
+use corelane_kernel::{Time, TimerKey};
 use corelane_net::reactor::WriteError;
 use corelane_net::{SocketCtx, Stream, StreamEvent};
 use corelane_shard::{BoxError, Extension};
@@ -38,11 +38,27 @@ const SWEEP: (Duration, usize) = (Duration::from_millis(100), 1000);
 /// Gives each shard what its connections have in common.
 pub(crate) struct Commons;
 
-/// What the connections of a shard have in common: its keys, and whether clients pipeline.
+/// What the connections of a shard have in common: its keys, whether clients pipeline, and the time of day.
 #[derive(Default)]
 pub(crate) struct Part {
     keys: RefCell<Keyspace>,
     pipelining: RefCell<Pipelining>,
+    /// As it was when it was asked for first in some turn.
+    now: Cell<Option<(Time, Millis)>>,
+}
+
+impl Part {
+    /// The time of day, which the operating system is asked for once a turn.
+    fn now(&self, turn: Time) -> Millis {
+        match self.now.get() {
+            Some((asked, now)) if asked == turn => now,
+            _ => {
+                let now = now();
+                self.now.set(Some((turn, now)));
+                now
+            }
+        }
+    }
 }
 
 impl Extension for Commons {
@@ -106,7 +122,7 @@ impl Actor for Store {
     }
 
     fn receive(&mut self, mut errand: Errand, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        errand.batch.run(&mut self.part.keys.borrow_mut(), now());
+        errand.batch.run(&mut self.part.keys.borrow_mut(), self.part.now(ctx.now()));
         self.kept.push_back(errand);
         self.bring_back(ctx)
     }
@@ -116,7 +132,7 @@ impl Actor for Store {
             return self.bring_back(ctx);
         }
         let mut keys = self.part.keys.borrow_mut();
-        let more = keys.sweep(SWEEP.1, now());
+        let more = keys.sweep(SWEEP.1, self.part.now(ctx.now()));
         // A shard without keys that end has nothing to wake up for so often.
         let pause = match keys.ending() {
             0 => SWEEP.0 * 10,
@@ -178,12 +194,13 @@ impl Connection {
     }
 
     /// Has the session handle what has come, behind what had to wait.
-    fn read(&mut self, bytes: &[u8]) {
+    fn read(&mut self, bytes: &[u8], ctx: &mut Ctx<'_, Self>) {
         if bytes.is_empty() && self.input.is_empty() {
             return;
         }
         let mut keys = self.part.keys.borrow_mut();
-        let mut here = Here { keys: &mut keys, now: now(), shard: self.shard, shards: self.stores.len() };
+        let now = self.part.now(ctx.now());
+        let mut here = Here { keys: &mut keys, now, shard: self.shard, shards: self.stores.len() };
         if self.input.is_empty() {
             // The rule: whole requests, which are read where they lie.
             let done = self.session.read(bytes, &mut here);
@@ -293,14 +310,14 @@ impl Actor for Connection {
     fn receive(&mut self, event: Event, ctx: &mut Ctx<'_, Self>) -> Outcome {
         match event {
             Event::Stream(StreamEvent::Received(bytes)) => {
-                self.read(&bytes);
+                self.read(&bytes, ctx);
                 self.judge(ctx);
             }
             Event::Back(batch) => {
                 self.session.returned(batch);
-                self.read(b"");
+                self.read(b"", ctx);
             }
-            Event::Stream(StreamEvent::Written { .. }) => self.read(b""),
+            Event::Stream(StreamEvent::Written { .. }) => self.read(b"", ctx),
             Event::Stream(StreamEvent::Finished) => self.finished = true,
             Event::Stream(StreamEvent::Failed(_) | StreamEvent::NotWritten { .. } | StreamEvent::Closed) => {
                 ctx.stop_self();
@@ -312,7 +329,7 @@ impl Actor for Connection {
     }
 
     fn alarm(&mut self, _: TimerKey, ctx: &mut Ctx<'_, Self>) -> Outcome {
-        self.read(b"");
+        self.read(b"", ctx);
         self.go_on(ctx)
     }
 }
