@@ -1,11 +1,15 @@
 //! The keys of one shard: strings with an end, if they have one.
 //!
+//! Which keys meet in the table cannot be known beforehand: their hash has a seed that is drawn when it is made.
+//!
 //! It knows no clock: each call is told what time it is. A key whose time is over is gone for every call at once; its
 //! memory is given back by [`Keyspace::sweep`], which its shard calls now and then.
 
 use std::cmp::Reverse;
-use std::collections::hash_map::{Entry as Slot, RandomState};
+use std::collections::hash_map::Entry as Slot;
 use std::collections::{BinaryHeap, HashMap};
+
+use foldhash::fast::RandomState;
 
 use crate::protocol::integer;
 use crate::reply::Digits;
