@@ -263,7 +263,7 @@ impl Connection {
             }
             let piece = if self.written == 0 && left <= PIECE {
                 let room = output.capacity().min(PIECE);
-                std::mem::replace(output, Vec::with_capacity(room))
+                std::mem::replace(output, self.stream.spare(room))
             } else {
                 let piece = output[self.written..].iter().take(PIECE).copied().collect::<Vec<_>>();
                 self.written += piece.len();

@@ -184,6 +184,11 @@ impl Sockets {
         self.get().reactor.write(socket, bytes, token)
     }
 
+    /// See [`Reactor::spare`].
+    pub fn spare(&self, room: usize) -> Vec<u8> {
+        self.get().reactor.spare(room)
+    }
+
     /// See [`Reactor::send_now`].
     pub fn send_now(&self, socket: SocketId, bytes: &[u8]) -> usize {
         self.get().reactor.send_now(socket, bytes)

@@ -92,6 +92,12 @@ impl Stream {
         self.sockets.write(self.socket, bytes, Some(token))
     }
 
+    /// An empty vector with room for so many bytes, to be filled and [written](Stream::write): one that was written so on this
+    /// shard and is needed no more, if there is one; see [`Reactor::spare`](crate::reactor::Reactor::spare).
+    pub fn spare(&self, room: usize) -> Vec<u8> {
+        self.sockets.spare(room)
+    }
+
     /// Bytes that wait to be sent, or are on their way to the operating system.
     pub fn unsent(&self) -> usize {
         self.sockets.unsent(self.socket)

@@ -213,6 +213,8 @@ impl Reactor {
                     false => EventKind::NotWritten { token, buffer },
                 };
                 self.store.tell(socket, kind);
+            } else {
+                self.spare.keep(outgoing.buffer);
             }
         }
         // Its room is for the next.

@@ -82,6 +82,7 @@ mod peer_user;
 mod poll;
 pub mod sim;
 mod slab;
+mod spare;
 mod store;
 #[cfg(test)]
 mod suite;

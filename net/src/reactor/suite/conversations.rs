@@ -60,6 +60,24 @@ fn what_is_sent_at_once_goes_before_what_waits(open: Open) {
     rig.end();
 }
 
+fn a_vector_that_was_sent_is_there_for_who_asks_and_one_with_a_token_goes_back(open: Open) {
+    let Some(mut rig) = Rig::new(open, &small()) else { return };
+    let (_, client, server) = rig.pair();
+    for (round, token) in [None, Some(7), None].into_iter().enumerate() {
+        let mut vector = rig.reactor.spare(1_000);
+        vector.extend_from_slice(&pattern(1_000));
+        let at = vector.as_ptr();
+        rig.reactor.write(client, vector, token).unwrap();
+        rig.until("it has come, and its operation has ended", |rig| {
+            rig.of(server).received.len() == (round + 1) * 1_000 && rig.reactor.unsent(client) == 0
+        });
+        let again = rig.reactor.spare(1);
+        assert!(again.is_empty() && (token.is_some() || again.as_ptr() == at));
+    }
+    assert!(rig.of(server).received.chunks(1_000).all(|piece| piece == pattern(1_000)));
+    rig.end();
+}
+
 fn what_is_written_before_it_is_connected_waits(open: Open) {
     let Some(mut rig) = Rig::new(open, &small()) else { return };
     let (listener, address) = rig.listen();
@@ -233,6 +251,7 @@ on_every_backend!(
     a_mebibyte_comes_out_as_it_went_in,
     both_ends_talk_at_once,
     what_is_sent_at_once_goes_before_what_waits,
+    a_vector_that_was_sent_is_there_for_who_asks_and_one_with_a_token_goes_back,
     what_is_written_before_it_is_connected_waits,
     a_half_that_is_finished_leaves_the_other_open,
     closing_sends_what_is_queued_first,
