@@ -260,6 +260,7 @@ impl Inner {
         self.spares.give_back(line.out);
         let Some(slot) = line.slot else { return };
         if line.nearby && self.slots[slot].dials.take_if(|dials| *dials == connection).is_some() {
+            self.slots[slot].link.dials_on(self.now);
             self.dial_port(slot);
             self.settle(slot);
         } else {

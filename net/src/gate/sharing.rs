@@ -19,6 +19,7 @@ impl Inner {
     /// A Unix socket is connected to a peer: memory is offered to it. Says whether its answer is to be awaited.
     pub(super) fn offer_memory(&mut self, connection: Connection) -> bool {
         let Some(line) = self.lines.get_mut(connection).filter(|line| line.nearby) else { return false };
+        let Some(slot) = line.slot else { return false };
         if !self.shared.config.shared_memory {
             return false;
         }
@@ -27,6 +28,8 @@ impl Inner {
                 line.say(&self.sockets, &offer);
                 line.way = Way::Offered(Box::new(memory));
                 self.handshakes.push_back((self.now + self.shared.config.link.handshake, connection));
+                self.slots[slot].link.dials_on(self.now);
+                self.settle(slot);
                 true
             }
             Err(error) => {

@@ -59,6 +59,13 @@ impl Link {
         self.line = Line::Greeting(Greeting { connection, epoch: self.named, until, granted: None });
     }
 
+    /// The driver goes on connecting, in another way: what it has tried so far takes no time from that.
+    pub(crate) fn dials_on(&mut self, now: Time) {
+        if let Line::Dialing(until) = &mut self.line {
+            *until = now + self.config.handshake;
+        }
+    }
+
     /// The driver could not connect.
     pub fn dial_failed(&mut self, now: Time) {
         if matches!(self.line, Line::Dialing(_)) {

@@ -94,10 +94,13 @@ fn a_host_that_offers_memory_and_is_not_answered_dials_the_port() {
     let far = host(1, Choice::Automatic);
     // Somebody of this user has the name, which is free, and says nothing.
     let silent = UnixListener::bind_addr(&name_of(far.address)).unwrap();
-    let link = LinkConfig { handshake: Duration::from_millis(200), ..link_config() };
+    let link = LinkConfig { handshake: Duration::from_secs(1), ..link_config() };
     let near = host_of(true, Choice::Automatic, EndpointConfig { link, ..config() });
     are_joined(&near, &far);
     assert_eq!((stats(&near).open, stats(&near).open_nearby), (1, 0));
+    // Once: the port is not given up because the offer took all the time.
+    silent.set_nonblocking(true).unwrap();
+    assert_eq!(std::iter::from_fn(|| silent.accept().ok()).count(), 1);
     drop(silent);
     near.end();
     far.end();
