@@ -1,5 +1,5 @@
-//! A crowd at a host's door, on the clock of a simulation: when those are closed who say no hello, and how long a member takes
-//! to get in past them.
+//! A crowd at a host's door, on the clock of a simulation: when those are closed who say no hello, how long a member takes to get
+//! in past them, and whom they cannot push out.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use corelane_net::{
     Endpoint, EndpointConfig, Pem, RemoteCtx, RemoteLookupError, SocketCtx, Stream, StreamEvent,
     StreamOptions, TlsConfig,
 };
-use corelane_shard::sim::{Options, Sim, note};
+use corelane_shard::sim::{Host, Options, Sim, note};
 use corelane_shard::{Extension, On};
 
 const CROWD: usize = 2_000;
@@ -135,6 +135,31 @@ impl Actor for Member {
     }
 }
 
+/// Connects and says nothing, and notes how long that was put up with.
+struct Visitor {
+    to: Address,
+    since: Time,
+    stream: Option<Stream>,
+}
+
+impl Actor for Visitor {
+    type Msg = StreamEvent;
+
+    fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        self.since = ctx.now();
+        self.stream = Some(ctx.connect(&self.to, &StreamOptions::default(), |event| event)?);
+        Ok(())
+    }
+
+    fn receive(&mut self, event: StreamEvent, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        if let StreamEvent::Finished | StreamEvent::Failed(_) = event {
+            note(format_args!("closed after {} s", ctx.now().since(self.since).as_secs()));
+            ctx.stop_self();
+        }
+        Ok(())
+    }
+}
+
 /// Both hosts show one certificate, which is its own root.
 fn tls() -> TlsConfig {
     let names = [1, 3].map(|number| Cluster::host(number).to_string());
@@ -199,4 +224,51 @@ fn a_crowd_is_gone_by_the_deadline_and_members_join_past_it_within_a_second() {
 #[test]
 fn under_tls_a_crowd_is_gone_by_the_deadline_and_members_join_past_it_within_a_second() {
     besieged(Some(tls()), TLS_HELLO);
+}
+
+/// Reliability 25: the visitor was there first, and would have to go first if the oldest of all made room.
+#[test]
+fn a_crowd_from_one_address_pushes_out_nobody_of_another() {
+    let options = Options { supervision: Strategy::stopping(), ..Options::calm() };
+    let trace = Sim::new(1).shards(1).options(options).run(|sim| {
+        let mut cluster = Cluster::new(sim.seed());
+        cluster.endpoint = EndpointConfig {
+            connections_max: 64,
+            strangers_max: 4,
+            link: LinkConfig { handshake: DEADLINE, ..LinkConfig::default() },
+            ..cluster.endpoint
+        };
+        let to = Address::Ip(Cluster::address(1));
+        let visitor = move || Visitor { to: to.clone(), since: Time::ZERO, stream: None };
+        let mut host = sim.start_host(cluster.plan(1, 1, Registry::new()))?;
+        let mut quiet = sim.start_host(cluster.plan(2, 1, Registry::new()))?;
+        let mut street = sim.start_host(cluster.plan(3, 1, Registry::new()))?;
+        quiet.spawn_on(0, visitor.clone())?;
+        sim.run_for(SECOND);
+        for number in 0..20 {
+            sim.note(number);
+            street.spawn_on(0, visitor.clone())?;
+            sim.run_for(SECOND / 10);
+        }
+        let stats = |host: &mut Host| {
+            let stats = host.call(0, |scope| Endpoint::part(scope).map(|gate| gate.stats()));
+            stats.unwrap().unwrap()
+        };
+        let before = stats(&mut host);
+        assert_eq!((before.strangers, before.strangers_closed), (4, 17));
+        sim.note("the crowd has come");
+        sim.run_for(2 * DEADLINE);
+        assert_eq!(stats(&mut host).strangers_closed, 21);
+        Ok(())
+    });
+    let trace = trace.unwrap();
+    let notes: Vec<_> = trace.notes().collect();
+    let mut expected: Vec<_> = (0..3).map(|number| number.to_string()).collect();
+    // Each of the crowd that is one too many makes room for the next of them.
+    for number in 3..20 {
+        expected.extend([number.to_string(), "closed after 0 s".to_owned()]);
+    }
+    expected.push("the crowd has come".to_owned());
+    expected.extend(vec!["closed after 15 s".to_owned(); 4]);
+    assert_eq!(notes, expected);
 }

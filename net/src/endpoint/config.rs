@@ -30,8 +30,9 @@ pub struct EndpointConfig {
     pub connections_max: usize,
     /// Of these, such as come from one IP address: so that one host cannot have them all. Default 512.
     pub connections_per_address_max: usize,
-    /// Of these, such as have not said hello yet: with one more the oldest is closed, so that a host gets through however many
-    /// are silent. What each costs before its hello is its socket and some kilobytes. Default 256.
+    /// Of these, such as have not said hello yet. With one more, the oldest of the IP address that has most of them is closed, so
+    /// that a host gets through however many are silent. What each costs before its hello is its socket and some kilobytes.
+    /// Default 256.
     pub strangers_max: usize,
     /// Hosts that are known at most. Default 1024.
     pub hosts_max: usize,

@@ -1,5 +1,5 @@
 //! Connections that come and go: who may come in, what its first frame says, and how each ends. Until that frame a connection is
-//! a stranger's: there may be so many of them, for so long.
+//! a stranger's ([`super::strangers`]): there may be so many of them, for so long.
 
 use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv4Addr};
@@ -55,7 +55,6 @@ impl Gate {
             inner.sockets.abort(socket);
             return;
         };
-        inner.make_room_for_stranger();
         let connection = inner.lines.next();
         let number = inner.shared.peers.connection();
         let mut line = Line::new(socket, None, Vec::new(), channel, number);
@@ -67,9 +66,10 @@ impl Gate {
             *inner.by_address.entry(from).or_default() += 1;
         }
         let until = inner.now + inner.shared.config.link.handshake;
-        inner.strangers.push_back((until, connection));
+        inner.strangers.insert(connection, from, until);
         inner.sockets.attach(socket, Ear { gate: inner.this.clone(), connection });
         inner.sockets.resume(socket);
+        inner.make_room_for_strangers();
     }
 }
 
@@ -84,7 +84,7 @@ impl Inner {
     /// Closes what came in and has not said hello in time, and what was dialed and is not under TLS, or has not answered what it was
     /// offered, in time.
     pub(super) fn dismiss_strangers(&mut self) {
-        while let Some((_, connection)) = self.strangers.front().copied().filter(|(at, _)| *at <= self.now) {
+        while let Some(connection) = self.strangers.late(self.now) {
             self.dismiss(connection, TlsRefusal::Late, "no hello in time");
         }
         while let Some((_, connection)) = self.handshakes.front().copied().filter(|(at, _)| *at <= self.now) {
@@ -97,29 +97,22 @@ impl Inner {
         }
     }
 
-    /// Closes the oldest connection without a hello, if there are as many as may be.
-    fn make_room_for_stranger(&mut self) {
-        while self.strangers.len() >= self.shared.config.strangers_max {
-            let Some((_, oldest)) = self.strangers.front().copied() else { return };
-            self.dismiss(oldest, TlsRefusal::Crowded, "too many connections without a hello");
+    /// Closes connections without a hello, if there are more than may be.
+    fn make_room_for_strangers(&mut self) {
+        while self.strangers.len() > self.shared.config.strangers_max {
+            let Some(connection) = self.strangers.crowding() else { return };
+            self.dismiss(connection, TlsRefusal::Crowded, "too many connections without a hello");
         }
     }
 
     /// Closes a connection without a hello.
     fn dismiss(&mut self, connection: Connection, refusal: TlsRefusal, text: &'static str) {
-        self.no_stranger(connection);
+        self.strangers.remove(connection);
         self.strangers_closed += 1;
         if self.lines.get(connection).is_some_and(Line::is_handshaking) {
             self.refuse(connection, refusal);
         } else {
             self.close(connection, Some(Farewell { reason: Reason::TooLate, detail: 0, text }));
-        }
-    }
-
-    /// A connection that came in has said hello, or is gone.
-    pub(super) fn no_stranger(&mut self, connection: Connection) {
-        if let Some(at) = self.strangers.iter().position(|(_, known)| *known == connection) {
-            self.strangers.remove(at);
         }
     }
 
@@ -171,7 +164,7 @@ impl Inner {
         });
         match welcomed {
             Ok(Some((slot, size))) => {
-                self.no_stranger(connection);
+                self.strangers.remove(connection);
                 self.settle(slot);
                 Some(size)
             }
@@ -218,7 +211,7 @@ impl Inner {
             }
         }
         match line.slot {
-            None => self.no_stranger(connection),
+            None => self.strangers.remove(connection),
             Some(_) if line.is_handshaking() => self.no_handshake(connection),
             Some(_) => {}
         }

@@ -30,6 +30,7 @@ mod secure;
 mod sharing;
 mod slot;
 mod stats;
+mod strangers;
 mod todo;
 mod uplink;
 
@@ -56,6 +57,7 @@ use outcomes::Outcomes;
 use retirements::Retirements;
 use slot::Slot;
 pub use stats::GateStats;
+use strangers::Strangers;
 use todo::Todo;
 use uplink::GateUplink;
 
@@ -96,8 +98,8 @@ struct Inner {
     course: Option<Course>,
     last_reader: Option<(u64, Reader)>,
     lines: Lines,
-    /// Connections that came in and have not said hello, and until when they may. The oldest first.
-    strangers: VecDeque<(Time, Connection)>,
+    /// Connections that came in and have not said hello.
+    strangers: Strangers,
     strangers_closed: u64,
     /// Connections that this end has dialed and that are not under TLS yet, and until when they may. The oldest first.
     handshakes: VecDeque<(Time, Connection)>,
@@ -173,7 +175,7 @@ impl Gate {
                 course: None,
                 last_reader: None,
                 lines: Lines::default(),
-                strangers: VecDeque::new(),
+                strangers: Strangers::default(),
                 strangers_closed: 0,
                 handshakes: VecDeque::new(),
                 tls: TlsStats::default(),
@@ -301,7 +303,7 @@ impl Rider for Gate {
         let waits = !inner.holding.is_empty() || !inner.outcomes.is_empty();
         let soon = (ends || waits).then(|| inner.now + Duration::from_millis(1));
         let link = inner.deadlines.first().map(|(at, _)| *at);
-        let stranger = inner.strangers.front().map(|(at, _)| *at);
+        let stranger = inner.strangers.next_deadline();
         let handshake = inner.handshakes.front().map(|(at, _)| *at);
         let [lookup, birth] = [inner.lookups.next_deadline(), inner.births.next_deadline()];
         [link, stranger, handshake, soon, lookup, birth].into_iter().flatten().min()

@@ -43,7 +43,7 @@ pub struct GateStats {
     pub connections_refused: u64,
     /// Connections from outside that have not said hello.
     pub strangers: u64,
-    /// Such as were closed: their hello was late, or they were the oldest of too many.
+    /// Such as were closed: their hello was late, or they made room for another.
     pub strangers_closed: u64,
     /// What has come of TLS.
     pub tls: TlsStats,
