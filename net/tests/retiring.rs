@@ -7,7 +7,8 @@ use corelane_kernel::{Actor, ActorRef, Address, Ctx, Outcome, Strategy, Terminat
 use corelane_net::codec::{Compact, Props, Registry, Wire};
 use corelane_net::link::LinkConfig;
 use corelane_net::sim::Cluster;
-use corelane_net::{EndpointConfig, RemoteCtx, RemotePool, RemoteSpawnError};
+use corelane_net::{Endpoint, EndpointConfig, RemoteCtx, RemotePool, RemoteSpawnError};
+use corelane_shard::Extension;
 use corelane_shard::sim::{Host, Options, Sim, Simulation, note};
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +57,8 @@ fn registry() -> Registry {
 enum Task {
     /// Tell so many words of so many bytes, and let the listeners go.
     Part(u64, usize),
+    /// Let those go who were let go last.
+    PartAgain,
     Hire,
     Hired(Result<ActorRef<Word>, RemoteSpawnError>),
 }
@@ -65,6 +68,7 @@ struct Keeper {
     at: String,
     pool: RemotePool<Listen>,
     watches: bool,
+    parted: Vec<Address>,
 }
 
 impl Actor for Keeper {
@@ -80,13 +84,15 @@ impl Actor for Keeper {
                 for number in 0..count {
                     self.pool.tell(ctx, Word(number, vec![7; bytes]));
                 }
-                for routee in routees {
-                    assert!(self.pool.retire(ctx, routee));
+                for routee in &routees {
+                    assert!(self.pool.retire(ctx, *routee));
                     if self.watches {
-                        ctx.watch(routee)?;
+                        ctx.watch(*routee)?;
                     }
                 }
+                self.parted = routees;
             }
+            Task::PartAgain => self.parted.iter().for_each(|routee| ctx.retire(*routee)),
             Task::Hire => ctx.child_at(&self.at).within(SECOND).spawn(Listen, Task::Hired)?,
             Task::Hired(born) => {
                 note(format_args!("hired on {:?}", born.map(|child| child.place().shard())));
@@ -135,7 +141,7 @@ fn tell(
         let at = cluster.url(2, "");
         let make = move || {
             let pool = RemotePool::new(routees, Listen).at([&at]);
-            Keeper { at: at.clone(), pool, watches: routees == 1 }
+            Keeper { at: at.clone(), pool, watches: routees == 1, parted: Vec::new() }
         };
         let keeper = near.spawn_on(0, make).unwrap();
         sim.run_for(SECOND);
@@ -228,6 +234,31 @@ fn a_retirement_that_is_said_twice_is_done_once() {
     let mut expected = heard(20);
     expected.insert(21, "retired".to_owned());
     assert_eq!(notes, expected);
+}
+
+/// It waits behind messages for which there is no credit, and so does not go with the connection.
+#[test]
+fn a_retirement_that_was_not_sent_yet_waits_once_whoever_asks_again_and_whatever_breaks() {
+    let link = LinkConfig { credit_messages: 4, ..LinkConfig::default() };
+    let notes = tell(link, 1, 1, |sim, story| {
+        let (one, other) = (Cluster::host(1), Cluster::host(2));
+        let network = story.cluster.network();
+        // Four get through, and nothing comes back: the rest waits.
+        network.cut(other, one);
+        story.part(sim, 20, 10);
+        story.have(sim, Task::PartAgain);
+        let stats = |host: &mut Host| {
+            let stats = host.call(0, |scope| Endpoint::part(scope).map(|gate| gate.stats()));
+            stats.unwrap().unwrap()
+        };
+        assert_eq!(stats(&mut story.near).pending, 17);
+        network.reset(one, other);
+        network.mend_all();
+        sim.run_for(20 * SECOND);
+        // The words, and the one to retire.
+        assert_eq!((stats(&mut story.near).pending, stats(&mut story.far).messages_in), (0, 21));
+    });
+    assert_eq!(notes, heard(20));
 }
 
 #[test]

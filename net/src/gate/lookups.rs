@@ -25,6 +25,8 @@ pub(super) type Then = Box<dyn FnOnce(&mut Scope<'_>, Result<Admitted, RemoteLoo
 pub(super) struct Waiting {
     /// The link over which it is asked; `None` for an actor of this system.
     slot: Option<usize>,
+    /// The number of the question in that link's row, if it had to wait there.
+    kept: Option<u64>,
     url: RemoteUrl,
     /// If the host was called by a name: what else it may be.
     named: Option<Box<Candidates>>,
@@ -207,7 +209,8 @@ impl Inner {
                 let type_hash = codec::envelope::<M>().type_hash;
                 let kind = MessageKind::of::<M>();
                 let host = named.as_ref().map(|named| named.url.host.clone());
-                let waiting = Waiting { slot, url, named, kind, name: M::NAME, type_hash, deadline, then };
+                let waiting =
+                    Waiting { slot, kept: None, url, named, kind, name: M::NAME, type_hash, deadline, then };
                 self.lookups.waiting.insert(number, waiting);
                 self.lookups.deadlines.insert((deadline, number));
                 match host {
@@ -296,7 +299,7 @@ impl Inner {
             match self.way_to(&url) {
                 Ok(slot) => {
                     if let Some(waiting) = self.lookups.waiting.get_mut(&number) {
-                        (waiting.url, waiting.slot) = (url, slot);
+                        (waiting.url, waiting.slot, waiting.kept) = (url, slot, None);
                     }
                     self.ask_there(number, slot);
                     return true;
@@ -361,8 +364,14 @@ impl Inner {
     fn send_lookup(&mut self, number: u64, most: usize) {
         let Some(waiting) = self.lookups.waiting.get(&number) else { return };
         let Some(slot) = waiting.slot else { return };
+        if waiting.kept.is_some_and(|kept| self.slots[slot].pending.holds(kept)) {
+            return;
+        }
         let lookup = Lookup { number, type_hash: waiting.type_hash, path: waiting.url.path().to_owned() };
-        self.send_to_host(slot, &lookup, most);
+        let kept = self.send_or_keep(slot, HOST, &lookup, most);
+        if let Some(waiting) = self.lookups.waiting.get_mut(&number) {
+            waiting.kept = kept;
+        }
     }
 
     /// Answers a peer, if it is still the one that has asked. What it does not take is dropped, once as much waits as may.
@@ -391,9 +400,23 @@ impl Inner {
         self.send_to_peer(slot, HOST, message, most)
     }
 
+    /// As [`Inner::send_to_peer`]. Gives the number of the message in the link's row, if it waits there: a connection that breaks
+    /// does not take what waits with it, so as long as the row holds it, it need not be said again.
+    pub(super) fn send_or_keep<M: Wire<Form: Codec<M>>>(
+        &mut self,
+        slot: usize,
+        target: Target,
+        message: &M,
+        most: usize,
+    ) -> Option<u64> {
+        let number = self.slots[slot].pending.next_number();
+        self.send_to_peer(slot, target, message, most);
+        (self.slots[slot].pending.next_number() > number).then_some(number)
+    }
+
     /// A message of this gate's own to a peer, if there is a connection. Behind what waits, if the link does not take it now;
     /// not if that is more than `most` bytes already. Says whether it goes, or is as good as lost with a connection.
-    pub(super) fn send_to_peer<M: Wire<Form: Codec<M>>>(
+    fn send_to_peer<M: Wire<Form: Codec<M>>>(
         &mut self,
         slot: usize,
         target: Target,

@@ -2,8 +2,9 @@
 //!
 //! A signal would overtake messages. So the word to retire goes as a message to the actor itself, behind those that were told
 //! before on whichever way they take (waiting for a connection or for credit, in pieces, held at the other end), and is taken
-//! in there by the gate. A message is lost with its connection: this one is said again over the next, until the other host has
-//! said that it heard. Taken in twice it does no more than once, since by then what was told before has come or is lost.
+//! in there by the gate. A message that was sent is lost with its connection: this one is said again over the next, until the
+//! other host has said that it heard. One that was not sent waits for the next as it is. Taken in twice it does no more than once,
+//! since by then what was told before has come or is lost.
 //!
 //! A host without [`capability::RETIREMENT`](crate::wire::capability) is sent the signal to stop.
 
@@ -39,11 +40,20 @@ impl Wire for Retiring {
     type Form = Compact;
 }
 
-/// Those of which the other host has not said yet that it heard.
+/// One of which the other host has not said yet that it heard.
+#[derive(Clone, Copy)]
+struct Retirement {
+    /// The link.
+    slot: usize,
+    target: Address,
+    /// Its number in the link's row, if it had to wait there.
+    kept: Option<u64>,
+}
+
+/// All of them, at most one for each actor.
 #[derive(Default)]
 pub(super) struct Retirements {
-    /// By number: the link, and the actor.
-    waiting: BTreeMap<u64, (usize, Address)>,
+    waiting: BTreeMap<u64, Retirement>,
     by_target: HashMap<Address, u64>,
     last: u64,
 }
@@ -54,14 +64,19 @@ impl Retirements {
         if let Some(before) = self.by_target.insert(target, self.last) {
             self.waiting.remove(&before);
         }
-        self.waiting.insert(self.last, (slot, target));
+        self.waiting.insert(self.last, Retirement { slot, target, kept: None });
         self.last
+    }
+
+    /// The one of an actor.
+    fn to(&self, target: Address) -> Option<&Retirement> {
+        self.waiting.get(self.by_target.get(&target)?)
     }
 
     /// The other host has heard it, if it is the one that was told.
     pub(super) fn heard(&mut self, slot: usize, number: u64) {
-        if self.waiting.get(&number).is_some_and(|(of, _)| *of == slot)
-            && let Some((_, target)) = self.waiting.remove(&number)
+        if self.waiting.get(&number).is_some_and(|retirement| retirement.slot == slot)
+            && let Some(Retirement { target, .. }) = self.waiting.remove(&number)
         {
             self.by_target.remove(&target);
         }
@@ -75,7 +90,8 @@ impl Retirements {
     }
 
     fn of(&self, slot: usize) -> Vec<u64> {
-        self.waiting.iter().filter(|(_, (of, _))| *of == slot).map(|(number, _)| *number).collect()
+        let of = self.waiting.iter().filter(|(_, retirement)| retirement.slot == slot);
+        of.map(|(number, _)| *number).collect()
     }
 }
 
@@ -87,6 +103,11 @@ impl Inner {
         if of.lost || self.left.get() || (of.link.open().is_some() && !of.link.can_retire()) {
             return false;
         }
+        let before = self.retirements.to(target).filter(|before| before.slot == slot);
+        if before.and_then(|before| before.kept).is_some_and(|kept| of.pending.holds(kept)) {
+            // It will stop there, and hear nothing that was told since.
+            return true;
+        }
         let number = self.retirements.insert(slot, target);
         self.start(slot);
         self.send_retirement(number);
@@ -94,18 +115,26 @@ impl Inner {
     }
 
     fn send_retirement(&mut self, number: u64) {
-        let Some((slot, target)) = self.retirements.waiting.get(&number).copied() else { return };
+        let Some(Retirement { slot, target, kept }) = self.retirements.waiting.get(&number).copied() else {
+            return;
+        };
+        if kept.is_some_and(|kept| self.slots[slot].pending.holds(kept)) {
+            return;
+        }
         let RawAddress { identity, index, .. } = target.to_raw();
-        self.send_to_peer(slot, Target { identity, index }, &Retire { number }, usize::MAX);
+        let kept = self.send_or_keep(slot, Target { identity, index }, &Retire { number }, usize::MAX);
+        if let Some(retirement) = self.retirements.waiting.get_mut(&number) {
+            retirement.kept = kept;
+        }
     }
 
-    /// A link is open: who is to retire is told so, or told again.
+    /// A link is open: who is to retire is told so, or told again, unless the word waits to be sent since before.
     pub(super) fn resend_retirements(&mut self, slot: usize) {
         let can_retire = self.slots[slot].link.can_retire();
         for number in self.retirements.of(slot) {
             if can_retire {
                 self.send_retirement(number);
-            } else if let Some((_, target)) = self.retirements.waiting.get(&number).copied() {
+            } else if let Some(Retirement { target, .. }) = self.retirements.waiting.get(&number).copied() {
                 let stop = Signal::Stop { target: target.to_raw() };
                 // A link that takes no more signals is lost, and its peer's actors with it.
                 let _ = self.slots[slot].link.signal(self.now, stop);

@@ -21,6 +21,8 @@ pub(super) struct Row {
     /// Where the first begins.
     start: usize,
     cost: usize,
+    /// The number of the first. Messages are numbered as they come, and no number is used again.
+    first: u64,
 }
 
 impl Row {
@@ -43,8 +45,19 @@ impl Row {
         Some((head, self.bytes.get(self.start..self.start + length)?))
     }
 
+    /// The number of the message that comes next.
+    pub(super) fn next_number(&self) -> u64 {
+        self.first + self.heads.len() as u64
+    }
+
+    /// Whether the message of this number, which came, is still there.
+    pub(super) fn holds(&self, number: u64) -> bool {
+        number >= self.first
+    }
+
     pub(super) fn pop(&mut self) {
         let Some((_, length)) = self.heads.pop_front() else { return };
+        self.first += 1;
         self.cost -= length.max(LEAST);
         self.start += padded(length);
         // What waits is moved to the front once more lies before it than it is: each byte at most once for each that was taken.
@@ -56,7 +69,7 @@ impl Row {
 
     /// Drops all, and the memory.
     pub(super) fn clear(&mut self) {
-        *self = Row::default();
+        *self = Row { first: self.next_number(), ..Row::default() };
     }
 
     pub(super) fn push(&mut self, head: MessageHead, message: &[u8]) {
@@ -122,21 +135,33 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_row_is_a_queue(steps in prop::collection::vec((0..3_u8, 0..2000_usize), 1..300)) {
+        fn a_row_is_a_queue(steps in prop::collection::vec((0..20_u8, 0..2000_usize), 1..300)) {
             let (mut row, mut model) = (Row::default(), VecDeque::<(u32, Vec<u8>)>::new());
+            // The number of each that came, by its own.
+            let mut numbers = Vec::new();
             for (number, (what, length)) in steps.into_iter().enumerate() {
                 let number = number as u32;
                 let message = vec![number as u8; length];
+                let next = row.next_number();
                 match what {
-                    0 => row.push(head(number), &message),
-                    1 => prop_assert_eq!(row.write(head(number), 4096, 4096, writes(&message)), Ok(())),
+                    0..7 => row.push(head(number), &message),
+                    7..13 => prop_assert_eq!(row.write(head(number), 4096, 4096, writes(&message)), Ok(())),
+                    19 => {
+                        row.clear();
+                        model.clear();
+                    }
                     _ => {
                         row.pop();
                         model.pop_front();
                     }
                 }
-                if what < 2 {
+                if what < 13 {
                     model.push_back((number, message));
+                    numbers.push((number, next));
+                }
+                for (number, of) in &numbers {
+                    let waits = model.iter().any(|(waits, _)| waits == number);
+                    prop_assert_eq!(row.holds(*of), waits);
                 }
                 let front = model.front().map(|(number, message)| (head(*number), &message[..]));
                 prop_assert_eq!(row.front(), front);
