@@ -348,7 +348,8 @@ impl<A> ChildSpawner<'_, A> {
 impl<A: Actor> ChildSpawner<'_, A> {
     /// Spawns from a factory that makes the state when the child starts, and again when it is restarted. This actor is told
     /// once what `then` makes of the child's address, or of why it could not be made there after all; unless it has begun to
-    /// stop the child before. That comes in no order with what the child itself tells.
+    /// stop the child before. That comes in no order with what the child itself tells. It goes by this actor's queue, as by
+    /// [`Scope::answer`]: where that is full it is a dead letter. [`ChildSpawner::spawn_then`] loses nothing.
     ///
     /// # Errors
     /// [`SpawnError`]: nothing was begun, and `then` is not called; the factory is dropped.
