@@ -142,6 +142,8 @@ impl Memory {
 
     /// Nothing more is sent through the memory: what follows goes over the socket, behind the bells that were rung.
     pub(crate) fn end(self) {
+        // A bell that finds the socket closed would be a failure of it, in place of what is said there last.
+        self.wakes();
         self.mine().state.0.ended.store(self.bells + 1, Ordering::Release);
     }
 
@@ -201,9 +203,9 @@ impl Memory {
 
     // ---- waiting ----
 
-    /// Whether there is room again that was waited for.
+    /// Whether there is room again that was waited for, or no telling: who sends then finds out what is wrong.
     pub(crate) fn has_room_again(&self) -> bool {
-        self.wants_room && self.room().is_ok_and(|room| room >= RING / 2)
+        self.wants_room && !self.room().is_ok_and(|room| room < RING / 2)
     }
 
     /// Whether something is to be done here. Whatever is wrong with the other end is, too.

@@ -111,7 +111,10 @@ fn what_is_sent_over_the_socket_begins_behind_the_bells() {
     dialer.rung();
     assert_eq!(dialed.hear(1), 1);
     dialer.send(b"through memory");
+    dialer.sleeps();
     dialer.end();
+    // Who is gone is not rung for.
+    assert_eq!(dialed.send(b"too late"), (8, false));
     // What was sent before can be read though the other end is gone.
     assert_eq!(take(&mut dialed, 99), b"through memory");
     assert_eq!(dialed.hear(5), 1);
@@ -126,6 +129,15 @@ fn positions_that_cannot_be_are_noticed() {
         |theirs, mine| theirs.received.0.store(mine.sent.0.load(Ordering::Relaxed) + 1, Ordering::Relaxed),
         |theirs, _| theirs.received.0.store(9, Ordering::Relaxed),
     ];
+    // One that waits for room does not wait for ever where there is no telling how much there is.
+    for received in [RING as u64 + 2, u64::MAX] {
+        let (mut dialer, dialed) = pair();
+        assert_eq!(dialer.send(&vec![1; RING + 1]).0, RING);
+        assert!(!dialer.has_input());
+        dialed.mine().received.0.store(received, Ordering::Relaxed);
+        assert!(dialer.sleeps() && dialer.has_room_again());
+        assert_eq!((dialer.send(&[1]), dialer.to_read()), ((1, false), 1));
+    }
     for (case, spoil) in cases.into_iter().enumerate() {
         let (mut dialer, mut dialed) = pair();
         dialed.send(&[1; 10]);
