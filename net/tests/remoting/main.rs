@@ -144,6 +144,29 @@ fn a_flood_of_fixed_messages_waits_for_credit_and_loses_none() {
     });
 }
 
+/// Each shard sleeps whenever it has nothing to do, so nobody comes to an end who waits for a word that is not said.
+#[test]
+fn floods_in_both_directions_at_once_lose_none() {
+    with_each_way(|way| {
+        let hosts = [host(1, way), host(1, way)];
+        let count = 50_000;
+        let ends = hosts.each_ref().map(|host| {
+            let (done, ends) = channel();
+            let make = move || Checker { next: 0, last: count, done: done.clone() };
+            host.system.spawn_named(On::Shard(0), "checker", make).unwrap();
+            ends
+        });
+        for (from, to) in [(0, 1), (1, 0)] {
+            let url = hosts[to].url("checker");
+            hosts[from].system.spawn(move || Flooder { url: url.clone(), count }).unwrap();
+        }
+        for ends in ends {
+            assert_eq!(next(&ends), count);
+        }
+        hosts.into_iter().for_each(Host::end);
+    });
+}
+
 #[test]
 fn all_shards_of_both_hosts_reach_each_other_by_the_same_addresses() {
     with_each_way(|way| {

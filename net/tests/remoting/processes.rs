@@ -31,8 +31,37 @@ fn an_actor_of_another_process_is_told_asked_and_watched() {
     near.have(watcher, Watching::Watch(adder));
     // It has heard of the watch when it answers what was asked later.
     assert_eq!(near.ask(0, adder), Ok(5050));
+    // Two processes of one machine, so all of it goes through memory.
+    assert_eq!(near.gate().open_shared, u64::from(cfg!(target_os = "linux")));
     other.say("stop");
     assert_eq!(next(&heard), "Stopped");
+    near.end();
+}
+
+/// Conformance 38: whatever the process was in the middle of.
+#[test]
+fn of_what_a_process_tells_when_it_is_killed_the_beginning_is_heard_in_order() {
+    let (near, mut other) = (near(), other());
+    let (_, seen) = Adder::spawn(&near, On::Shard(0), "reader");
+    let (watcher, heard) = Watcher::spawn(&near, 0);
+    let counter = near.lookup::<Tick>(&other.url("counter")).unwrap();
+    let adder = near.lookup::<Order>(&other.url("adder")).unwrap();
+    near.have(watcher, Watching::Watch(adder));
+    assert_eq!(near.ask(0, adder), Ok(0));
+    other.say(format_args!("tell {} 1 100000000", near.url("reader")));
+    assert_eq!(next(&seen), 1);
+    // And while it is told as much as it takes.
+    for number in 0..10_000 {
+        near.system.call(0, move |scope| _ = scope.try_tell(counter, Tick::new(0, number))).unwrap();
+    }
+    other.kill();
+    assert_eq!(next(&heard), "Unreachable");
+    near.have(watcher, Watching::Speak);
+    assert_eq!(next(&heard), "here");
+    for (number, seen) in seen.try_iter().enumerate() {
+        assert_eq!(seen, number as u64 + 2);
+    }
+    assert_eq!(near.gate().violations, 0);
     near.end();
 }
 

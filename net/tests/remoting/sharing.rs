@@ -156,3 +156,25 @@ fn a_goodbye_is_heard_behind_more_than_the_memory_holds() {
         far.end();
     }
 }
+
+#[test]
+fn a_host_whose_offer_is_answered_by_nothing_that_is_an_answer_dials_the_port() {
+    // Another byte; and an end.
+    for answer in [&[7][..], &[]] {
+        let far = host(1, Choice::Automatic);
+        let other = UnixListener::bind_addr(&name_of(far.address)).unwrap();
+        let answers = std::thread::spawn(move || {
+            let (mut stream, _) = other.accept().unwrap();
+            let mut offer = [0; 24];
+            stream.read_exact(&mut offer).unwrap();
+            stream.write_all(answer).unwrap();
+            offer
+        });
+        let near = host_of(true, Choice::Automatic, config());
+        are_joined(&near, &far);
+        assert_eq!(answers.join().unwrap()[..8], *b"CLmemory");
+        assert_eq!((stats(&near).open, stats(&near).open_nearby), (1, 0));
+        near.end();
+        far.end();
+    }
+}
