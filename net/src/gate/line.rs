@@ -85,6 +85,8 @@ pub(super) struct Line {
     /// Over a Unix socket.
     pub(super) nearby: bool,
     pub(super) way: Way,
+    /// Memory was offered over it by who has dialed, which is done once.
+    pub(super) was_offered: bool,
     /// Where it came from, if it did.
     pub(super) from: Option<IpAddr>,
     pub(super) out: Vec<u8>,
@@ -120,6 +122,7 @@ impl Line {
             came_in: slot.is_none(),
             nearby: false,
             way: Way::Socket,
+            was_offered: false,
             from: None,
             out,
             so_far: Written::default(),

@@ -1,6 +1,9 @@
 //! Connections whose bytes go through memory that both processes share; see [`crate::memory`]. It is offered over a Unix socket
 //! before anything else is said, and where it cannot be had the socket is used.
 
+#[cfg(all(test, target_os = "linux"))]
+mod tests;
+
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io;
@@ -42,8 +45,8 @@ impl Inner {
     /// The first bytes of a connection that came in may offer memory. Says how many of them do; `None` if they are something
     /// else.
     pub(super) fn hear_offer(&mut self, connection: Connection, bytes: &[u8]) -> Option<usize> {
-        let line = self.lines.get(connection)?;
-        if !line.nearby || line.memory().is_some() {
+        let line = self.lines.get_mut(connection)?;
+        if !line.nearby || line.was_offered {
             return None;
         }
         let offer = match Offer::read(bytes) {
@@ -51,6 +54,7 @@ impl Inner {
             First::Part => return Some(0),
             First::Offer(offer) => offer,
         };
+        line.was_offered = true;
         let socket = line.socket;
         let opened = match offer {
             Some(offer) if self.shared.config.shared_memory => self
@@ -96,6 +100,7 @@ impl Inner {
     /// What memory was offered to has answered.
     fn answered(&mut self, connection: Connection, bytes: &[u8], scope: &mut Scope<'_>) {
         let Some((answer, rest)) = bytes.split_first() else { return };
+        self.no_handshake(connection);
         let Some(line) = self.lines.get_mut(connection) else { return };
         let (way, slot) = (std::mem::take(&mut line.way), line.slot);
         match (way, *answer) {
@@ -110,7 +115,6 @@ impl Inner {
                 return self.gone(connection);
             }
         }
-        self.no_handshake(connection);
         if let Some(slot) = slot {
             self.dialed(slot, connection);
         }

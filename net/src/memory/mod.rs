@@ -227,4 +227,17 @@ impl Memory {
     pub(crate) fn wakes(&self) {
         self.mine().state.0.asleep.store(0, Ordering::Relaxed);
     }
+
+    /// Bytes that were sent.
+    #[cfg(test)]
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Says of this end what need not be so.
+    #[cfg(test)]
+    pub(crate) fn pretend(&self, sent: u64, received: u64) {
+        self.mine().received.0.store(received, Ordering::Relaxed);
+        self.mine().sent.0.store(sent, Ordering::Release);
+    }
 }
