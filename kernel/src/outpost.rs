@@ -75,6 +75,10 @@ impl Kernel {
     pub(crate) fn tell_outcome(&mut self, cell: u32, born: Born) {
         let Some(behavior) = self.memory.header(cell).behavior.get() else { return };
         debug_assert_eq!(behavior.role, Role::Outpost);
+        if let Some(Err(_)) = born {
+            // So that its owner may have another child of that name at once.
+            self.strike_name(self.memory.header(cell).parent.get(), cell);
+        }
         let mut room = MaybeUninit::<[u64; BORN_WORDS]>::uninit();
         let room = room.as_mut_ptr().cast::<u64>();
         let to = self.address_of(cell);

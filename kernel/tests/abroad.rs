@@ -416,6 +416,38 @@ fn who_could_not_be_made_is_told_of_and_leaves_nothing() {
     assert_eq!(held(&hosts.worlds[0]), before);
 }
 
+/// Whoever finds out that the child's host is its parent's own has it there, in its place.
+#[test]
+fn the_name_of_a_child_that_could_not_be_had_is_free_when_its_parent_is_told() {
+    let mut hosts = Hosts::new(Strategy::one_for_one());
+    hosts.worlds[0].have(hosts.p, move |me, ctx| {
+        let (p, log) = (ctx.me(), me.log.clone());
+        let mut scope = ctx.scope();
+        let spawner = scope.child_on(p, 0).unwrap().name("c");
+        let outpost = spawner.outpost(move |born: Result<ActorRef<Order>, _>, scope| {
+            assert_eq!(born.unwrap_err(), SpawnError::Full);
+            let said = log.clone();
+            let make = move || Puppet::new("c", &log);
+            let spawner = scope.child_on(p, 0).unwrap().name("c");
+            spawner.spawn_then(make, move |born, _| said.add(format!("p has c: {}", born.is_ok()))).unwrap();
+        });
+        let outpost = outpost.unwrap().address();
+        let taken = scope.child_on(p, 0).unwrap().name("c").outpost(|_: Result<ActorRef<Order>, _>, _| ());
+        assert_eq!(taken.unwrap_err(), SpawnError::NameTaken);
+        scope.refuse_outpost(outpost, SpawnError::Full).unwrap();
+    });
+    assert_eq!(hosts.events(), ["p has c: true", "c started"]);
+    // It is kept by whoever has it now.
+    hosts.worlds[0].have(hosts.p, |_, ctx| {
+        let p = ctx.me();
+        let mut scope = ctx.scope();
+        let taken = scope.child_on(p, 0).unwrap().name("c").outpost(|_: Result<ActorRef<Order>, _>, _| ());
+        assert_eq!(taken.unwrap_err(), SpawnError::NameTaken);
+    });
+    hosts.worlds[0].scope().stop(hosts.p);
+    assert_eq!(hosts.events(), ["c stopped", "p stopped"]);
+}
+
 #[test]
 fn reports_and_orders_that_are_made_up_are_ignored() {
     let mut hosts = Hosts::new(Strategy::one_for_one());
