@@ -3,7 +3,8 @@
 //! A host is known by its **node**, which follows from its system's name and its public address, and has lives, one after the
 //! other. Each life has a realm of its own in this process, whichever shard's link heard of it first, so that one actor has
 //! one address on all shards. When a link has met a life, all others of that node are over: their realms lead nowhere, and
-//! what they still say is not listened to.
+//! what they still say is not listened to. One that says goodbye is over a little later, so that its last words are heard on all
+//! links; only nothing new leads there.
 //!
 //! What a life has said last may come when its successor has long been met: a connection outlives its process, and waits where
 //! a way is cut. Numbers of lives have no order; but one process follows the other at one address, so the life whose
@@ -44,6 +45,8 @@ struct Node {
     lives: Vec<Arc<Peer>>,
     /// The life that was met, unless it is over.
     met: Option<u64>,
+    /// It has said goodbye on one of its links.
+    parts: bool,
     /// The newest connection over which a life was met.
     newest: u64,
     graves: VecDeque<u64>,
@@ -58,7 +61,7 @@ struct Table {
 /// See the module.
 pub(crate) struct Peers {
     table: Mutex<Table>,
-    /// Counts the lives that are over, so that each shard can see whether there is news.
+    /// Counts the lives that are over, and goodbyes, so that each shard can see whether there is news.
     ends: AtomicU64,
     connections: AtomicU64,
     hosts_max: usize,
@@ -102,7 +105,7 @@ impl Table {
             self.by_realm.remove(&life.realm().realm());
             // One that was only named may be the next.
             if entry.met == Some(life.incarnation()) {
-                entry.met = None;
+                (entry.met, entry.parts) = (None, false);
                 entry.bury(life.incarnation());
             }
         }
@@ -157,17 +160,37 @@ impl Peers {
         self.ends.fetch_add(over, Ordering::Release);
     }
 
-    /// Whether a life is known to be over.
-    pub(crate) fn is_over(&self, node: u64, incarnation: u64) -> bool {
-        self.lock().nodes.get(&node).is_some_and(|entry| entry.graves.contains(&incarnation))
+    /// The life that was met has said goodbye on one of its links: nothing new leads there. Says whether that is news.
+    pub(crate) fn part(&self, node: u64, incarnation: u64) -> bool {
+        let mut table = self.lock();
+        let table = &mut *table;
+        let Some(entry) = table.nodes.get_mut(&node).filter(|entry| entry.met == Some(incarnation)) else {
+            return false;
+        };
+        if std::mem::replace(&mut entry.parts, true) {
+            return false;
+        }
+        for life in entry.lives.iter().filter(|life| life.incarnation() == incarnation) {
+            table.by_realm.remove(&life.realm().realm());
+        }
+        self.ends.fetch_add(1, Ordering::Release);
+        true
     }
 
-    /// How many lives have ended.
+    /// Whether a life is known to be over for a link. One that has said goodbye on another is not, as long as the link is open.
+    pub(crate) fn is_over(&self, node: u64, incarnation: u64, is_open: bool) -> bool {
+        self.lock().nodes.get(&node).is_some_and(|entry| {
+            let parts = entry.parts && entry.met == Some(incarnation);
+            entry.graves.contains(&incarnation) || (parts && !is_open)
+        })
+    }
+
+    /// How many lives have ended or said goodbye.
     pub(crate) fn ends(&self) -> u64 {
         self.ends.load(Ordering::Acquire)
     }
 
-    /// The life with this realm, unless it is over.
+    /// The life with this realm, unless it is over or has said goodbye.
     pub(crate) fn by_realm(&self, realm: u32) -> Option<Arc<Peer>> {
         self.lock().by_realm.get(&realm).cloned()
     }
@@ -217,7 +240,10 @@ mod tests {
 
         let second = peers.meet(10, 2, 2).unwrap();
         assert_ne!(second.realm().realm(), realm);
-        assert_eq!((peers.by_realm(realm).is_none(), peers.is_over(10, 1), peers.ends()), (true, true, 1));
+        assert_eq!(
+            (peers.by_realm(realm).is_none(), peers.is_over(10, 1, true), peers.ends()),
+            (true, true, 1)
+        );
         assert_eq!(peers.meet(10, 1, 3).unwrap_err(), NoLife::Over);
         assert!(peers.named(10, 1).is_none());
     }
@@ -246,12 +272,12 @@ mod tests {
         // What a former life has said comes late, over a connection of its own.
         assert!(!peers.may_meet(10, 2, before));
         assert_eq!(peers.meet(10, 2, before).unwrap_err(), NoLife::Over);
-        assert!(peers.may_meet(10, 1, before) && !peers.is_over(10, 1));
+        assert!(peers.may_meet(10, 1, before) && !peers.is_over(10, 1, true));
         peers.meet(10, 3, after).unwrap();
-        assert!(peers.is_over(10, 1));
+        assert!(peers.is_over(10, 1, true));
         // Also when its successor has left.
         peers.bury(10, 3);
-        assert!(!peers.may_meet(10, 2, before) && peers.is_over(10, 3));
+        assert!(!peers.may_meet(10, 2, before) && peers.is_over(10, 3, true));
         assert!(peers.may_meet(10, 4, peers.connection()));
     }
 
@@ -260,11 +286,31 @@ mod tests {
         let peers = Peers::new(8);
         let named = peers.named(10, 7).unwrap().realm().realm();
         peers.meet(10, 1, 0).unwrap();
-        assert!(peers.by_realm(named).is_none() && !peers.is_over(10, 7));
+        assert!(peers.by_realm(named).is_none() && !peers.is_over(10, 7, true));
         let again = peers.named(10, 7).unwrap().realm().realm();
         peers.meet(10, 1, 1).unwrap();
         assert_eq!(peers.meet(10, 7, 2).unwrap().realm().realm(), again);
-        assert!(peers.is_over(10, 1));
+        assert!(peers.is_over(10, 1, true));
+    }
+
+    #[test]
+    fn a_life_that_says_goodbye_is_over_where_no_link_is_open_and_later_everywhere() {
+        let peers = Peers::new(8);
+        let realm = peers.meet(10, 1, 0).unwrap().realm().realm();
+        assert!(!peers.part(10, 2) && peers.part(10, 1) && !peers.part(10, 1));
+        assert_eq!((peers.ends(), peers.by_realm(realm).is_none()), (1, true));
+        assert_eq!((peers.is_over(10, 1, true), peers.is_over(10, 1, false)), (false, true));
+        // What it still says on other links is its own, and may name it.
+        assert_eq!(peers.meet(10, 1, 1).unwrap().realm().realm(), realm);
+        assert_eq!(peers.named(10, 1).unwrap().realm().realm(), realm);
+        peers.bury(10, 1);
+        assert!(peers.is_over(10, 1, true) && peers.named(10, 1).is_none() && peers.ends() == 2);
+        assert_eq!(peers.meet(10, 1, 2).unwrap_err(), NoLife::Over);
+        // Its successor has said nothing of the kind, and ends it sooner if it comes before.
+        peers.meet(10, 2, 3).unwrap();
+        assert!(!peers.is_over(10, 2, false) && peers.part(10, 2));
+        peers.meet(10, 3, 4).unwrap();
+        assert!(peers.is_over(10, 2, true) && !peers.is_over(10, 3, false));
     }
 
     #[test]

@@ -6,8 +6,8 @@ use corelane_kernel::{Actor, ActorRef, AskError, Backoff, Ctx, Outcome, ReplyTo,
 use corelane_net::codec::{Compact, Props, Registry, Wire};
 use corelane_net::link::LinkConfig;
 use corelane_net::liveness::LivenessConfig;
-use corelane_net::sim::Cluster;
 use corelane_net::sim::random::{RandomCluster, Tally};
+use corelane_net::sim::{Cluster, NetworkOptions};
 use corelane_net::{
     Endpoint, EndpointConfig, LinkEvent, Pem, RemoteCtx, RemoteLookupError, RemotePool, TlsConfig,
 };
@@ -143,8 +143,12 @@ fn run(story: impl FnOnce(&mut Simulation, &mut Two)) -> Trace {
 }
 
 fn run_under(tls: Option<TlsConfig>, story: impl FnOnce(&mut Simulation, &mut Two)) -> Trace {
+    run_seed(1, tls, story)
+}
+
+fn run_seed(seed: u64, tls: Option<TlsConfig>, story: impl FnOnce(&mut Simulation, &mut Two)) -> Trace {
     let options = Options { supervision: Strategy::stopping(), ..Options::calm() };
-    let sim = Sim::new(1).shards(1).options(options);
+    let sim = Sim::new(seed).shards(1).options(options);
     sim.run(|sim| {
         let mut two = Two::begin(sim, tls);
         story(sim, &mut two);
@@ -199,10 +203,104 @@ fn a_system_that_has_lost_a_shard_says_goodbye_and_ends_as_soon_as_the_others_ar
         far.shut_down();
         assert!(sim.now().since(before) < SECOND);
         sim.run_for(SECOND);
-        let lost = two.near.call(0, |scope| Endpoint::part(scope).map(|gate| gate.stats().lost));
-        assert_eq!(lost.unwrap(), Some(1));
+        assert_eq!(lost(two), 1);
     });
     assert_eq!(notes(&trace), ["found", "found", "gone: Stopped"]);
+}
+
+/// A third host of so many shards, with a listener on each, all of which the speaker watches.
+fn start_third(sim: &mut Simulation, two: &mut Two, shards: usize) -> Host {
+    let third = sim.start_host(two.cluster.plan(3, shards, registry())).unwrap();
+    for shard in 0..shards {
+        let name = format!("listener-{shard}");
+        third.system().spawn_named(On::Shard(shard), &name, || Listener(0)).unwrap();
+        two.have(sim, Deed::Find(two.cluster.url(3, &format!("/user/{name}"))));
+    }
+    third
+}
+
+/// Bytes are under way for long, and not between two heartbeats: one that came to who is gone would break its connection.
+fn slow_down(sim: &mut Simulation, two: &mut Two) {
+    let delay = Duration::from_micros(10)..Duration::from_millis(50);
+    two.cluster.network().set_options(NetworkOptions { delay, ..NetworkOptions::default() });
+    sim.run_for(SECOND / 4);
+}
+
+/// How many links the near host has lost.
+fn lost(two: &mut Two) -> u64 {
+    two.near.call(0, |scope| Endpoint::part(scope).map(|gate| gate.stats().lost)).unwrap().unwrap()
+}
+
+/// Each shard of a host says goodbye on a link of its own, behind its last words; which link is the fastest, is chance.
+#[test]
+fn the_last_words_of_each_shard_are_heard_whichever_says_goodbye_first() {
+    for seed in 0..32 {
+        let trace = run_seed(seed, None, |sim, two| {
+            let third = start_third(sim, two, 3);
+            slow_down(sim, two);
+            third.shut_down();
+            sim.run_for(SECOND);
+            two.have(sim, Deed::Say(1));
+        });
+        let stopped = "gone: Stopped";
+        let expected = ["found", "found", "found", "found", stopped, stopped, stopped, "1 is refused"];
+        assert_eq!(notes(&trace), expected, "seed {seed}");
+    }
+}
+
+/// What is under way on the other links for too long is not waited for, and not heard when it comes.
+#[test]
+fn a_goodbye_ends_all_of_a_host_soon_though_no_other_word_comes() {
+    let trace = run(|sim, two| {
+        let third = start_third(sim, two, 3);
+        slow_down(sim, two);
+        third.shut_down();
+        while lost(two) == 0 {
+            sim.run_for(SECOND / 1000);
+        }
+        two.cluster.network().cut(Cluster::host(3), Cluster::host(1));
+        sim.run_for(2 * SECOND - SECOND / 100);
+        sim.note("still heard");
+        sim.run_for(SECOND / 100);
+        sim.note("over");
+        two.cluster.network().mend_all();
+        sim.run_for(LONG);
+        assert_eq!(lost(two), 3);
+    });
+    // Of the second the end has come, and the goodbye behind it not.
+    let stopped = "gone: Stopped";
+    let expected = [stopped, stopped, "still heard", "gone: Unreachable", "over"];
+    assert_eq!(notes(&trace)[4..], expected);
+}
+
+/// A shard that is lost says nothing, so its actors are gone soon after another has said goodbye.
+#[test]
+fn a_goodbye_ends_all_of_a_host_soon_though_a_shard_of_it_says_none() {
+    let trace = run(|sim, two| {
+        let mut third = start_third(sim, two, 2);
+        assert!(third.lose_shard(1));
+        sim.note("lost");
+        sim.run_for(SECOND);
+        two.have(sim, Deed::Say(1));
+        third.shut_down();
+        sim.note("down");
+        sim.run_for(SECOND);
+        two.have(sim, Deed::Say(1));
+        sim.note("over");
+        sim.run_for(LONG);
+    });
+    let expected = [
+        "found",
+        "found",
+        "found",
+        "lost",
+        "down",
+        "gone: Stopped",
+        "gone: Unreachable",
+        "1 is refused",
+        "over",
+    ];
+    assert_eq!(notes(&trace), expected);
 }
 
 /// Both hosts show one certificate, which is its own root.

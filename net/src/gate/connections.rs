@@ -269,6 +269,7 @@ impl Inner {
             self.slots[slot].link.disconnected(self.now, connection);
         }
         self.settle(slot);
+        self.end_if_over(slot);
     }
 }
 

@@ -24,6 +24,7 @@ mod lines;
 mod lookups;
 mod nearby;
 mod outcomes;
+mod partings;
 mod retirements;
 mod row;
 mod secure;
@@ -54,6 +55,7 @@ use line::Spares;
 use lines::Lines;
 use lookups::{Lookups, Mail, Then};
 use outcomes::Outcomes;
+use partings::Partings;
 use retirements::Retirements;
 use slot::Slot;
 pub use stats::GateStats;
@@ -63,7 +65,7 @@ use uplink::GateUplink;
 
 use crate::codec::{Reader, Take};
 use crate::endpoint::{Shared, port_of};
-use crate::link::{Connection, LinkTo};
+use crate::link::Connection;
 use crate::named::AnyUrl;
 use crate::reactor::{Address as SocketAddress, Options, SocketId};
 use crate::resolve::RemoteLookupError;
@@ -127,8 +129,9 @@ struct Inner {
     retirements: Retirements,
     outcomes: Outcomes,
     mail: Arc<Mail>,
-    /// Ends of lives that this shard's links have heard of.
+    /// Ends and goodbyes of lives that this shard's links have heard of.
     ends: u64,
+    partings: Partings,
     listener: Option<SocketId>,
     /// For peers on this machine.
     listener_nearby: Option<SocketId>,
@@ -193,6 +196,7 @@ impl Gate {
                 todo: Vec::new(),
                 mail,
                 ends: 0,
+                partings: Partings::default(),
                 listener: None,
                 listener_nearby: None,
                 sharing: Vec::new(),
@@ -262,6 +266,7 @@ impl Rider for Gate {
             inner.dismiss_strangers();
             inner.deliver_held(scope);
             inner.call_links();
+            inner.end_partings();
             inner.hear_of_ends();
             inner.read_mail();
             inner.expire_lookups();
@@ -306,7 +311,8 @@ impl Rider for Gate {
         let stranger = inner.strangers.next_deadline();
         let handshake = inner.handshakes.front().map(|(at, _)| *at);
         let [lookup, birth] = [inner.lookups.next_deadline(), inner.births.next_deadline()];
-        [link, stranger, handshake, soon, lookup, birth].into_iter().flatten().min()
+        let parting = inner.partings.next_deadline();
+        [link, stranger, handshake, soon, lookup, birth, parting].into_iter().flatten().min()
     }
 
     fn is_quiet(&self) -> bool {
@@ -331,21 +337,12 @@ impl Inner {
         }
     }
 
-    /// Other shards' links may have met new lives: what these followed is over here as well.
+    /// Other links, perhaps of other shards, may have met new lives, or were told goodbye: what these followed, and were told
+    /// goodbye by, is over here as well.
     fn hear_of_ends(&mut self) {
         let ends = self.shared.peers.ends();
-        if std::mem::replace(&mut self.ends, ends) == ends {
-            return;
-        }
-        for slot in 0..self.slots.len() {
-            let LinkTo { node, incarnation, .. } = self.slots[slot].link.to();
-            if incarnation != 0 && self.shared.peers.is_over(node, incarnation) {
-                self.slots[slot].link.outlived(self.now);
-                // Also where nothing was between the two yet.
-                self.leave_life(slot);
-                self.settle(slot);
-                self.soil(slot);
-            }
+        if std::mem::replace(&mut self.ends, ends) != ends {
+            (0..self.slots.len()).for_each(|slot| self.end_if_over(slot));
         }
     }
 
@@ -356,8 +353,8 @@ impl Inner {
         self.soil(slot);
     }
 
-    /// The system ends, and this shard has no actors any more, or some still. With the first goodbye it is over for its peers, on
-    /// whatever link, so nobody says it before all shards are done: what their last actors say is heard.
+    /// The system ends, and this shard has no actors any more, or some still. With the first goodbye it is soon over for its peers,
+    /// on whatever link ([`partings`]), so nobody says it before all shards are done: what their last actors say is heard.
     fn end(&mut self, is_empty: bool) {
         if is_empty && self.todo.is_empty() {
             self.shared.done(self.shard);

@@ -416,9 +416,16 @@ impl Inner {
         tracing::info!(node, incarnation, ?why, "a host is lost");
         self.lost += 1;
         match why {
-            Loss::Restarted | Loss::Left => {
+            Loss::Restarted => {
                 self.leave_life(slot);
-                self.shared.peers.bury(node, incarnation);
+                // One that has said goodbye is still heard on its other links.
+                if !self.shared.peers.is_over(node, incarnation, false) {
+                    self.shared.peers.bury(node, incarnation);
+                }
+            }
+            Loss::Left => {
+                self.leave_life(slot);
+                self.part(node, incarnation);
             }
             _ => self.void(slot),
         }
