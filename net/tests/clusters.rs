@@ -303,6 +303,44 @@ fn a_goodbye_ends_all_of_a_host_soon_though_a_shard_of_it_says_none() {
     assert_eq!(notes(&trace), expected);
 }
 
+/// Look-ups go to the first shard of a host, as long as that is there.
+#[test]
+fn a_host_that_has_lost_its_first_shard_answers_look_ups_over_a_link_to_another() {
+    let trace = run(|sim, two| {
+        let mut third = start_third(sim, two, 3);
+        let url = two.cluster.url(3, "/user/listener-2");
+        // The first is asked before anybody knows, the other when the link is known to fail.
+        assert!(third.lose_shard(0));
+        two.have(sim, Deed::Find(url.clone()));
+        two.have(sim, Deed::Find(url));
+        two.have(sim, Deed::Say(1));
+    });
+    assert_eq!(notes(&trace)[4..], ["found", "found", "hears 1"]);
+}
+
+/// The link over which the question went instead fails as well, and leads nowhere any more: the host comes back with one shard.
+#[test]
+fn what_was_asked_over_another_link_is_answered_by_the_next_life_of_the_host() {
+    let trace = run(|sim, two| {
+        let mut third = start_third(sim, two, 2);
+        let (one, other) = (Cluster::host(1), Cluster::host(3));
+        assert!(third.lose_shard(0));
+        sim.run_for(SECOND);
+        // Asked over the link to the other shard, and not answered.
+        two.cluster.network().cut(other, one);
+        two.have(sim, Deed::Find(two.cluster.url(3, "/user/listener-0")));
+        third.crash();
+        two.cluster.network().mend_all();
+        sim.run_for(2 * SECOND);
+        sim.note("back");
+        let _third = start_third(sim, two, 1);
+        sim.run_for(10 * SECOND);
+    });
+    let notes = notes(&trace);
+    let back = notes.iter().position(|line| *line == "back").unwrap();
+    assert_eq!(notes[back + 1..].iter().filter(|line| **line == "found").count(), 2, "{notes:?}");
+}
+
 /// Both hosts show one certificate, which is its own root.
 fn tls() -> TlsConfig {
     let names = [1, 2].map(|number| Cluster::host(number).to_string());

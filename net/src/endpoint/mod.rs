@@ -305,6 +305,9 @@ impl Endpoint {
     /// are tried in turn: the next one when nobody can be reached at one, or whoever is there is another. A reference goes with the
     /// address; who has moved to another one is found by the next look-up.
     ///
+    /// The first shard of the host is asked. Where that cannot be reached, any other to which the asking shard has a link that is
+    /// open.
+    ///
     /// The reference is to the actor that bears the name now.
     ///
     /// # Errors

@@ -261,7 +261,19 @@ impl Inner {
             return Ok(None);
         }
         let slot = self.slot_for(LinkTo { node, incarnation: 0, shard: 0 });
-        slot.map(Some).ok_or(RemoteLookupError::TooMany)
+        let slot = slot.ok_or(RemoteLookupError::TooMany)?;
+        let detour = if self.slots[slot].failing { self.detour(slot) } else { None };
+        Ok(detour.or(Some(slot)))
+    }
+
+    /// Another link to the host of this one, to a shard that is there for certain: any shard of a host answers.
+    fn detour(&self, slot: usize) -> Option<usize> {
+        let node = self.slots[slot].link.to().node;
+        let others =
+            self.slots.iter().enumerate().filter(|(other, of)| {
+                *other != slot && of.link.to().node == node && of.link.open().is_some()
+            });
+        others.min_by_key(|(_, of)| of.shard).map(|(other, _)| other)
     }
 
     /// The addresses of a look-up's host are known: the first of them is asked. Where nobody was reached of late comes last.
@@ -313,10 +325,19 @@ impl Inner {
         }
     }
 
-    /// Nobody was reached over a link: who knows another address goes on there.
+    /// Nobody was reached over a link: who knows another address goes on there; who does not, over another link to the same host,
+    /// which may have lost that shard alone.
     pub(super) fn pass_over(&mut self, slot: usize) {
         for number in self.lookups.of(slot) {
-            self.ask_next(number);
+            if self.ask_next(number) {
+                continue;
+            }
+            if let Some(detour) = self.detour(slot)
+                && let Some(waiting) = self.lookups.waiting.get_mut(&number)
+            {
+                (waiting.slot, waiting.kept) = (Some(detour), None);
+                self.ask_there(number, Some(detour));
+            }
         }
     }
 
