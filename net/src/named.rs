@@ -1,5 +1,5 @@
-//! Hosts that are called by a name in the URL of an actor. A name stands for addresses, which are found out at each look-up, on
-//! the system's pool for blocking work; a host's identity is its address in numbers, as ever.
+//! Hosts that are called by a name, in the URL of an actor or where a child is to live. A name stands for addresses, which are
+//! found out each time, on the system's pool for blocking work; a host's identity is its address in numbers, as ever.
 
 use std::fmt;
 use std::io;
@@ -7,10 +7,9 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::resolve::{RemoteLookupError, RemoteUrl};
+use corelane_shard::split_host_name;
 
-/// Longest name of a host.
-const NAME_MAX: usize = 253;
+use crate::resolve::{RemoteHost, RemoteLookupError, RemoteUrl, host_and_path};
 
 /// Most addresses of a name that are tried.
 const ADDRESSES_MAX: usize = 16;
@@ -63,15 +62,8 @@ pub(crate) struct HostName {
 }
 
 impl HostName {
-    /// What stands before a port is a name if it can be one and is no address.
     pub(crate) fn parse(text: &str) -> Option<HostName> {
-        let (name, port) = text.rsplit_once(':')?;
-        let in_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        let is_name = (1..=NAME_MAX).contains(&name.len())
-            && name.bytes().all(in_name)
-            && name.bytes().any(|byte| byte.is_ascii_alphabetic());
-        let port = port.parse().ok().filter(|_| port.bytes().all(|byte| byte.is_ascii_digit()))?;
-        is_name.then(|| HostName { name: name.to_owned(), port })
+        split_host_name(text).map(|(name, port)| HostName { name: name.to_owned(), port })
     }
 
     /// Its addresses, in the order in which they are to be tried: each once, at least one. Blocks.
@@ -96,23 +88,63 @@ impl fmt::Display for HostName {
     }
 }
 
+/// A system on a host that is called by its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NamedHost {
+    pub(crate) system: String,
+    pub(crate) host: HostName,
+}
+
+impl NamedHost {
+    /// The same at one of the host's addresses.
+    pub(crate) fn at(&self, address: SocketAddr) -> RemoteHost {
+        RemoteHost::new(&self.system, address)
+    }
+
+    /// Why it is nowhere.
+    pub(crate) fn unresolved(&self, reason: impl Into<String>) -> RemoteLookupError {
+        RemoteLookupError::Unresolved { host: self.host.to_string(), reason: reason.into() }
+    }
+}
+
+/// A system on a host, whichever way that is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AnyHost {
+    At(RemoteHost),
+    Named(NamedHost),
+}
+
+impl FromStr for AnyHost {
+    type Err = RemoteLookupError;
+
+    fn from_str(text: &str) -> Result<AnyHost, RemoteLookupError> {
+        let Some((before, host)) = text.split_once('@') else { return text.parse().map(AnyHost::At) };
+        if host.parse::<SocketAddr>().is_ok() {
+            return text.parse().map(AnyHost::At);
+        }
+        let wrong = |reason| RemoteLookupError::BadUrl { url: text.to_owned(), reason };
+        let host = HostName::parse(host)
+            .ok_or_else(|| wrong("the host is a name or an address in numbers, and a port"))?;
+        // All else is as with numbers; what is wrong is said of the text as it is.
+        match format!("{before}@0.0.0.0:0").parse::<RemoteHost>() {
+            Ok(numbered) => Ok(AnyHost::Named(NamedHost { system: numbered.system().to_owned(), host })),
+            Err(RemoteLookupError::BadUrl { reason, .. }) => Err(wrong(reason)),
+            Err(other) => Err(other),
+        }
+    }
+}
+
 /// The place of an actor on a host that is called by its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NamedUrl {
-    pub(crate) system: String,
-    pub(crate) host: HostName,
+    pub(crate) host: NamedHost,
     path: String,
 }
 
 impl NamedUrl {
     /// The same at one of the host's addresses.
     pub(crate) fn at(&self, address: SocketAddr) -> RemoteUrl {
-        RemoteUrl::of(&self.system, address, &self.path)
-    }
-
-    /// Why it leads nowhere.
-    pub(crate) fn unresolved(&self, reason: impl Into<String>) -> RemoteLookupError {
-        RemoteLookupError::Unresolved { host: self.host.to_string(), reason: reason.into() }
+        RemoteUrl::of(self.host.at(address), &self.path)
     }
 }
 
@@ -127,29 +159,11 @@ impl FromStr for AnyUrl {
     type Err = RemoteLookupError;
 
     fn from_str(text: &str) -> Result<AnyUrl, RemoteLookupError> {
-        let Some((before, rest)) = text.split_once('@') else { return text.parse().map(AnyUrl::At) };
-        let end = rest.find('/').unwrap_or(rest.len());
-        let host = &rest[..end];
-        if host.parse::<SocketAddr>().is_ok() {
-            return text.parse().map(AnyUrl::At);
-        }
-        let Some(host) = HostName::parse(host) else {
-            let reason = "the host is a name or an address in numbers, and a port";
-            return Err(RemoteLookupError::BadUrl { url: text.to_owned(), reason });
-        };
-        // All else is as in a URL with numbers; what is wrong is said of the text as it is.
-        let numbered = format!("{before}@0.0.0.0:0{}", &rest[end..]);
-        match numbered.parse::<RemoteUrl>() {
-            Ok(url) => Ok(AnyUrl::Named(NamedUrl {
-                system: url.system().to_owned(),
-                host,
-                path: url.path().to_owned(),
-            })),
-            Err(RemoteLookupError::BadUrl { reason, .. }) => {
-                Err(RemoteLookupError::BadUrl { url: text.to_owned(), reason })
-            }
-            Err(other) => Err(other),
-        }
+        let (host, path) = host_and_path(text)?;
+        Ok(match host {
+            AnyHost::At(host) => AnyUrl::At(RemoteUrl::of(host, path)),
+            AnyHost::Named(host) => AnyUrl::Named(NamedUrl { host, path: path.to_owned() }),
+        })
     }
 }
 
@@ -162,7 +176,8 @@ mod tests {
         let AnyUrl::Named(url) = "corelane://shop@till-2.example:2552/user/a/b".parse().unwrap() else {
             panic!("a name")
         };
-        assert_eq!((url.system.as_str(), url.host.to_string().as_str()), ("shop", "till-2.example:2552"));
+        let NamedHost { system, host } = &url.host;
+        assert_eq!((system.as_str(), host.to_string().as_str()), ("shop", "till-2.example:2552"));
         let at = url.at("192.0.2.7:2552".parse().unwrap());
         assert_eq!(at.to_string(), "corelane://shop@192.0.2.7:2552/user/a/b");
         for text in ["corelane://shop@127.0.0.1:1/user/a", "corelane://shop@[::1]:1/user/a"] {
@@ -182,6 +197,32 @@ mod tests {
         ] {
             let error = text.parse::<AnyUrl>().unwrap_err().to_string();
             assert!(error.contains(reason) && error.contains(text), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_called_by_a_name_or_by_numbers_and_nothing_stands_behind() {
+        let AnyHost::Named(host) = "corelane://shop@db.internal:9000".parse().unwrap() else {
+            panic!("a name")
+        };
+        let at = host.at("192.0.2.7:9000".parse().unwrap());
+        assert_eq!(at.to_string(), "corelane://shop@192.0.2.7:9000");
+        for text in ["corelane://shop@127.0.0.1:1", "corelane://shop@[::1]:1"] {
+            assert_eq!(text.parse::<AnyHost>(), text.parse().map(AnyHost::At));
+        }
+        for (text, reason) in [
+            ("shop@db.internal:1", "corelane://"),
+            ("corelane://db.internal:1", "@"),
+            ("corelane://@db.internal:1", "name is missing"),
+            ("corelane://shop@db.internal", "and a port"),
+            ("corelane://shop@db.internal:65536", "and a port"),
+            ("corelane://shop@db.internal:1/user/a", "and a port"),
+            ("corelane://shop@db@internal:1", "a name"),
+            ("corelane://shop@", "a name"),
+            ("", "corelane://"),
+        ] {
+            let error = text.parse::<AnyHost>().unwrap_err().to_string();
+            assert!(error.contains(reason) && error.contains(&format!("{text:?}")), "{error}");
         }
     }
 

@@ -9,4 +9,5 @@ mod url;
 pub use context::{RemoteCtx, RemoteHandle};
 pub use error::RemoteLookupError;
 pub(crate) use request::{Found, HOST, Lookup, NotFound};
+pub(crate) use url::host_and_path;
 pub use url::{RemoteHost, RemoteUrl};

@@ -8,16 +8,18 @@ use corelane_shard::Extension;
 
 use crate::codec::Props;
 use crate::endpoint::Endpoint;
-use crate::gate::Wanted;
-use crate::resolve::{RemoteHost, RemoteLookupError};
+use crate::gate::{How, Wanted};
+use crate::named::AnyHost;
+use crate::resolve::RemoteLookupError;
 use crate::wire::SPAWN_PROPS_MAX;
 
 /// Why there is no child on another host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RemoteSpawnError {
-    /// The host cannot be asked: there is none at the address, it is of another system, it does not want this one; or the type
-    /// of the child's messages is not registered here.
+    /// The host cannot be asked: there is none at the address, its name has [no
+    /// address](RemoteLookupError::Unresolved), it is of another system, it does not want this one; or the type of the child's
+    /// messages is not registered here.
     Host(RemoteLookupError),
     /// The parent's own shard refuses: the name is taken, the region used up, the parent stopping.
     Spawn(SpawnError),
@@ -109,7 +111,7 @@ pub struct RemoteChildSpawner<'k, O> {
     owner: O,
     parent: Address,
     /// `None` for this one.
-    host: Option<Result<RemoteHost, RemoteLookupError>>,
+    host: Option<Result<AnyHost, RemoteLookupError>>,
     shard: Option<u16>,
     name: Option<&'k str>,
     group: Group,
@@ -164,7 +166,7 @@ impl<'k, O> RemoteChildSpawner<'k, O> {
         self
     }
 
-    /// How long the child may be waited for: until its host is reached, and has said what became of it. Unless told otherwise
+    /// How long the child may be waited for: until its host is found by its name, and reached, and has said what became of it. Unless told otherwise
     /// as long as the endpoint says, [`EndpointConfig::spawn_within`](crate::EndpointConfig::spawn_within). After that there is
     /// no child, which is told as any other refusal; this actor's end waits for it no longer than that.
     pub fn within(mut self, within: Duration) -> Self {
@@ -195,7 +197,7 @@ impl<'k, O> RemoteChildSpawner<'k, O> {
 pub(crate) struct Birth<'a> {
     pub(crate) parent: Address,
     /// `None` for this one.
-    pub(crate) host: Option<Result<RemoteHost, RemoteLookupError>>,
+    pub(crate) host: Option<Result<AnyHost, RemoteLookupError>>,
     pub(crate) shard: Option<u16>,
     pub(crate) name: Option<&'a str>,
     pub(crate) group: Group,
@@ -218,14 +220,8 @@ impl Birth<'_> {
             (None, Some(host)) => (host?, self.shard),
             (None, None) => (gate.own_host(), self.shard),
         };
-        let wanted = Wanted {
-            host: &host,
-            shard,
-            within: self.within,
-            name: self.name,
-            group: self.group,
-            mailbox: self.mailbox,
-        };
+        let how = How { shard, name: self.name, group: self.group, mailbox: self.mailbox };
+        let wanted = Wanted { host: &host, how, within: self.within };
         gate.spawn_child(scope, self.parent, &wanted, props, then)
     }
 }

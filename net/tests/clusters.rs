@@ -1,5 +1,6 @@
 //! Clusters in the simulator: hosts that crash, lose their power and are cut off, and random ones, which keep every rule.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use corelane_kernel::{Actor, ActorRef, AskError, Backoff, Ctx, Outcome, ReplyTo, Strategy, Terminated};
@@ -9,7 +10,7 @@ use corelane_net::liveness::LivenessConfig;
 use corelane_net::sim::random::{RandomCluster, Tally};
 use corelane_net::sim::{Cluster, NetworkOptions};
 use corelane_net::{
-    Endpoint, EndpointConfig, LinkEvent, Pem, RemoteCtx, RemoteLookupError, RemotePool, TlsConfig,
+    Endpoint, EndpointConfig, LinkEvent, Pem, RemoteCtx, RemoteLookupError, RemotePool, Resolver, TlsConfig,
 };
 use corelane_shard::sim::{Host, Options, Sim, Simulation, Trace, note};
 use corelane_shard::{Extension, On, ShardCtx};
@@ -469,6 +470,13 @@ fn what_becomes_of_links_is_published() {
     assert_eq!(notes(&trace), expected);
 }
 
+/// What was noted between such marks, each part in its own order.
+fn parts_of<'t>(trace: &'t Trace, marks: &[&str]) -> Vec<Vec<&'t str>> {
+    let mut parts: Vec<_> = notes(trace)[1..].split(|line| marks.contains(line)).map(<[_]>::to_vec).collect();
+    parts.iter_mut().for_each(|part| part.sort_unstable());
+    parts
+}
+
 /// What each routee is made of.
 #[derive(Clone, Serialize, Deserialize)]
 struct Listen;
@@ -509,6 +517,61 @@ impl Actor for Crew {
         assert!(self.0.replace(ctx, gone.address)?);
         Ok(())
     }
+}
+
+/// Conformance 28, 38. Its own host, in the end, as any other.
+#[test]
+fn a_pool_finds_the_host_of_its_routees_by_a_name_wherever_that_has_moved() {
+    let moves = || {
+        run(|sim, two| {
+            let listens = || {
+                let mut registry = registry();
+                registry.spawns(|_: &Listen| Listener(0)).unwrap();
+                registry
+            };
+            let book = Arc::new(Mutex::new(vec![Cluster::address(9), Cluster::address(3)]));
+            let known = book.clone();
+            two.cluster.endpoint.resolver = Resolver::by(move |name, port| match (name, port) {
+                ("till", 1) => Ok(known.lock().unwrap().clone()),
+                _ => Err(std::io::ErrorKind::NotFound.into()),
+            });
+            let till = format!("corelane://{}@till:1", two.cluster.endpoint.system);
+            let third = sim.start_host(two.cluster.plan(3, 1, listens())).unwrap();
+            let _fourth = sim.start_host(two.cluster.plan(4, 1, listens())).unwrap();
+            let mut own = sim.start_host(two.cluster.plan(5, 2, listens())).unwrap();
+            let make = move || {
+                let workers = RemotePool::new(2, Listen).at([&till]).named("w");
+                Crew(workers.backoff(Backoff::new(SECOND / 10, SECOND)))
+            };
+            let crew = own.spawn_on(0, make).unwrap();
+            let mut have = |sim: &mut Simulation, number| {
+                for task in [Task::Say(number), Task::Say(number + 1), Task::Count] {
+                    own.tell(crew, task);
+                }
+                sim.run_for(SECOND);
+            };
+            sim.run_for(5 * SECOND);
+            have(sim, 0);
+            for (host, at) in [(3, 4), (4, 5)] {
+                *book.lock().unwrap() = vec![Cluster::address(at)];
+                two.cluster.network().switch_off(Cluster::host(host));
+                sim.note(format_args!("at {at}"));
+                sim.run_for(60 * SECOND);
+                have(sim, u64::from(at));
+            }
+            drop(third);
+        })
+    };
+    let trace = moves();
+    let gone = "gone: Unreachable";
+    let expected = [
+        vec!["2 there", "hears 0", "hears 1"],
+        vec!["2 there", gone, gone, "hears 4", "hears 5"],
+        vec!["2 there", gone, gone, "hears 5", "hears 6"],
+    ];
+    assert_eq!(parts_of(&trace, &["at 4", "at 5"]), expected);
+    // Addresses are found out and tried as the seed has it.
+    assert_eq!(trace.to_string(), moves().to_string());
 }
 
 /// Conformance 28, 38.
@@ -554,11 +617,6 @@ fn a_pool_has_its_routees_on_other_hosts_while_one_is_without_power_and_on_that_
         sim.run_for(60 * SECOND);
         have(sim, two, (20..28).map(Task::Say).chain([Task::Count]).collect());
     });
-    let mut parts = Vec::new();
-    for mut part in notes(&trace)[1..].split(|line| ["dark", "back"].contains(line)).map(<[_]>::to_vec) {
-        part.sort_unstable();
-        parts.push(part);
-    }
     let gone = "gone: Unreachable";
     let expected = [
         vec!["4 there", "hears 0", "hears 1", "hears 2", "hears 3"],
@@ -569,7 +627,7 @@ fn a_pool_has_its_routees_on_other_hosts_while_one_is_without_power_and_on_that_
             "hears 25", "hears 26", "hears 27",
         ],
     ];
-    assert_eq!(parts, expected);
+    assert_eq!(parts_of(&trace, &["dark", "back"]), expected);
 }
 
 /// Conformance 38: both live, one way is cut, and each gives the other up; when it is mended, they find each other again.

@@ -4,14 +4,17 @@
 mod configuration;
 mod counting;
 
+use std::net::ToSocketAddrs;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use corelane_kernel::router::{AnyStrategy, RouterKind};
-use corelane_kernel::{Actor, Ctx, Outcome, Terminated};
+use corelane_kernel::{Actor, ActorRef, Ctx, Outcome, Terminated};
 use corelane_net::codec::{Compact, Props, Registry, Wire};
 use corelane_net::reactor::Backend;
-use corelane_net::{Endpoint, EndpointConfig, Net, NetConfig, RemotePool, Sockets};
+use corelane_net::{
+    Endpoint, EndpointConfig, Net, NetConfig, RemoteCtx, RemotePool, RemoteSpawnError, Resolver, Sockets,
+};
 use corelane_shard::config::{Builder, Config};
 use corelane_shard::{DeployPool, On, Sources, System};
 use proptest::prelude::*;
@@ -164,6 +167,59 @@ fn a_file_decides_on_which_hosts_a_pool_has_how_many_routees_and_how_it_routes()
         assert!(hosts.iter().all(|(_, _, read)| read.try_recv().is_err()));
     }
     hosts.into_iter().for_each(|(system, ..)| end(system));
+}
+
+/// Has a child wherever that is decided.
+struct Boss(Sender<ActorRef<String>>);
+
+impl Actor for Boss {
+    type Msg = Result<ActorRef<String>, RemoteSpawnError>;
+    fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
+        ctx.child_here().name("reader").spawn(Hire, |child| child)?;
+        Ok(())
+    }
+    fn receive(&mut self, child: Self::Msg, _: &mut Ctx<'_, Self>) -> Outcome {
+        Ok(self.0.send(child?)?)
+    }
+}
+
+/// Conformance 21.
+#[test]
+fn a_file_calls_the_hosts_of_a_child_and_of_a_pool_by_their_names() {
+    let (texts, read) = channel();
+    let mut registry = Registry::new();
+    registry.spawns(move |_: &Hire| Reader(texts.clone())).unwrap();
+    let far = sources().load().unwrap().builder().shutdown_within(LONG).offer_extension(Net::configured());
+    let far = far.offer_extension(Endpoint::configured(registry)).start().unwrap();
+    let at = far.extension::<Endpoint>().unwrap().address();
+    // One name that every machine has, one that is this test's.
+    let deployed = format!(
+        "[deploy.\"/user/boss/*\"]\nhost = \"corelane://shop@localhost:{}\"\n\
+         [deploy.\"/user/foreman\"]\nroutees = 1\nroutees_at = [\"corelane://shop@reader.internal:9000\"]\n",
+        at.port()
+    );
+    let config = sources().text("names.toml", deployed).load().unwrap();
+    let resolver = Resolver::by(move |name, port| match (name, port) {
+        ("reader.internal", 9000) => Ok(vec![at]),
+        _ => (name, port).to_socket_addrs().map(Iterator::collect),
+    });
+    let near = builder(&config).configure::<EndpointConfig>(move |remote| remote.resolver = resolver);
+    let near = near.start().unwrap();
+    let (hired, children) = channel();
+    near.spawner("boss").spawn(move || Boss(hired.clone())).unwrap();
+    let child = children.recv_timeout(LONG).unwrap();
+    near.call(0, move |scope| scope.tell(child, "a child".to_owned())).unwrap();
+    assert_eq!(read.recv_timeout(LONG).as_deref(), Ok("a child"));
+    let (kind, _kinds) = channel();
+    let make = move || Foreman {
+        workers: RemotePool::new(2, Hire).strategy(AnyStrategy::new()),
+        kind: kind.clone(),
+    };
+    let foreman = near.spawner("foreman").spawn(make).unwrap();
+    near.call(0, move |scope| scope.tell(foreman, "a routee".to_owned())).unwrap();
+    assert_eq!(read.recv_timeout(LONG).as_deref(), Ok("a routee"));
+    end(near);
+    end(far);
 }
 
 #[test]

@@ -107,7 +107,7 @@ pub use coordinated::{
 };
 pub use deploy::{
     DeployPathError, DeployPool, DeployPoolError, Deployment, RouteesOn, RouterKind, ShardSpawner,
-    SystemSpawner,
+    SystemSpawner, split_host_name,
 };
 pub use drive::{Driven, Driver, DriverWaker, InstallDriverError, install_driver};
 pub use error::{BoxError, CallError, GatewayAskError, LookupError, OffloadError, SpawnOnError, StartError};

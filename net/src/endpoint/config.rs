@@ -52,7 +52,8 @@ pub struct EndpointConfig {
     pub spawn_within: Duration,
     /// Look-ups that each shard waits for at once. Default 1024.
     pub lookups_max: usize,
-    /// Who knows the addresses of hosts that URLs call by names. Default the operating system.
+    /// Who knows the addresses of hosts that are called by names, in URLs and where children are to live. Default the operating
+    /// system.
     pub resolver: Resolver,
     /// Whether hosts of the same machine speak over Unix sockets: a peer whose address is a loopback one is looked for at an
     /// abstract socket first, named after the address, and dialed as any other if nobody is there. Who is must be run by

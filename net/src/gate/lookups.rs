@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use corelane_kernel::{Admitted, MessageKind, RawAddress, Scope, Time, Wire};
 
+use super::candidates::{Candidates, Wants};
 use super::{Inner, Todo};
 use crate::codec::{self, Codec};
 use crate::endpoint::Shared;
 use crate::link::LinkTo;
-use crate::named::{AnyUrl, NamedUrl};
+use crate::named::AnyUrl;
 use crate::peer::node_of;
 use crate::reactor::Waker;
 use crate::resolve::{Found, HOST, Lookup, NotFound, RemoteHost, RemoteLookupError, RemoteUrl};
@@ -35,13 +36,6 @@ pub(super) struct Waiting {
     type_hash: u64,
     deadline: Time,
     pub(super) then: Then,
-}
-
-/// A host that is called by a name.
-struct Candidates {
-    url: NamedUrl,
-    /// Its addresses that were not tried yet, the next one last. `None` until they are known.
-    rest: Option<Vec<SocketAddr>>,
 }
 
 impl Waiting {
@@ -122,10 +116,10 @@ pub(super) struct Asker {
 }
 
 /// What other threads have found out for this shard.
-enum Letter {
+pub(super) enum Letter {
     Found(Origin, Found),
-    /// The addresses of the host of a look-up with this number, or why there is none.
-    Resolved(u64, Result<Vec<SocketAddr>, String>),
+    /// The addresses of a host, or why there is none.
+    Resolved(Wants, Result<Vec<SocketAddr>, String>),
 }
 
 /// What was found on other shards, and by the pool, for this one.
@@ -149,7 +143,7 @@ impl Mail {
         self.post(Letter::Found(origin, found));
     }
 
-    fn post(&self, letter: Letter) {
+    pub(super) fn post(&self, letter: Letter) {
         self.letters.lock().unwrap_or_else(PoisonError::into_inner).push(letter);
         // Said after it is there: who sees this finds it.
         self.some.store(true, Ordering::Release);
@@ -198,28 +192,26 @@ impl Inner {
             AnyUrl::At(url) => (url, None),
             AnyUrl::Named(url) => {
                 let nowhere = url.at(SocketAddr::from(([0; 4], 0)));
-                (nowhere, Some(Box::new(Candidates { url, rest: None })))
+                (nowhere, Some(Box::new(Candidates::new(url.host))))
             }
         };
-        match self.begin_lookup::<M>(&url, named.is_some()) {
+        let is_named = named.is_some();
+        match self.begin_lookup::<M>(url.remote_host(), is_named) {
             Ok(slot) => {
                 let deadline = self.now + within;
                 self.lookups.last += 1;
                 let number = self.lookups.last;
                 let type_hash = codec::envelope::<M>().type_hash;
                 let kind = MessageKind::of::<M>();
-                let host = named.as_ref().map(|named| named.url.host.clone());
+                if let Some(named) = &named {
+                    self.resolve(Wants::Lookup(number), &named.host);
+                }
                 let waiting =
                     Waiting { slot, kept: None, url, named, kind, name: M::NAME, type_hash, deadline, then };
                 self.lookups.waiting.insert(number, waiting);
                 self.lookups.deadlines.insert((deadline, number));
-                match host {
-                    Some(host) => {
-                        let (mail, resolver) = (self.mail.clone(), self.shared.config.resolver.clone());
-                        let resolve = move || mail.post(Letter::Resolved(number, host.addresses(&resolver)));
-                        self.shared.handle.offload(resolve);
-                    }
-                    None => self.ask_there(number, slot),
+                if !is_named {
+                    self.ask_there(number, slot);
                 }
             }
             Err(error) => self.todo.push(Todo::Answer(then, Err(error))),
@@ -241,22 +233,22 @@ impl Inner {
     /// The link over which a look-up goes; `None` for this system itself, and while the host is a name.
     fn begin_lookup<M: Wire<Form: Codec<M>>>(
         &mut self,
-        url: &RemoteUrl,
+        host: &RemoteHost,
         is_named: bool,
     ) -> Result<Option<usize>, RemoteLookupError> {
         if self.shared.registry.name(codec::envelope::<M>().type_hash) != Some(M::NAME) {
             return Err(RemoteLookupError::NotRegistered { name: M::NAME });
         }
-        self.check_system(url.system())?;
+        self.check_system(host.system())?;
         if self.lookups.waiting.len() >= self.lookups.max {
             return Err(RemoteLookupError::TooMany);
         }
-        if is_named { Ok(None) } else { self.way_to(url) }
+        if is_named { Ok(None) } else { self.way_to(host) }
     }
 
-    /// The link to the host of a URL; `None` for this system itself.
-    fn way_to(&mut self, url: &RemoteUrl) -> Result<Option<usize>, RemoteLookupError> {
-        let node = self.node_at(url.remote_host())?;
+    /// The link to a host; `None` for this system itself.
+    fn way_to(&mut self, host: &RemoteHost) -> Result<Option<usize>, RemoteLookupError> {
+        let node = self.node_at(host)?;
         if node == self.shared.me.node {
             return Ok(None);
         }
@@ -276,52 +268,41 @@ impl Inner {
         others.min_by_key(|(_, of)| of.shard).map(|(other, _)| other)
     }
 
-    /// The addresses of a look-up's host are known: the first of them is asked. Where nobody was reached of late comes last.
+    /// The addresses of a look-up's host are known: the first of them is asked.
     fn resolved(&mut self, number: u64, addresses: Result<Vec<SocketAddr>, String>) {
         let Some(waiting) = self.lookups.waiting.get_mut(&number) else { return };
-        let Some(named) = &mut waiting.named else { return };
+        let Some(mut named) = waiting.named.take() else { return };
+        let addresses = addresses.map_err(|reason| named.host.unresolved(reason));
+        let addresses = addresses.map(|addresses| self.line_up(&mut named, addresses, 0));
+        if let Some(waiting) = self.lookups.waiting.get_mut(&number) {
+            waiting.named = Some(named);
+        }
         match addresses {
-            Ok(mut addresses) => {
-                let (slots, by_link, system) = (&self.slots, &self.by_link, &named.url.system);
-                let is_failing = |address: &SocketAddr| {
-                    let slot = by_link.get(&(node_of(system, *address), 0));
-                    slot.is_some_and(|slot| slots[*slot].failing)
-                };
-                addresses.sort_by_key(is_failing);
-                addresses.reverse();
-                named.rest = Some(addresses);
-                self.ask_next(number);
-            }
-            Err(reason) => {
-                let error = named.url.unresolved(reason);
-                self.conclude(number, error);
-            }
+            Ok(()) => _ = self.ask_next(number),
+            Err(error) => self.conclude(number, error),
         }
     }
 
     /// Asks at the next address of a look-up's host, if there is one. Says whether that has settled it for now.
     fn ask_next(&mut self, number: u64) -> bool {
-        loop {
-            let Some(waiting) = self.lookups.waiting.get_mut(&number) else { return true };
-            let Some(Candidates { url, rest: Some(rest) }) = waiting.named.as_deref_mut() else {
-                return false;
-            };
-            let Some(address) = rest.pop() else { return false };
-            let (url, is_last) = (url.at(address), rest.is_empty());
-            match self.way_to(&url) {
-                Ok(slot) => {
-                    if let Some(waiting) = self.lookups.waiting.get_mut(&number) {
-                        (waiting.url, waiting.slot, waiting.kept) = (url, slot, None);
-                    }
-                    self.ask_there(number, slot);
-                    return true;
-                }
-                Err(error) if is_last => {
-                    self.conclude(number, error);
-                    return true;
-                }
-                Err(_) => {}
+        let Some(mut named) = self.lookups.waiting.get_mut(&number).and_then(|of| of.named.take()) else {
+            return false;
+        };
+        let next = self.next_way(&mut named, Inner::way_to);
+        let Some(waiting) = self.lookups.waiting.get_mut(&number) else { return true };
+        waiting.named = Some(named);
+        match next {
+            Some(Ok((host, slot))) => {
+                waiting.url = RemoteUrl::of(host, waiting.url.path());
+                (waiting.slot, waiting.kept) = (slot, None);
+                self.ask_there(number, slot);
+                true
             }
+            Some(Err(error)) => {
+                self.conclude(number, error);
+                true
+            }
+            None => false,
         }
     }
 
@@ -339,6 +320,7 @@ impl Inner {
                 self.ask_there(number, Some(detour));
             }
         }
+        self.pass_births_over(slot);
     }
 
     /// A look-up finds nobody.
@@ -348,7 +330,7 @@ impl Inner {
         }
     }
 
-    fn check_system(&self, system: &str) -> Result<(), RemoteLookupError> {
+    pub(super) fn check_system(&self, system: &str) -> Result<(), RemoteLookupError> {
         let me = &self.shared.me;
         if system != me.system {
             let (named, own) = (system.to_owned(), me.system.clone());
@@ -484,7 +466,8 @@ impl Inner {
         }
         for letter in self.mail.take() {
             match letter {
-                Letter::Resolved(number, addresses) => self.resolved(number, addresses),
+                Letter::Resolved(Wants::Lookup(number), addresses) => self.resolved(number, addresses),
+                Letter::Resolved(Wants::Birth(number), addresses) => self.birth_resolved(number, addresses),
                 Letter::Found(Origin::Peer(asker), found) => self.answer(asker, &found),
                 Letter::Found(Origin::Own, found) => {
                     let Some(waiting) = self.lookups.remove(found.number) else { continue };
@@ -516,10 +499,10 @@ impl Inner {
                     }
                     (None, _) => RemoteLookupError::NoAnswer,
                 },
-                None => match waiting.named.as_deref() {
-                    Some(Candidates { url, rest: None }) => url.unresolved("it was not found out in time"),
-                    _ => RemoteLookupError::NoAnswer,
-                },
+                None => {
+                    let overdue = waiting.named.as_deref().and_then(Candidates::overdue);
+                    overdue.unwrap_or(RemoteLookupError::NoAnswer)
+                }
             };
             self.todo.push(Todo::Answer(waiting.then, Err(error)));
         }

@@ -6,6 +6,7 @@
 //!   [`Todo`]s and done when the link is done with the bytes, since they may speak to it again.
 //! - **Peers on this machine** are spoken to over Unix sockets ([`nearby`]), and through memory that is shared ([`sharing`]).
 //! - **TLS**, where it is spoken, stands between a connection and its link ([`secure`]).
+//! - **Hosts that are called by names** are found off this thread, and tried at each of their addresses ([`candidates`]).
 //! - **Outcomes** of what actors asked for are handed to them whatever is full ([`outcomes`]).
 //! - **Links** say what is to be done about connections ([`slot`]); the gate does it ([`connections`]), and calls each link by
 //!   its time.
@@ -15,9 +16,11 @@
 
 mod adoptions;
 mod births;
+mod candidates;
 mod changes;
 mod connections;
 mod course;
+mod errand;
 mod inbound;
 mod line;
 mod lines;
@@ -51,6 +54,7 @@ use connections::Door;
 use corelane_kernel::{Census, Scope, Time};
 use corelane_shard::BoxError;
 use course::Course;
+pub(crate) use errand::How;
 use line::Spares;
 use lines::Lines;
 use lookups::{Lookups, Mail, Then};

@@ -113,7 +113,8 @@ pub use self::source::PoolTrouble;
 /// # Where routees live
 ///
 /// A new one comes to the host where the fewest of its pool are, of equals to the one that is named first; so at the start each
-/// host gets one in turn. This host may be among them. Each host chooses the shard. Where no host is named they live on this
+/// host gets one in turn. This host may be among them. One that is called by a name is found each time that a routee is to be had
+/// there; see [`RemoteCtx::child_at`](crate::RemoteCtx::child_at). Each host chooses the shard. Where no host is named they live on this
 /// one, on the shards that [`RemotePool::on`] says.
 ///
 /// # What becomes of routees
@@ -128,7 +129,7 @@ pub use self::source::PoolTrouble;
 ///
 /// # What hosts cannot give
 ///
-/// A host may not be reached in time ([`RemotePool::within`]), refuse the routee, or not know what to make of the props. Then
+/// A host may not be found by its name, or not be reached in time ([`RemotePool::within`]), refuse the routee, or not know what to make of the props. Then
 /// the routee is tried at the other hosts, each once. Each trouble is logged as a warning, kept
 /// ([`RemotePool::trouble`]), and told to an owner that [asked for it](RemotePool::report_to). If no host has it,
 ///

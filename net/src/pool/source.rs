@@ -12,7 +12,8 @@ use corelane_shard::{Extension, Handle, NewRoutee, NoRoutee, RouteeSource, Route
 
 use crate::codec::Props;
 use crate::endpoint::Endpoint;
-use crate::resolve::{RemoteHost, RemoteLookupError};
+use crate::named::AnyHost;
+use crate::resolve::RemoteLookupError;
 use crate::spawning::{Birth, RemoteSpawnError};
 
 /// A routee that a [`RemotePool`](super::RemotePool) could not have on a host.
@@ -43,6 +44,8 @@ pub(super) struct Troubles {
     pub(super) report: RefCell<Option<Report>>,
     /// A site that a routee was lost with: the next one is to be had elsewhere.
     avoided: Cell<Option<usize>>,
+    /// The site at which a routee was had that is about to be counted.
+    had: Cell<Option<usize>>,
 }
 
 impl Troubles {
@@ -126,7 +129,7 @@ impl<P: Props + Clone> Search<P> {
         let name = self.name.clone();
         let birth = Birth {
             parent: self.owner,
-            host: host.as_deref().map(str::parse::<RemoteHost>),
+            host: host.as_deref().map(str::parse::<AnyHost>),
             shard: if host.is_none() { site.and_then(|shard| u16::try_from(shard).ok()) } else { None },
             name: name.as_deref(),
             group: self.group,
@@ -139,7 +142,7 @@ impl<P: Props + Clone> Search<P> {
         let then = kept.clone();
         let begun = birth.begin(scope, props, move |born, scope| {
             if let Some(then) = then.take() {
-                self.heard(host, born, scope, then);
+                self.heard(site, born, scope, then);
             }
         });
         match (begun, kept.take()) {
@@ -153,13 +156,16 @@ impl<P: Props + Clone> Search<P> {
 
     fn heard(
         self,
-        host: Option<Arc<str>>,
+        site: Option<usize>,
         born: Result<ActorRef<P::Msg>, RemoteSpawnError>,
         scope: &mut Scope<'_>,
         then: Then<P::Msg>,
     ) {
         let error = match born {
-            Ok(routee) => return then(Ok(routee), scope),
+            Ok(routee) => {
+                self.source.troubles.had.set(site);
+                return then(Ok(routee), scope);
+            }
             Err(RemoteSpawnError::Spawn(SpawnError::Stopping)) => {
                 return then(Err(NoRoutee::Stopping), scope);
             }
@@ -168,6 +174,7 @@ impl<P: Props + Clone> Search<P> {
         if !is_theirs(&error) {
             return then(Err(NoRoutee::Failed(error.into())), scope);
         }
+        let host = site.and_then(|site| self.source.hosts.get(site)).cloned();
         let host = host.unwrap_or_else(|| "this host".into());
         self.source.troubles.note(PoolTrouble { host, error: error.clone() }, scope);
         if self.left.is_empty() {
@@ -235,10 +242,19 @@ impl<P: Props + Clone> RouteeSource<Afar<P>> for Hosts<P> {
         if self.hosts.is_empty() {
             return routee.place().shard();
         }
+        // Where a host is called by a name, only who was sent there knows that it is the one.
+        let had = self.troubles.had.take().unwrap_or(ordered);
         let own = scope.place();
-        let Some(gate) = Endpoint::part(scope) else { return ordered };
-        let lives = |host: &Arc<str>| host.parse().is_ok_and(|host| gate.is_of(routee, own, &host));
-        self.hosts.iter().position(lives).unwrap_or(ordered)
+        let Some(gate) = Endpoint::part(scope) else { return had };
+        let host = |site: usize| self.hosts.get(site).and_then(|host| host.parse().ok());
+        if let Some(AnyHost::Named(_)) = host(had) {
+            return had;
+        }
+        let lives = |site: &usize| match host(*site) {
+            Some(AnyHost::At(host)) => gate.is_of(routee, own, &host),
+            _ => false,
+        };
+        (0..self.hosts.len()).find(lives).unwrap_or(had)
     }
 
     fn ended(&self, routee: Address, site: usize, scope: &mut Scope<'_>) {
@@ -251,7 +267,7 @@ impl<P: Props + Clone> RouteeSource<Afar<P>> for Hosts<P> {
         if !hosts.is_empty() {
             let gate = Endpoint::part(scope).ok_or_else(|| RemoteLookupError::NoEndpoint.to_string())?;
             for host in hosts {
-                let checked = host.parse().and_then(|parsed| gate.check_host(&parsed));
+                let checked = host.parse::<AnyHost>().and_then(|parsed| gate.check_host(&parsed));
                 // What is wrong comes first: a failure keeps only the beginning of a long text.
                 checked.map_err(|error| format!("{error} ({host})"))?;
             }

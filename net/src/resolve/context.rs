@@ -48,6 +48,13 @@ pub trait RemoteCtx<A: Actor> {
     /// Spawns a child on another host, `corelane://system@host:port`, of props of which that host's
     /// [`Registry`](crate::codec::Registry) says what it makes of them. This system's own host is as good as any.
     ///
+    /// The host is the public address of a system, as it has it itself, or is called by a name, which stands for the addresses
+    /// that the [`Resolver`](crate::Resolver) knows for it at that time. It is asked off this shard's thread, and the addresses are
+    /// tried in turn: the next one when nobody can be reached at one, or whoever is there is another. A name that has this host's
+    /// own address among its addresses is this host. All that takes its time out of
+    /// [what the child may be waited for](RemoteChildSpawner::within). Whose name has no address is told as any birth that failed:
+    /// [`Unresolved`](RemoteLookupError::Unresolved).
+    ///
     /// The child is this actor's as any other: its failures are decided about here, it is suspended, restarted and stopped
     /// with this actor, and this actor's end waits for its end. Each of these takes a way between two hosts: a child that
     /// failed, and all below it, wait until the decision has come. Of its failure come the kind, the text and the hash of the
@@ -82,7 +89,8 @@ pub trait RemoteCtx<A: Actor> {
     /// impl Actor for Foreman {
     ///     type Msg = Msg;
     ///     fn started(&mut self, ctx: &mut Ctx<'_, Self>) -> Outcome {
-    ///         let host = ctx.child_at("corelane://images@127.0.0.1:2552");
+    ///         // Or in numbers: "corelane://images@192.0.2.7:2552".
+    ///         let host = ctx.child_at("corelane://images@gpu.internal:2552");
     ///         host.name("small").spawn(Resize { width: 80 }, Msg::Hired)?;
     ///         Ok(())
     ///     }
@@ -124,8 +132,8 @@ pub trait RemoteCtx<A: Actor> {
     /// #   fn receive(&mut self, _: Msg, _: &mut Ctx<'_, Self>) -> Outcome { Ok(()) }
     /// }
     ///
-    /// // In code, or in a file: [deploy."/user/foreman/small"] host = "corelane://images@127.0.0.1:2552"
-    /// let elsewhere = Deployment::new().host("corelane://images@127.0.0.1:2552");
+    /// // In code, or in a file: [deploy."/user/foreman/small"] host = "corelane://images@gpu.internal:2552"
+    /// let elsewhere = Deployment::new().host("corelane://images@gpu.internal:2552");
     /// # let config = EndpointConfig { system: "images".into(), ..EndpointConfig::default() };
     /// let builder = System::builder().deploy("/user/foreman/small", elsewhere);
     /// # let builder = builder.shards(1).pinned(false);

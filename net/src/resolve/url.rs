@@ -10,7 +10,8 @@ const SCHEME: &str = "corelane://";
 
 /// A system on some host: `corelane://system@host:port`.
 ///
-/// The host is written as numbers (`127.0.0.1`, `[::1]`): it is the public address by which the system there knows itself.
+/// The host is written as numbers (`127.0.0.1`, `[::1]`): it is the public address by which the system there knows itself. Where
+/// a [child is to live](crate::RemoteCtx::child_at) is a text, and there the host may be called by a name as well.
 ///
 /// ```
 /// use corelane_net::RemoteHost;
@@ -93,8 +94,8 @@ impl RemoteUrl {
     }
 
     /// Its parts, which are those of another one.
-    pub(crate) fn of(system: &str, address: SocketAddr, path: &str) -> RemoteUrl {
-        RemoteUrl { host: RemoteHost { system: system.to_owned(), address }, path: path.to_owned() }
+    pub(crate) fn of(host: RemoteHost, path: &str) -> RemoteUrl {
+        RemoteUrl { host, path: path.to_owned() }
     }
 
     /// The system and its host.
@@ -118,19 +119,25 @@ impl FromStr for RemoteUrl {
     type Err = RemoteLookupError;
 
     fn from_str(text: &str) -> Result<RemoteUrl, RemoteLookupError> {
-        let wrong = |reason| RemoteLookupError::BadUrl { url: text.to_owned(), reason };
-        let end = text.find('@').and_then(|at| Some(at + text.get(at..)?.find('/')?));
-        let (host, path) = text.split_at(end.unwrap_or(text.len()));
-        // What is wrong is said of the whole.
-        let host = host.parse().map_err(|error| match error {
-            RemoteLookupError::BadUrl { reason, .. } => wrong(reason),
-            other => other,
-        })?;
-        match path {
-            "" => Err(wrong("a path from /user/ on is missing")),
-            path if path.starts_with("/user/") => Ok(RemoteUrl { host, path: path.to_owned() }),
-            _ => Err(wrong("a path begins with /user/")),
-        }
+        host_and_path(text).map(|(host, path)| RemoteUrl::of(host, path))
+    }
+}
+
+/// The parts of a URL of an actor. What is wrong with one of them is said of the whole.
+pub(crate) fn host_and_path<H: FromStr<Err = RemoteLookupError>>(
+    text: &str,
+) -> Result<(H, &str), RemoteLookupError> {
+    let wrong = |reason| RemoteLookupError::BadUrl { url: text.to_owned(), reason };
+    let end = text.find('@').and_then(|at| Some(at + text.get(at..)?.find('/')?));
+    let (host, path) = text.split_at(end.unwrap_or(text.len()));
+    let host = host.parse().map_err(|error| match error {
+        RemoteLookupError::BadUrl { reason, .. } => wrong(reason),
+        other => other,
+    })?;
+    match path {
+        "" => Err(wrong("a path from /user/ on is missing")),
+        path if path.starts_with("/user/") => Ok((host, path)),
+        _ => Err(wrong("a path begins with /user/")),
     }
 }
 

@@ -199,7 +199,7 @@ fn who_cannot_be_spawned_there_is_refused_with_the_reason_and_leaves_nothing() {
     // Here.
     assert_eq!(refused(&at, "$"), RemoteSpawnError::Spawn(SpawnError::BadName));
     let bad = |error| matches!(error, RemoteSpawnError::Host(RemoteLookupError::BadUrl { .. }));
-    assert!(bad(refused("test@127.0.0.1:1", "a")) && bad(refused("corelane://test@nowhere:1", "a")));
+    assert!(bad(refused("test@127.0.0.1:1", "a")) && bad(refused("corelane://test@no where:1", "a")));
     let other = refused("corelane://other@127.0.0.1:1", "a");
     assert!(matches!(other, RemoteSpawnError::Host(RemoteLookupError::OtherSystem { .. })), "{other}");
     let beyond = refused("corelane://test@192.0.2.1:1", "a");

@@ -130,10 +130,18 @@ impl Site {
         replaces: bool,
         registry: Registry,
         deployment: Deployment,
-        mut settings: impl FnMut(Workers) -> Workers + Send + 'static,
+        settings: impl FnMut(Workers) -> Workers + Send + 'static,
     ) -> Site {
         let builder = builder(2, Choice::Poll, config(), registry).deploy("/user/top/foreman", deployment);
-        let near = start(builder);
+        Site::on(start(builder), replaces, settings)
+    }
+
+    /// On a host that decides for it already.
+    pub(crate) fn on(
+        near: Host,
+        replaces: bool,
+        mut settings: impl FnMut(Workers) -> Workers + Send + 'static,
+    ) -> Site {
         let (said, heard) = channel();
         let (made, foreman) = channel();
         let (meets, troubles) = channel();

@@ -18,6 +18,7 @@ mod guarded;
 mod intruders;
 #[cfg(target_os = "linux")]
 mod loss;
+mod named;
 mod names;
 #[cfg(target_os = "linux")]
 mod nearby;

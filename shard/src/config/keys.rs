@@ -281,7 +281,7 @@ pub(crate) const DEPLOY_KEYS: &[DeployKey] = &[
     DeployKey {
         name: ROUTEES_AT,
         allowed: Allowed::parsed_list(
-            "a list of hosts, like [\"corelane://shop@127.0.0.1:2552\", \"corelane://shop@127.0.0.2:2552\"]",
+            "a list of hosts, like [\"corelane://shop@127.0.0.1:2552\", \"corelane://shop@till.internal:2552\"]",
             host_named,
         ),
         set: |deployment, value| {
@@ -290,7 +290,10 @@ pub(crate) const DEPLOY_KEYS: &[DeployKey] = &[
     },
     DeployKey {
         name: "host",
-        allowed: Allowed::parsed("a host, like \"corelane://shop@127.0.0.1:2552\"", host_named),
+        allowed: Allowed::parsed(
+            "a host, like \"corelane://shop@127.0.0.1:2552\" or \"corelane://shop@till.internal:2552\"",
+            host_named,
+        ),
         set: |deployment, value| value.text(|host| deployment.host = Some(host.into())),
     },
 ];

@@ -1,19 +1,19 @@
 //! Deployment: what is decided for an actor by its path, without touching the code that spawns it.
 //!
 //! A [`Deployment`] holds what was decided; [`DeployPath`](path::DeployPath) says for whom; [`Deployments`] finds the one
-//! that applies. Each shard's kernel asks for it before it spawns an actor with a name, wherever in the tree (file
+//! that applies. How hosts are written in one is the business of the file `host`. Each shard's kernel asks for it before it spawns an actor with a name, wherever in the tree (file
 //! `registry`); so the group and the mailbox hold without a parent's help. [`Handle::spawner`](crate::Handle::spawner)
 //! (file `spawner`) and [`ShardCtx::spawner_on`](crate::ShardCtx::spawner_on) (file `from_actor`) also heed the shard, for
 //! the named top-level actors of a system, and so does a kernel for children that may live on any. What is decided for a
 //! pool is taken when the pool starts (file `pool`).
 
 mod from_actor;
+mod host;
 mod path;
 mod pool;
 mod spawner;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -23,6 +23,8 @@ use corelane_kernel::{Group, Spawner};
 use crate::spawn::On;
 
 pub use from_actor::ShardSpawner;
+pub(crate) use host::host_named;
+pub use host::split_host_name;
 pub use path::DeployPathError;
 pub(crate) use path::{DeployPath, TOP};
 pub use pool::{DeployPool, DeployPoolError};
@@ -61,30 +63,18 @@ pub struct Deployment {
     /// [`DeployPool::start_deployed`](crate::DeployPool) and is a [`SpreadPool`](crate::SpreadPool). Spawning does not look
     /// at it.
     pub routees_on: Option<RouteesOn>,
-    /// On which hosts the routees of the pool of that actor live, each `corelane://system@host:port`, which starts by
-    /// [`DeployPool::start_deployed`](crate::DeployPool) and is a `RemotePool` of `corelane-net`. Each host chooses the shards
-    /// there, so `routees_on` cannot be decided as well. Spawning does not look at it.
+    /// On which hosts the routees of the pool of that actor live, each `corelane://system@host:port`, in numbers or by a name
+    /// ([`Deployment::host`]), which starts by [`DeployPool::start_deployed`](crate::DeployPool) and is a `RemotePool` of
+    /// `corelane-net`. Each host chooses the shards there, so `routees_on` cannot be decided as well. Spawning does not look
+    /// at it.
     pub routees_at: Option<Arc<[Arc<str>]>>,
     /// The host on which it is spawned, `corelane://system@host:port`, where it is a child that may live on any: one that is
     /// made of props, by `child_at` or `child_here` of `corelane-net`. The host chooses the shard then, whatever is said here.
     /// What is spawned from a factory in the code lives on its parent's host.
+    ///
+    /// The host is written in numbers (`192.0.2.7`, `[::1]`), or is called by a name (`db.internal`), which is resolved each
+    /// time that somebody is spawned there: a name that nobody bears is an error of that birth, not of the start.
     pub host: Option<Arc<str>>,
-}
-
-/// Whether a text names a host, `corelane://system@host:port`; in the form in which it is kept, or what is wrong with it.
-/// Whether the system there is this one, and whether anybody is there, is found out by whoever spawns there.
-pub(crate) fn host_named(text: &str) -> Result<String, String> {
-    let rest = text.strip_prefix("corelane://").ok_or("it begins with corelane://")?;
-    let (system, address) = rest.split_once('@').ok_or("the system's name stands before an @")?;
-    if system.is_empty() || system.contains(|c: char| c.is_control() || "/:".contains(c)) {
-        return Err("the system's name is missing, or is none".to_owned());
-    }
-    let address: SocketAddr =
-        address.parse().map_err(|_| "the host is an address in numbers, and a port".to_owned())?;
-    if address.port() == 0 {
-        return Err("the port is missing".to_owned());
-    }
-    Ok(format!("corelane://{system}@{address}"))
 }
 
 /// On which shards the routees of a [`SpreadPool`](crate::SpreadPool) live. A new one comes where the fewest of its pool
@@ -362,21 +352,17 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_a_system_and_an_address_in_numbers() {
-        for text in ["corelane://shop@127.0.0.1:2552", "corelane://s@[::1]:80"] {
-            assert_eq!(host_named(text).as_deref(), Ok(text));
-        }
+    fn what_is_no_host_is_refused_with_the_path_for_which_it_was_decided() {
         for (text, wrong) in [
             ("shop@127.0.0.1:1", "corelane://"),
             ("corelane://127.0.0.1:1", "@"),
-            ("corelane://@127.0.0.1:1", "name"),
+            ("corelane://@localhost:1", "name"),
             ("corelane://a/b@127.0.0.1:1", "name"),
-            ("corelane://shop@localhost:1", "in numbers"),
+            ("corelane://shop@local host:1", "in numbers"),
+            ("corelane://shop@localhost", "and a port"),
             ("corelane://shop@127.0.0.1:0", "port"),
             ("corelane://shop@127.0.0.1:1/user", "in numbers"),
         ] {
-            let error = host_named(text).unwrap_err();
-            assert!(error.contains(wrong), "{text}: {error}");
             let decision = Decision {
                 path: "/user/a".to_owned(),
                 deployment: Deployment::new().host(text),

@@ -77,7 +77,12 @@ fn what_names_no_hosts_for_routees_is_refused_with_its_place() {
         ("[]", "a list of hosts, like [\"corelane://"),
         ("\"\"", "a list of hosts, like [\"corelane://"),
         ("3", "a list of hosts, like [\"corelane://"),
-        ("[\"corelane://shop@localhost:1\"]", "the host is an address in numbers"),
+        ("[\"corelane://shop@local host:1\"]", "the host is a name or an address in numbers, and a port"),
+        (
+            "[\"corelane://s@[::1]:1\", \"corelane://s@localhost\"]",
+            "the host is a name or an address in numbers",
+        ),
+        ("[\"corelane://s@till:1\", \"corelane://s@till:1\"]", "is listed twice"),
         ("[\"shop@127.0.0.1:1\"]", "\"shop@127.0.0.1:1\": it begins with corelane://"),
         ("[\"corelane://s@127.0.0.1:1\", \"corelane://s@127.0.0.1:1\"]", "is listed twice"),
     ] {
@@ -86,12 +91,38 @@ fn what_names_no_hosts_for_routees_is_refused_with_its_place() {
         assert!(error.contains("shop.toml:2") && error.contains(words), "{value}: {error}");
     }
     // On the shards of other hosts nobody here decides.
-    let hosts = "routees_at = [\"corelane://s@127.0.0.1:1\", \"corelane://s@[::1]:2\"]";
+    let hosts = "routees_at = [\"corelane://s@127.0.0.1:1\", \"corelane://s@[::1]:2\", \"corelane://s@till.internal:3\"]";
     let text = format!("{SYSTEM}[deploy.\"/user/owner\"]\nroutees_on = 1\n{hosts}\n");
     let config = Sources::new().text("shop.toml", text).load().unwrap();
     assert!(config.to_string().contains(hosts), "{config}");
     let error = config.builder().start().map(|_| ()).unwrap_err().to_string();
     assert!(error.contains("shop.toml:6: deploy \"/user/owner\": routees_at says"), "{error}");
+}
+
+/// Conformance 21.
+#[test]
+fn a_host_for_a_child_is_called_by_a_name_or_in_numbers_and_what_is_none_is_refused_with_its_place() {
+    for value in ["corelane://shop@db.internal:9000", "corelane://shop@127.0.0.1:2552"] {
+        let text = format!("{SYSTEM}[deploy.\"/user/owner/w\"]\nhost = {value:?}\n");
+        let config = Sources::new().text("shop.toml", text).load().unwrap();
+        assert!(config.to_string().contains(&format!("host = {value:?}")), "{config}");
+        let system = config.builder().start().unwrap();
+        let decided = system.deployment("/user/owner/w").unwrap();
+        assert_eq!(decided.host.as_deref(), Some(value));
+        end(system);
+    }
+    for (value, words) in [
+        ("\"db.internal:9000\"", "begins with corelane://"),
+        ("\"corelane://shop@db.internal\"", "the host is a name or an address in numbers, and a port"),
+        ("\"corelane://shop@db internal:9000\"", "the host is a name or an address in numbers, and a port"),
+        ("\"corelane://shop@db.internal:0\"", "the port is missing"),
+        ("9000", "a host, like \"corelane://"),
+    ] {
+        let text = format!("[deploy.\"/user/owner/w\"]\nhost = {value}\n");
+        let error = Sources::new().text("shop.toml", text).load().unwrap_err().to_string();
+        assert!(error.contains("shop.toml:2") && error.contains("host"), "{value}: {error}");
+        assert!(error.contains(words), "{value}: {error}");
+    }
 }
 
 #[test]
