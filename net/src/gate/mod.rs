@@ -299,7 +299,7 @@ impl Rider for Gate {
     }
 
     fn has_pending(&self) -> bool {
-        self.inner.borrow().memories_sleep() || self.has_input()
+        self.has_input() || self.inner.borrow().memories_sleep()
     }
 
     fn next_deadline(&self) -> Option<Time> {

@@ -3,7 +3,7 @@
 //!
 //! Who dials makes it, from a file without a name, and seals it: its size is what it is for ever, so no access can fall off its
 //! end, and its pages are there before it is used. Who is dialed opens it by the number that the dialer's process has for it, and
-//! takes nothing that is not sealed, of this size and made for this connection.
+//! takes nothing that is not sealed, of this size and made for this connection, and nothing twice.
 //!
 //! **What is read here may be anything.** The other process is run by the same user, but it may be broken, or write to a ring while
 //! we read it. So positions are atomic, and checked by whoever uses them; and bytes are copied out once, and looked at only in the
@@ -11,10 +11,12 @@
 
 #![allow(unsafe_code)]
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use memmap2::{MmapOptions, MmapRaw};
 
@@ -83,32 +85,57 @@ struct Front {
 
 const _: () = assert!(size_of::<Front>() <= FRONT);
 
+/// The files that this process has opened and not closed yet.
+static OPENED: Mutex<BTreeSet<[u64; 2]>> = Mutex::new(BTreeSet::new());
+
+/// That a file is opened here, and not once more until this is dropped: a peer might offer one over two connections.
+#[derive(Debug)]
+struct Claim([u64; 2]);
+
+impl Claim {
+    fn new(identity: [u64; 2]) -> io::Result<Claim> {
+        match OPENED.lock().unwrap_or_else(PoisonError::into_inner).insert(identity) {
+            true => Ok(Claim(identity)),
+            false => Err(io::Error::new(io::ErrorKind::InvalidData, "it is that of another connection")),
+        }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        OPENED.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Region {
+    /// Dropped before the claim.
     map: MmapRaw,
+    _claim: Option<Claim>,
 }
 
 impl Region {
     /// Makes one, and the file through which it can be opened for as long as that is kept, with its number.
     pub(super) fn make(nonce: u64) -> io::Result<(Region, File, u32)> {
         let (file, number) = file::make(BYTES as u64)?;
-        let region = Region::map(&file)?;
+        let region = Region::map(&file, None)?;
         region.front().nonce.store(nonce, Ordering::Relaxed);
         Ok((region, file, number))
     }
 
     /// Opens one that a process has made, under the number that the process has here.
     pub(super) fn open(process: u32, offer: Offer) -> io::Result<Region> {
-        let region = Region::map(&file::open(process, offer.descriptor, BYTES as u64)?)?;
+        let file = file::open(process, offer.descriptor, BYTES as u64)?;
+        let region = Region::map(&file, Some(Claim::new(file::identity(&file)?)?))?;
         if region.front().nonce.load(Ordering::Relaxed) != offer.nonce {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it is of another connection"));
         }
         Ok(region)
     }
 
-    fn map(file: &File) -> io::Result<Region> {
+    fn map(file: &File, claim: Option<Claim>) -> io::Result<Region> {
         let map = MmapOptions::new().len(BYTES).populate().map_raw(file)?;
-        Ok(Region { map })
+        Ok(Region { map, _claim: claim })
     }
 
     #[cfg(test)]
@@ -159,8 +186,9 @@ impl Region {
         let (first, second) = bytes.split_at(bytes.len().min(RING - at));
         let ring = self.ring(from);
         // SAFETY: `first` ends at the end of the ring at the latest, and `second`, which begins at its beginning, is no longer than
-        // the ring is. No reference leads there, and ours is the only end of this process that writes to this ring: what the
-        // other process does there is not seen here.
+        // the ring is. No reference leads there. In this process only this end writes to this ring (it was made here, or opened
+        // here once), and only the other reads it, where the positions say that these bytes are not its; what another process
+        // does there is no access of this one.
         unsafe {
             ptr::copy_nonoverlapping(first.as_ptr(), ring.add(at), first.len());
             ptr::copy_nonoverlapping(second.as_ptr(), ring, second.len());
@@ -177,8 +205,8 @@ impl Region {
         let at = at as usize % RING;
         let (first, second) = into.split_at_mut(into.len().min(RING - at));
         let ring = self.ring(from);
-        // SAFETY: as in `put`. The positions, which were read before, say that the other end is done with these bytes; if it
-        // writes them all the same, what is copied is some mixture of bytes, and bytes may be anything.
+        // SAFETY: as in `put`. The positions, which were read before, say that the other end is done with these bytes; if it is
+        // another process and writes them all the same, what is copied is some mixture of bytes, and bytes may be anything.
         unsafe {
             ptr::copy_nonoverlapping(ring.add(at), first.as_mut_ptr(), first.len());
             ptr::copy_nonoverlapping(ring, second.as_mut_ptr(), second.len());

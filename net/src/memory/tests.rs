@@ -176,6 +176,9 @@ fn only_sealed_memory_of_this_connection_is_opened() {
     // No such number, and no such process.
     refused(me, Offer { descriptor: u32::MAX, ..offer });
     refused(u32::MAX, offer);
+    let opened = Memory::open(me, offer).unwrap();
+    assert_eq!(refused(me, offer), "it is that of another connection");
+    drop(opened);
     assert!(Memory::open(me, offer).is_ok());
 }
 
