@@ -12,7 +12,7 @@ use crate::tls::Channel;
 use crate::wire::{Room, Written};
 
 /// Bytes of a send buffer, at least.
-const SEND: usize = 64 << 10;
+const SEND: usize = 128 << 10;
 /// Bytes that are in flight at one connection before no more are passed on.
 const IN_FLIGHT_MAX: usize = 512 << 10;
 /// Up to so many bytes are copied into a small buffer to be sent; beyond, the send buffer itself goes.
