@@ -62,7 +62,11 @@ impl Kernel {
                 self.sides.get_mut(side).backlog.prepend(&self.memory, first);
             }
             (Err(_), Ok(parcel)) => self.drop_parcel(parcel, DeadReason::OutOfMemory),
-            (_, Err(message)) => self.lose(to, message, DeadReason::OutOfMemory),
+            (_, Err(message)) => {
+                let letter = self.letter(to, core::any::type_name::<M>(), DeadReason::OutOfMemory);
+                self.publish_letter(letter, core::any::TypeId::of::<M>());
+                drop(message);
+            }
         }
         self.resume_cell(cell);
         if matches!(self.memory.header(cell).identity.get().gate(), Gate::Ready | Gate::Duty) {
@@ -271,7 +275,9 @@ impl Kernel {
             return Err(message);
         }
         if !self.is_actor(address) {
-            self.lose(address, message, DeadReason::NoActor);
+            let letter = self.letter(address, core::any::type_name::<M>(), DeadReason::NoActor);
+            self.publish_letter(letter, core::any::TypeId::of::<M>());
+            drop(message);
             return Ok(());
         }
         let gate = self.memory.header(cell).identity.get().gate();
@@ -289,13 +295,6 @@ impl Kernel {
             self.set_running(NONE);
         }
         Ok(())
-    }
-
-    /// A message that no actor gets becomes a dead letter, and is dropped only then: that may panic.
-    fn lose<M: 'static>(&mut self, to: Address, message: M, reason: DeadReason) {
-        let letter = self.letter(to, core::any::type_name::<M>(), reason);
-        self.publish_letter(letter, core::any::TypeId::of::<M>());
-        drop(message);
     }
 
     /// Takes back what [`Kernel::take_credit`] took; of one that is gone that was nothing.
