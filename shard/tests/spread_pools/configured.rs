@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use corelane_shard::{Sources, StartError};
 
@@ -12,7 +13,11 @@ struct Scratch(PathBuf);
 
 impl Scratch {
     fn new(name: &str, text: &str) -> Scratch {
-        let path = std::env::temp_dir().join(format!("corelane-spread-{}-{name}.toml", std::process::id()));
+        // Tests run in parallel, and some call their files alike.
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("corelane-spread-{}-{number}-{name}.toml", std::process::id());
+        let path = std::env::temp_dir().join(name);
         fs::write(&path, text).unwrap();
         Scratch(path)
     }
