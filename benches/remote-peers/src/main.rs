@@ -21,7 +21,8 @@ use crate::report::Row;
 use crate::system::{Places, RunError, System};
 
 /// Every system, in the order of the table. Corelane is first: the others are compared with it.
-const SYSTEMS: &[&dyn System] = &[&corelane::CORELANE, &corelane::OVER_TCP, &erlang::Erlang, &ractor::RactorCluster];
+const SYSTEMS: &[&dyn System] =
+    &[&corelane::CORELANE, &corelane::OVER_TCP, &erlang::Erlang, &ractor::RactorCluster];
 
 /// How many round trips are under way, under which name.
 const WINDOWS: &[(&str, u64)] = &[("pingpong", 1), ("pipelined", 1_000)];
