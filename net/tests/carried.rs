@@ -15,8 +15,8 @@ use corelane_shard::{Idle, On, System};
 
 const LONG: Duration = Duration::from_secs(60);
 /// Balls that are played before allocations are counted, so that what grows has grown, and meanwhile.
-const BEFORE: u64 = 1_500;
-const COUNTED: u64 = 4_000;
+const BEFORE: u64 = 500;
+const COUNTED: u64 = 1_500;
 
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
