@@ -1,6 +1,8 @@
 //! Clusters in the simulator: hosts that crash, lose their power and are cut off, and random ones, which keep every rule.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use corelane_kernel::{Actor, ActorRef, AskError, Backoff, Ctx, Outcome, ReplyTo, Strategy, Terminated};
@@ -684,4 +686,20 @@ fn a_broken_rule_is_noticed_and_its_place_in_the_trace_known() {
     assert_eq!(broken.rule, "messages of a pair come in order and at most once", "{broken}");
     let (_, event) = &trace.events[after.expect("events are kept")];
     assert!(event.to_string().contains(broken.rule), "{event}");
+}
+
+/// What a shard is asked for after a long sleep counts from then, and not from its last turn.
+#[test]
+fn a_look_up_by_another_thread_after_a_long_sleep_has_all_its_time() {
+    let mut found = None;
+    run(|sim, two| {
+        let third = sim.start_host(two.cluster.plan(3, 1, registry())).unwrap();
+        sim.run_for(60 * SECOND);
+        let endpoint = third.system().extension::<Endpoint>().unwrap();
+        let asked = endpoint.lookup_future::<Word>(&two.cluster.url(2, "/user/listener"), 5 * SECOND);
+        sim.run_for(6 * SECOND);
+        found = Some(pin!(asked).poll(&mut Context::from_waker(Waker::noop())));
+        third.shut_down();
+    });
+    assert!(matches!(found, Some(Poll::Ready(Ok(_)))), "{found:?}");
 }

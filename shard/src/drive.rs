@@ -31,6 +31,12 @@ pub trait Driver: 'static {
     /// Passes on what was asked for since the last time. Called once in each turn, after the kernel's.
     fn submit(&mut self);
 
+    /// It is this time, and what other threads asked the shard for is about to be done: before [`Driver::complete`], perhaps after
+    /// a long sleep. What is asked of the driver from there counts from now.
+    fn advance_to(&mut self, now: Time) {
+        let _ = now;
+    }
+
     /// Whether something has come that was not handed out. Called while the shard spins, so it must be cheap.
     fn has_input(&mut self) -> bool;
 
@@ -142,6 +148,16 @@ impl Worker {
     pub(crate) fn submit(&mut self) {
         if let Some(driver) = &mut self.driver
             && let Err(failure) = guard(|| driver.submit())
+        {
+            self.recover(failure);
+        }
+    }
+
+    /// Has the driver know the time before requests are handled.
+    pub(crate) fn advance_driver(&mut self) {
+        let now = self.kernel.scope().now();
+        if let Some(driver) = &mut self.driver
+            && let Err(failure) = guard(|| driver.advance_to(now))
         {
             self.recover(failure);
         }

@@ -268,6 +268,7 @@ impl Worker {
         }
         let requests = self.post().inbox.take();
         let some = !requests.is_empty();
+        self.advance_driver();
         for request in requests {
             self.handle_request(request);
         }

@@ -262,6 +262,10 @@ impl Gate {
 }
 
 impl Rider for Gate {
+    fn advance_to(&self, now: Time) {
+        self.enter().now = now;
+    }
+
     fn turn(&self, now: Time, scope: &mut Scope<'_>) -> u32 {
         let pieces = {
             let mut inner = self.enter();

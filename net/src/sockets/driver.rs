@@ -12,6 +12,9 @@ use crate::reactor::sim::Network;
 
 /// A protocol of this crate on a shard's sockets, which is called in each turn. Kept weakly: it owns its sockets' handle.
 pub(crate) trait Rider: 'static {
+    /// It is this time, and requests of other threads are about to be handled.
+    fn advance_to(&self, now: Time);
+
     /// Before the kernel's turn, and after what came over sockets was handed out. Says how many pieces have come otherwise.
     fn turn(&self, now: Time, shard: &mut Scope<'_>) -> u32;
 
@@ -77,6 +80,13 @@ impl Driver for NetDriver {
         let mut inner = self.sockets.get();
         inner.catch_up();
         inner.reactor.submit();
+    }
+
+    fn advance_to(&mut self, now: Time) {
+        self.sockets.get().now = now;
+        if let Some(rider) = self.sockets.rider() {
+            rider.advance_to(now);
+        }
     }
 
     fn has_input(&mut self) -> bool {
