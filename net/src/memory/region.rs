@@ -152,7 +152,7 @@ impl Region {
 
     fn front(&self) -> &Front {
         // SAFETY: the mapping is at least so long, begins at a page, and stays where it is for as long as `self` does; its file
-        // is sealed, so every page of it is there. All of the front is atomic, for which any bytes are valid, and neither process
+        // is sealed, so no access falls off its end. All of the front is atomic, for which any bytes are valid, and neither process
         // accesses it in another way.
         unsafe { &*self.map.as_mut_ptr().cast() }
     }
